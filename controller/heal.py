@@ -1,0 +1,216 @@
+"""Pairs a deleted pod with its replacement and times the way between: deleting, gone, recreated, ready.
+
+It reads the bus and nothing else, so a recording of the bus gives the same times again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from controller.bus import EventBus
+from controller.bus_events import ApiWrite, Event, Heal, ObjectChanged, ReconcileStarted
+
+V = TypeVar("V")
+
+# Deletes and reconciles that are remembered while their watch events are on the way.
+REMEMBERED = 1024
+
+
+class _Owner(msgspec.Struct, frozen=True):
+    kind: str = ""
+    name: str = ""
+    controller: bool | None = None
+
+
+class _Metadata(msgspec.Struct, frozen=True, rename="camel"):
+    deletion_timestamp: str | None = None
+    owner_references: tuple[_Owner, ...] | None = None
+
+
+class _Condition(msgspec.Struct, frozen=True):
+    type: str = ""
+    status: str = ""
+
+
+class _Spec(msgspec.Struct, frozen=True):
+    replicas: int | None = None
+
+
+class _Status(msgspec.Struct, frozen=True):
+    conditions: tuple[_Condition, ...] | None = None
+
+
+class _Object(msgspec.Struct, frozen=True):
+    metadata: _Metadata
+    spec: _Spec = _Spec()
+    status: _Status = _Status()
+
+
+_decoder = msgspec.json.Decoder(_Object)
+
+
+class HealTracker:
+    """Feed it every bus event with ``observe``; it answers with the heals that changed."""
+
+    def __init__(self, owner_kind: str = "Redis") -> None:
+        self._owner_kind = owner_kind
+        self._deletes: OrderedDict[str, ApiWrite] = OrderedDict()  # by uid
+        self._numbers: OrderedDict[str, int] = OrderedDict()  # reconcile id -> number
+        self._open: dict[tuple[str, str], Heal] = {}  # by namespace and name
+        self._makers: OrderedDict[str, int] = OrderedDict()  # uid of a made pod -> reconcile number
+        self._replicas: dict[tuple[str, str], int] = {}  # of each owner that is there to stay
+
+    def observe(self, event: Event) -> list[Heal]:
+        match event:
+            case ReconcileStarted(id=id_, number=number):
+                _remember(self._numbers, id_, number)
+            case ApiWrite(ref=ref, status=status) if ref.kind == "Pod" and 200 <= status < 300:
+                return self._write(event)
+            case ObjectChanged(ref=ref) if ref.kind == self._owner_kind:
+                return self._owner_changed(event)
+            case ObjectChanged(ref=ref) if ref.kind == "Pod":
+                return self._pod_changed(event)
+        return []
+
+    def _write(self, write: ApiWrite) -> list[Heal]:
+        uid = write.ref.uid
+        if write.verb == "create":
+            number = self._numbers.get(write.reconcile, 0)
+            _remember(self._makers, uid, number)
+            heal = self._open.get((write.ref.namespace, write.ref.name))
+            if heal and heal.new_uid == uid and not heal.reconcile:
+                return [self._keep(replace(heal, at=write.at, reconcile=number))]
+        elif write.verb == "delete":
+            _remember(self._deletes, uid, write)
+            heal = self._open.get((write.ref.namespace, write.ref.name))
+            requested = write.at - write.duration
+            if (
+                heal
+                and heal.old_uid == uid
+                and (requested < heal.requested or (write.action and not heal.by))
+            ):
+                by = "you" if write.action else heal.by
+                return [
+                    self._keep(replace(heal, at=write.at, requested=min(requested, heal.requested), by=by))
+                ]
+        return []
+
+    def _owner_changed(self, event: ObjectChanged) -> list[Heal]:
+        key = (event.ref.namespace, event.ref.name)
+        owner = _decode(event)
+        if owner is None:
+            return []
+        if event.type == "DELETED" or owner.metadata.deletion_timestamp:
+            self._replicas.pop(key, None)
+        else:
+            replicas = owner.spec.replicas
+            self._replicas[key] = 1 if replicas is None else replicas
+        mine = [h for h in self._open.values() if h.owner == event.ref.key and not self._is_wanted(h)]
+        return [self._close(replace(h, at=event.at, stage="abandoned")) for h in mine]
+
+    def _is_wanted(self, heal: Heal) -> bool:
+        """Whether a replacement is due: its owner is there and asks for that ordinal."""
+        name = heal.owner.rpartition("/")[2]
+        replicas = self._replicas.get((heal.namespace, name))
+        ordinal = heal.name.rpartition("-")[2]
+        return replicas is not None and ordinal.isdigit() and int(ordinal) < replicas
+
+    def _pod_changed(self, event: ObjectChanged) -> list[Heal]:
+        pod = _decode(event)
+        owner = pod and next(
+            (o for o in pod.metadata.owner_references or () if o.controller and o.kind == self._owner_kind),
+            None,
+        )
+        if pod is None or owner is None:
+            return []
+        slot = (event.ref.namespace, event.ref.name)
+        heal = self._open.get(slot)
+        if event.type == "DELETED":
+            if heal is None or heal.old_uid != event.ref.uid:
+                heal = self._begin(event, owner.name)
+            if not self._is_wanted(heal):
+                self._open.pop(slot, None)
+                return [replace(heal, at=event.at, stage="abandoned", gone=event.at)]
+            return [self._keep(replace(heal, at=event.at, stage="gone", gone=event.at))]
+        if pod.metadata.deletion_timestamp:
+            if event.initial or (heal and heal.old_uid == event.ref.uid):
+                return []
+            heal = self._begin(event, owner.name)
+            return [self._keep(heal)] if self._is_wanted(heal) else []
+        if heal is None or heal.old_uid == event.ref.uid:
+            return []
+        ready = any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions or ())
+        made = replace(
+            heal,
+            at=event.at,
+            new_uid=event.ref.uid,
+            stage="ready" if ready else "recreated",
+            gone=heal.gone or event.at,
+            created=heal.created if heal.new_uid == event.ref.uid else event.at,
+            ready=event.at if ready else None,
+            reconcile=self._makers.get(event.ref.uid, 0),
+        )
+        if ready:
+            return [self._close(made)]
+        changed = heal.new_uid != made.new_uid or heal.stage != made.stage
+        self._open[slot] = made
+        return [made] if changed else []
+
+    def _begin(self, event: ObjectChanged, owner: str) -> Heal:
+        write = self._deletes.get(event.ref.uid)
+        requested = min(event.at, write.at - write.duration) if write else event.at
+        return Heal(
+            at=event.at,
+            namespace=event.ref.namespace,
+            name=event.ref.name,
+            owner=f"{event.ref.namespace}/{owner}",
+            old_uid=event.ref.uid,
+            stage="deleting",
+            requested=requested,
+            by="you" if write and write.action else "",
+        )
+
+    def _keep(self, heal: Heal) -> Heal:
+        self._open[heal.namespace, heal.name] = heal
+        return heal
+
+    def _close(self, heal: Heal) -> Heal:
+        self._open.pop((heal.namespace, heal.name), None)
+        return heal
+
+
+def _decode(event: ObjectChanged) -> _Object | None:
+    try:
+        return _decoder.decode(event.raw)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _remember(table: OrderedDict[str, V], key: str, value: V) -> None:
+    table[key] = value
+    while len(table) > REMEMBERED:
+        table.popitem(last=False)
+
+
+def watch_heals(bus: EventBus, stop: threading.Event) -> threading.Thread:
+    """Start a thread that publishes a ``Heal`` on ``bus`` at every stage of every heal, until ``stop``."""
+    subscription = bus.subscribe("heal")
+    tracker = HealTracker()
+
+    def run() -> None:
+        while not stop.is_set():
+            subscription.wait(0.5)
+            batch = subscription.drain()
+            for event in (*batch.states, *batch.events):
+                for heal in tracker.observe(event):
+                    bus.publish(heal)
+        subscription.close()
+
+    thread = threading.Thread(target=run, name="heal", daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,211 @@
+"""Brings the pods, the Service, the finalizers and the status of a Redis to what its spec asks for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from controller.redis import desired
+from controller.redis.api import FINALIZER_PREFIX, Redis, problems
+from controller.redis.plan import Plan, is_owned, plan
+from controller.redis.status import Problem, status
+from controller.runtime.errors import AlreadyExists, ApiError, NotFound
+from controller.runtime.events import DeleteEvent
+from controller.runtime.kinds import Pod, Service
+from controller.runtime.manager import Manager
+from controller.runtime.reconcile import Request, Result
+from controller.runtime.workqueue import Queue
+
+log = logging.getLogger("controller.redis")
+
+# How soon to look again when something is missing whose arrival no watch will tell of.
+RETRY_BLIND = 10.0  # seconds
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class RedisReconciler:
+    """Level-triggered: every run reads the stores and does what ``plan`` says, whatever woke it."""
+
+    def __init__(self, manager: Manager, *, now: Callable[[], datetime] = _utc_now) -> None:
+        self._client = manager.client
+        self._redises = manager.informer(Redis)
+        self._pods = manager.informer(Pod)
+        self._services = manager.informer(Service)
+        self._recorder = manager.event_recorder("redis-controller")
+        self._now = now
+
+    # Handlers
+
+    def pod_deleted(self, event: DeleteEvent[Pod], queue: Queue) -> None:
+        pod = event.obj
+        name = self._redis_of(pod)
+        if name is None:
+            return
+        log.info("Pod %s in NS %s deleted", pod.metadata.name, pod.metadata.namespace, extra={"ref": pod.ref})
+        queue.add(Request(pod.metadata.namespace, name))
+
+    def service_deleted(self, event: DeleteEvent[Service], queue: Queue) -> None:
+        service = event.obj
+        if self._redises.get(service.metadata.namespace, service.metadata.name) is not None:
+            queue.add(Request(service.metadata.namespace, service.metadata.name))
+
+    def _redis_of(self, pod: Pod) -> str | None:
+        """The Redis that a pod belongs to, or whose pod's name it occupied."""
+        controller = pod.controller
+        if controller is not None and controller.kind == Redis.resource.kind:
+            return controller.name
+        name = pod.metadata.name.rpartition("-")[0]
+        redis = self._redises.get(pod.metadata.namespace, name)
+        return name if redis and desired.ordinal_of(redis, pod.metadata.name) is not None else None
+
+    # Reconciling
+
+    def reconcile(self, request: Request) -> Result | None:
+        redis = self._redises.get(request.namespace, request.name)
+        if redis is None:
+            return None
+        if not self._pods.has_synced():
+            # Without a view of the pods every step would be a guess, and the ledger must not be touched.
+            return Result(requeue_after=RETRY_BLIND)
+        wrong = [] if redis.metadata.deletion_timestamp else problems(redis)
+        steps = plan(redis, self._seen(redis))
+        if wrong:
+            self._report(redis, steps, Problem("InvalidSpec", "; ".join(wrong)))
+            return None
+        recreated = set(redis.ledger)
+        redis = self._write_ledger(redis, steps)
+        self._delete(redis, steps)
+        created = self._create(redis, steps, recreated)
+        if redis.metadata.deletion_timestamp:
+            return None
+        problem = self._conflict(steps) or self._sync_service(redis)
+        seen = {p.metadata.name: p for p in self._seen(redis)} | {p.metadata.name: p for p in created}
+        self._report(redis, plan(redis, seen.values()), problem)
+        blind = problem is not None and problem.reason == "ServicesUnknown"
+        return Result(requeue_after=RETRY_BLIND) if blind else None
+
+    def _seen(self, redis: Redis) -> list[Pod]:
+        names = [desired.pod_name(redis, ordinal) for ordinal in range(max(redis.spec.replicas, 0))]
+        named = (self._pods.get(redis.metadata.namespace, name) for name in (*names, *redis.ledger))
+        return [*self._pods.by_owner(redis.metadata.uid), *(p for p in named if p is not None)]
+
+    def _write_ledger(self, redis: Redis, steps: Plan) -> Redis:
+        others = [f for f in redis.metadata.finalizers if not f.startswith(FINALIZER_PREFIX)]
+        finalizers = others + [FINALIZER_PREFIX + name for name in steps.ledger]
+        if finalizers == list(redis.metadata.finalizers):
+            return redis
+        body = {"metadata": {"finalizers": finalizers, "resourceVersion": redis.metadata.resource_version}}
+        try:
+            return self._client.patch(Redis, redis.metadata.namespace, redis.metadata.name, body)
+        except NotFound:
+            if redis.metadata.deletion_timestamp:
+                return redis
+            raise
+
+    def _delete(self, redis: Redis, steps: Plan) -> None:
+        scaled = [
+            p
+            for p in steps.delete
+            if (desired.ordinal_of(redis, p.metadata.name) or 0) >= redis.spec.replicas
+        ]
+        for pod in steps.delete:
+            try:
+                self._client.delete(Pod, pod.metadata.namespace, pod.metadata.name, uid=pod.metadata.uid)
+            except NotFound:
+                continue
+        if scaled and not redis.metadata.deletion_timestamp:
+            names = ", ".join(p.metadata.name for p in scaled)
+            self._recorder.event(redis.ref, "Normal", "ScaledDown", "Delete", f"Deleted {names}")
+
+    def _create(self, redis: Redis, steps: Plan, recreated: set[str]) -> list[Pod]:
+        made: list[Pod] = []
+        for ordinal in steps.create:
+            body = desired.pod(redis, ordinal)
+            try:
+                pod = self._client.create(body)
+            except AlreadyExists:
+                # Somebody took the name since the store was filled; its event brings us back here.
+                continue
+            assert isinstance(pod, Pod)
+            made.append(pod)
+        again = [p.metadata.name for p in made if p.metadata.name in recreated]
+        new = [p.metadata.name for p in made if p.metadata.name not in recreated]
+        if again:
+            note = f"Made {', '.join(again)} again"
+            self._recorder.event(redis.ref, "Normal", "PodRecreated", "Create", note)
+        if new:
+            self._recorder.event(redis.ref, "Normal", "ScaledUp", "Create", f"Created {', '.join(new)}")
+        return made
+
+    def _conflict(self, steps: Plan) -> Problem | None:
+        if not steps.foreign:
+            return None
+        names = ", ".join(steps.foreign)
+        return Problem(
+            "PodConflict",
+            f"somebody else's pod has the name {names}: delete or rename it, then a pod of this Redis takes its place",
+        )
+
+    def _sync_service(self, redis: Redis) -> Problem | None:
+        namespace, name = redis.metadata.namespace, redis.metadata.name
+        if not self._services.has_synced():
+            return Problem("ServicesUnknown", "services cannot be listed, so the Service is not looked after")
+        found = self._services.get(namespace, name)
+        try:
+            if found is None:
+                self._client.create(desired.service(redis))
+                self._recorder.event(
+                    redis.ref, "Normal", "ServiceCreated", "Create", f"Created Service {name}"
+                )
+            elif not is_owned(redis, found):
+                return Problem(
+                    "ServiceConflict",
+                    f"somebody else's Service has the name {name}: delete or rename it, then ours takes its place",
+                )
+            elif found.metadata.deletion_timestamp is None and not desired.service_is_current(redis, found):
+                body = {"spec": desired.service_spec(redis)}
+                self._client.patch(Service, namespace, name, body)
+        except AlreadyExists:
+            return Problem("ServiceConflict", f"a Service {name} exists that the watch has not shown yet")
+        except ApiError as error:
+            if error.status == 403:
+                return Problem("ServiceForbidden", error.message)
+            raise
+        return None
+
+    def _report(self, redis: Redis, steps: Plan, problem: Problem | None) -> None:
+        """Write the status if it differs, and tell of a new problem once."""
+        wanted = status(redis, steps, problem, self._now().strftime("%Y-%m-%dT%H:%M:%SZ"))
+        if wanted == _as_json(redis):
+            return
+        before = redis.status.condition("Degraded")
+        if problem and (before is None or (before.status, before.message) != ("True", problem.message)):
+            self._recorder.event(redis.ref, "Warning", problem.reason, "Reconcile", problem.message)
+            log.warning("Redis %s: %s", redis.key, problem.message, extra={"ref": redis.ref})
+        namespace, name = redis.metadata.namespace, redis.metadata.name
+        self._client.patch(Redis, namespace, name, {"status": wanted}, subresource="status")
+
+
+def _as_json(redis: Redis) -> dict[str, object]:
+    """The status as it stands, in the shape of ``status.status``."""
+    return {
+        "replicas": redis.status.replicas,
+        "readyReplicas": redis.status.ready_replicas,
+        "selector": redis.status.selector,
+        "observedGeneration": redis.status.observed_generation,
+        "conditions": [
+            {
+                "type": c.type,
+                "status": c.status,
+                "reason": c.reason,
+                "message": c.message,
+                "observedGeneration": c.observed_generation,
+                "lastTransitionTime": c.last_transition_time,
+            }
+            for c in redis.status.conditions
+        ],
+    }
