@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from controller.bus import EventBus
 from controller.bus_events import ActionFinished, ActionStarted, PolicyRule, Ref
@@ -18,11 +18,14 @@ from controller.runtime.objects import resource_of
 
 
 class Actions:
-    """The one gate: read-only is decided here, and refusals are told in the server's words."""
+    """The one gate: read-only is decided here, and refusals are told in the server's words.
+
+    ``client`` resolves when the connection is made; until then actions wait for it.
+    """
 
     def __init__(
         self,
-        client: Client,
+        client: Future[Client],
         bus: EventBus,
         *,
         read_only: bool = False,
@@ -42,7 +45,7 @@ class Actions:
         """
 
         def run() -> str:
-            self._client.delete(
+            self._client.result().delete(
                 resource_of(ref), ref.namespace, ref.name,
                 uid=ref.uid or None, grace_period=grace_period, propagation=propagation,
             )  # fmt: skip
@@ -55,7 +58,7 @@ class Actions:
         resource = resource_of(ref)
 
         def run() -> str:
-            allowed, reason = self._client.can_i(verb, resource, ref.namespace, ref.name)
+            allowed, reason = self._client.result().can_i(verb, resource, ref.namespace, ref.name)
             if not allowed:
                 where = f" in the namespace {ref.namespace}" if ref.namespace else ""
                 raise _Denied(reason or f"you may not {verb} {resource.plural}{where}", verb)

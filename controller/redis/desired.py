@@ -28,7 +28,7 @@ def selector(redis: Redis) -> dict[str, str]:
 
 
 def labels(redis: Redis) -> dict[str, str]:
-    """``app`` and the recommended labels (kubernetes.io/docs/concepts/overview/working-with-objects/common-labels)."""
+    """``app`` and the labels that Kubernetes' documentation recommends under "Recommended Labels"."""
     return selector(redis) | {
         "app.kubernetes.io/name": "redis",
         "app.kubernetes.io/instance": redis.metadata.name,

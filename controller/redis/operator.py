@@ -24,3 +24,9 @@ def add_redis_controller(manager: Manager) -> Controller:
         .watches(Kind(Service), Funcs(delete=reconciler.service_deleted))
         .complete(reconciler)
     )
+
+
+def watch_redis(manager: Manager) -> None:
+    """Watch what the operator would watch, and reconcile nothing (``--observe``)."""
+    for kind in (Redis, Pod, Service):
+        manager.informer(kind)

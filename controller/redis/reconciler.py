@@ -147,7 +147,7 @@ class RedisReconciler:
         names = ", ".join(steps.foreign)
         return Problem(
             "PodConflict",
-            f"somebody else's pod has the name {names}: delete or rename it, then a pod of this Redis takes its place",
+            f"somebody else's pod has the name {names}: delete it, then a pod of this Redis takes its place",
         )
 
     def _sync_service(self, redis: Redis) -> Problem | None:
@@ -164,7 +164,7 @@ class RedisReconciler:
             elif not is_owned(redis, found):
                 return Problem(
                     "ServiceConflict",
-                    f"somebody else's Service has the name {name}: delete or rename it, then ours takes its place",
+                    f"somebody else's Service has the name {name}: delete it, then ours takes its place",
                 )
             elif found.metadata.deletion_timestamp is None and not desired.service_is_current(redis, found):
                 body = {"spec": desired.service_spec(redis)}

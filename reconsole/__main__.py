@@ -1,0 +1,5 @@
+import sys
+
+from reconsole.cli import main
+
+sys.exit(main())

@@ -1,0 +1,148 @@
+"""The command line: reads the flags and hands over. Heavy imports wait until they are needed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from reconsole.options import Options
+
+DEFAULT_SANDBOX_DIR = Path("~/.reconsole")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of ``reconsole``. Returns the exit code: 0, 1 for failures, 2 for wrong usage."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    try:
+        if args.command == "sandbox":
+            from reconsole.embedded import run_sandbox
+
+            return run_sandbox(args.dir or _default_dir(), port=args.port, extra=_sandbox_arguments(args))
+        if args.command == "manifests":
+            from reconsole.manifests import print_manifests
+
+            return print_manifests(args.what)
+        options = _options(parser, args)
+        if options.ui:
+            from reconsole.console import run_console
+
+            return run_console(options)
+        from reconsole.headless import run_headless
+
+        return run_headless(options)
+    except BrokenPipeError:
+        # The reader of our output went away. Python would complain when it flushes stdout at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="reconsole",
+        description="A Redis operator for Kubernetes with a live console. "
+        "Without --context or --kubeconfig it brings its own embedded cluster.",
+        epilog="Without a command: console and controller in one process.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"reconsole {version('reconsole')}")
+    where = parser.add_argument_group("where")
+    where.add_argument("--kubeconfig", metavar="FILE", type=Path, help="use the cluster of this kubeconfig")
+    where.add_argument("--context", metavar="NAME", help="use this context of the kubeconfig")
+    where.add_argument("-n", "--namespace", metavar="NS", help="look after one namespace only")
+    where.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces (the default)")
+    where.add_argument("--as", dest="impersonate", metavar="USER", help="the controller's identity")
+    where.add_argument(
+        "--sandbox-dir", metavar="DIR", type=Path,
+        help=f"where the embedded cluster keeps its kubeconfigs (default: {DEFAULT_SANDBOX_DIR})",
+    )  # fmt: skip
+    how = parser.add_argument_group("how")
+    how.add_argument(
+        "--no-ui", dest="ui", action="store_false", help="the controller alone, without a screen"
+    )
+    how.add_argument("-o", "--output", choices=("text", "json"), help="with --no-ui: how to print (text)")
+    how.add_argument("--read-only", action="store_true", help="no writes from the console")
+    how.add_argument("--observe", action="store_true", help="watch only, do not reconcile")
+    how.add_argument(
+        "--metrics-bind-address",
+        metavar="ADDR",
+        default="0",
+        help="serve /metrics, as in :8080 (default: 0, off)",
+    )
+    how.add_argument(
+        "--health-probe-bind-address", metavar="ADDR", default="0",
+        help="serve /healthz and /readyz, as in :8081 (default: 0, off)",
+    )  # fmt: skip
+    how.add_argument(
+        "--leader-elect",
+        action="store_true",
+        help="reconcile only while holding the lease, as in a Deployment",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="[COMMAND]")
+    sandbox = commands.add_parser("sandbox", help="only the embedded cluster", allow_abbrev=False)
+    sandbox.add_argument(
+        "--bare", action="store_true", help="API server, garbage collector and namespace controller; no nodes"
+    )
+    sandbox.add_argument("--dir", "--sandbox-dir", metavar="DIR", type=Path, help="where the kubeconfigs go")
+    sandbox.add_argument(
+        "--port", metavar="PORT", type=_port, default=0, help="port on 127.0.0.1 (a free one)"
+    )
+    sandbox.add_argument(
+        "--runtime", choices=("auto", "process", "simulated"), default="auto",
+        help="run Redis for real where redis-server is installed (auto)",
+    )  # fmt: skip
+    manifests = commands.add_parser("manifests", help="YAML for kubectl apply -f -", allow_abbrev=False)
+    manifests.add_argument("what", choices=("crd", "rbac", "all"), nargs="?", default="all")
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: use 0 to 65535")
+    return int(text)
+
+
+def _default_dir() -> Path:
+    return DEFAULT_SANDBOX_DIR.expanduser()
+
+
+def _sandbox_arguments(args: argparse.Namespace) -> list[str]:
+    return ["--bare"] if args.bare else ["--runtime", args.runtime]
+
+
+def _options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Options:
+    real = args.kubeconfig is not None or args.context is not None
+    if args.namespace is not None and args.all_namespaces:
+        parser.error("-n and -A contradict each other: use one of them")
+    if args.namespace is not None and not args.namespace.strip():
+        parser.error("-n needs the name of a namespace")
+    if real and args.sandbox_dir is not None:
+        parser.error("--sandbox-dir is for the embedded cluster: leave it out with --kubeconfig or --context")
+    if args.output is not None and args.ui:
+        parser.error("-o needs --no-ui")
+    if args.read_only and not args.ui:
+        parser.error("--read-only is for the console: use --observe with --no-ui")
+    if args.ui and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        parser.error("the console needs a terminal: use --no-ui")
+    in_cluster = not real and args.sandbox_dir is None and "KUBERNETES_SERVICE_HOST" in os.environ
+    return Options(
+        kubeconfig=args.kubeconfig,
+        context=args.context,
+        embedded=not (real or in_cluster),
+        namespaces=(args.namespace,) if args.namespace else (),
+        impersonate=args.impersonate,
+        sandbox_dir=args.sandbox_dir or _default_dir(),
+        ui=args.ui,
+        output=args.output or "text",
+        read_only=args.read_only,
+        observe=args.observe,
+        metrics_bind_address=args.metrics_bind_address,
+        health_probe_bind_address=args.health_probe_bind_address,
+        leader_elect=args.leader_elect,
+    )

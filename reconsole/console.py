@@ -1,0 +1,67 @@
+"""The console: Textual in the main thread, the session on one of its own."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from controller.bus import EventBus
+from reconsole.options import Failure, Options
+from reconsole.session import Session
+
+if TYPE_CHECKING:
+    from tui.app import ConsoleApp
+
+
+def run_console(options: Options) -> int:
+    """Run until the person quits. Returns the exit code."""
+    bus = EventBus()
+    subscription = bus.subscribe("console", maxlen=50_000)
+    try:
+        session = Session(options, bus)
+    except Failure as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        return 1
+    failures: list[Failure] = []
+
+    from tui.app import ConsoleApp
+
+    def run() -> None:
+        try:
+            session.run()
+        except Failure as failure:
+            failures.append(failure)
+            _leave(app)
+
+    from controller.actions import Actions
+    from controller.bus_log import BusHandler
+
+    BusHandler(bus).install()
+    actions = Actions(session.person, bus, read_only=options.read_only)
+    app = ConsoleApp(subscription, actions, read_only=options.read_only)
+    worker = threading.Thread(target=run, name="session", daemon=True)
+    worker.start()
+    try:
+        app.run()
+    finally:
+        session.stop.set()
+        actions.close()
+        worker.join(30.0)
+    for failure in failures:
+        print(f"error: {failure}", file=sys.stderr)
+    return 1 if failures else app.return_code or 0
+
+
+def _leave(app: ConsoleApp) -> None:
+    """End the app from another thread, also when it is still on its way up."""
+    while True:
+        try:
+            app.call_from_thread(app.exit, return_code=1)
+        except RuntimeError:
+            if app.is_running or app.return_code is not None:
+                return
+            time.sleep(0.05)
+        else:
+            return

@@ -1,0 +1,89 @@
+"""``--no-ui``: the controller without a screen. Data on stdout, diagnostics on stderr."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+
+from controller.bus import EventBus, Subscription
+from reconsole.lines import json_line, text_line
+from reconsole.options import Failure, Options
+from reconsole.session import Session
+
+
+def run_headless(options: Options) -> int:
+    """Run until SIGTERM or ctrl+c, drain, and return the exit code. A second signal exits at once with 1."""
+    from controller.runtime.logs import configure_logging
+
+    configure_logging(json=options.output == "json", stream=sys.stderr)
+    log = logging.getLogger("reconsole")
+    bus = EventBus()
+    subscription = bus.subscribe("headless", maxlen=100_000)
+    try:
+        session = Session(options, bus)
+    except Failure as failure:
+        return _failed(failure)
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if session.stop.is_set():
+            os._exit(1)
+        log.info("Stopping: %s", signal.Signals(number).name)
+        session.stop.set()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    printer = Printer(subscription, options.output, session.stop)
+    printer.start()
+    # The session runs on a thread, so that this one is free to take signals.
+    result: list[Failure] = []
+    worker = threading.Thread(target=_run, args=(session, result), name="session")
+    worker.start()
+    while worker.is_alive():
+        worker.join(0.5)
+    subscription.close()
+    printer.join(5.0)
+    return _failed(result[0]) if result else 0
+
+
+def _run(session: Session, result: list[Failure]) -> None:
+    try:
+        session.run()
+    except Failure as failure:
+        result.append(failure)
+
+
+def _failed(failure: Failure) -> int:
+    print(f"error: {failure}", file=sys.stderr)
+    return 1
+
+
+class Printer(threading.Thread):
+    """Writes a line for each event. When nobody reads any more it stops the session, quietly."""
+
+    def __init__(self, subscription: Subscription, output: str, stop: threading.Event) -> None:
+        super().__init__(name="printer", daemon=True)
+        self._subscription = subscription
+        self._line = json_line if output == "json" else text_line
+        self._stop_session = stop
+
+    def run(self) -> None:
+        try:
+            while not self._subscription.closed or len(self._subscription):
+                self._subscription.wait(0.5)
+                batch = self._subscription.drain()
+                if batch.dropped:
+                    print(
+                        f"warning: {batch.dropped} events were not printed: reader too slow", file=sys.stderr
+                    )
+                lines = [line for event in batch.events if (line := self._line(event))]
+                if lines:
+                    sys.stdout.write("".join(f"{line}\n" for line in lines))
+                    sys.stdout.flush()
+        except (BrokenPipeError, ValueError):
+            # Python flushes stdout once more at its end; let that go nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            self._stop_session.set()

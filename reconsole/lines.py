@@ -1,0 +1,83 @@
+"""The lines of ``--no-ui``: one for each watch event, reconcile and heal."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from controller.bus_events import Event, Heal, ObjectChanged, ReconcileFinished
+
+
+def json_line(event: Event) -> str | None:
+    """One JSON object without a line break, or None for events that are not printed. Seconds are floats."""
+    record = _record(event)
+    return None if record is None else json.dumps(record, separators=(",", ":"))
+
+
+def text_line(event: Event) -> str | None:
+    """The same for people: time, what, which, and the figures."""
+    clock = datetime.fromtimestamp(event.at).strftime("%H:%M:%S.%f")[:-3]
+    match event:
+        case ObjectChanged():
+            note = "  (listed)" if event.initial else "  (missed while away)" if event.state_unknown else ""
+            return f"{clock}  {event.type:9} {event.ref.kind:8} {_printable(event.ref.key)}{note}"
+        case ReconcileFinished():
+            words = f"#{event.number} {event.result} in {event.duration * 1000:.0f} ms, {event.writes} writes"
+            error = f": {_printable(event.error)}" if event.error else ""
+            return f"{clock}  RECONCILE {event.controller:8} {_printable(event.key)}  {words}{error}"
+        case Heal():
+            seconds = event.seconds
+            words = f"healed in {seconds:.2f} s" if seconds is not None else event.stage
+            return f"{clock}  HEAL      Pod      {_printable(event.key)}  {words}"
+    return None
+
+
+def _record(event: Event) -> dict[str, Any] | None:
+    time = datetime.fromtimestamp(event.at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    match event:
+        case ObjectChanged(ref=ref):
+            return {
+                "time": time,
+                "type": event.type,
+                "kind": ref.kind,
+                "namespace": ref.namespace,
+                "name": ref.name,
+                "uid": ref.uid,
+                "resourceVersion": event.resource_version,
+                "initial": event.initial,
+                "stateUnknown": event.state_unknown,
+            }
+        case ReconcileFinished():
+            return {
+                "time": time,
+                "type": "RECONCILE",
+                "controller": event.controller,
+                "key": event.key,
+                "reconcileID": event.id,
+                "number": event.number,
+                "result": event.result,
+                "durationSeconds": event.duration,
+                "writes": event.writes,
+                "error": event.error,
+            }
+        case Heal():
+            return {
+                "time": time,
+                "type": "HEAL",
+                "stage": event.stage,
+                "kind": "Pod",
+                "namespace": event.namespace,
+                "name": event.name,
+                "owner": event.owner,
+                "oldUid": event.old_uid,
+                "newUid": event.new_uid,
+                "seconds": event.seconds,
+                "reconcile": event.reconcile,
+            }
+    return None
+
+
+def _printable(text: str) -> str:
+    """Cluster text for a terminal: control and formatting characters are shown as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,27 @@
+"""What the command line asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Options:
+    kubeconfig: Path | None
+    context: str | None
+    embedded: bool
+    namespaces: tuple[str, ...]  # empty: all
+    impersonate: str | None
+    sandbox_dir: Path
+    ui: bool
+    output: str  # text or json
+    read_only: bool
+    observe: bool
+    metrics_bind_address: str
+    health_probe_bind_address: str
+    leader_elect: bool
+
+
+class Failure(Exception):
+    """Something that ends the program with exit code 1. The text is one sentence for a person."""

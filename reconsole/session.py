@@ -1,0 +1,102 @@
+"""One run of the controller: connect, start the manager, publish everything, stop in order."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+from controller.bus import EventBus
+from controller.bus_events import Connection
+from reconsole.embedded import EmbeddedCluster
+from reconsole.options import Failure, Options
+
+if TYPE_CHECKING:
+    from controller.runtime.client import Client
+
+
+class Session:
+    """``run`` blocks until ``stop`` is set and everything has ended. It may run on any thread."""
+
+    def __init__(self, options: Options, bus: EventBus) -> None:
+        self.stop = threading.Event()
+        self.person: Future[Client] = Future()  # the client of whoever sits at the console
+        self._options = options
+        self._bus = bus
+        # Started here, so that it comes up while this process still imports.
+        self._cluster = EmbeddedCluster(options.sandbox_dir.absolute()).start() if options.embedded else None
+
+    def run(self) -> None:
+        """Raises Failure with one sentence when there is nothing to talk to."""
+        try:
+            self._run()
+        except Failure as failure:
+            self._publish("failed", message=str(failure))
+            raise
+        finally:
+            self.person.cancel()
+            if self._cluster:
+                self._cluster.close()
+
+    def _run(self) -> None:
+        from controller.heal import watch_heals
+        from controller.redis.operator import add_redis_controller, watch_redis
+        from controller.runtime.client import Client
+        from controller.runtime.config import ConfigError, load_configuration
+        from controller.runtime.leaderelection import LeaderElectionConfig
+        from controller.runtime.manager import Manager
+        from reconsole.preflight import check
+
+        options = self._options
+        kubeconfig, own = options.kubeconfig, options.kubeconfig
+        self._publish("connecting")
+        if self._cluster:
+            ready = self._cluster.ready()
+            kubeconfig = ready.kubeconfig
+            own = ready.kubeconfig if options.impersonate else ready.operator_kubeconfig
+        try:
+            configuration = load_configuration(own, options.context, options.impersonate)
+            person = Client(load_configuration(kubeconfig, options.context), bus=self._bus)
+        except ConfigError as error:
+            raise Failure(str(error)) from error
+        client = Client(configuration, bus=self._bus)
+        server = check(client)
+        self._publish(
+            "connected",
+            server=configuration.host,
+            identity=server.identity,
+            version=server.version,
+            context=configuration.context,
+            cluster="embedded cluster" if self._cluster else configuration.cluster,
+        )
+        self.person.set_result(person)
+        heals = watch_heals(self._bus, self.stop)
+        manager = Manager(
+            client,
+            self._bus,
+            namespaces=options.namespaces,
+            leader_election=LeaderElectionConfig() if options.leader_elect else None,
+            metrics_bind_address=options.metrics_bind_address,
+            health_probe_bind_address=options.health_probe_bind_address,
+        )
+        if options.observe:
+            watch_redis(manager)
+        else:
+            add_redis_controller(manager)
+        try:
+            manager.start(self.stop)
+        finally:
+            self.stop.set()
+            heals.join(2.0)
+
+    def _publish(self, state: str, **fields: str) -> None:
+        self._bus.publish(
+            Connection(
+                at=time.time(),
+                role="controller",
+                state=state,
+                namespaces=self._options.namespaces,
+                **fields,  # type: ignore[arg-type]
+            )
+        )

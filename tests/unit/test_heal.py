@@ -1,0 +1,123 @@
+"""Heals are timed from what travels on the bus, and from nothing else."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from controller.bus_events import ApiWrite, Heal, ObjectChanged, ReconcileStarted, Ref
+from controller.heal import HealTracker
+
+
+def redis(at: float, replicas: int = 2, type_: Any = "MODIFIED", **metadata: Any) -> ObjectChanged:
+    body = {"metadata": {"name": "db", "namespace": "default", **metadata}, "spec": {"replicas": replicas}}
+    return ObjectChanged(
+        at=at, type=type_, ref=Ref("Redis", "default", "db", "r"), resource_version="1",
+        raw=msgspec.Raw(json.dumps(body).encode()),
+    )  # fmt: skip
+
+
+def pod(
+    at: float, type_: Any, uid: str, *, ready: bool = False, name: str = "db-1", **metadata: Any
+) -> ObjectChanged:
+    body = {
+        "metadata": {"ownerReferences": [{"kind": "Redis", "name": "db", "controller": True}], **metadata},
+        "status": {"conditions": [{"type": "Ready", "status": "True" if ready else "False"}]},
+    }
+    return ObjectChanged(
+        at=at, type=type_, ref=Ref("Pod", "default", name, uid), resource_version="1",
+        raw=msgspec.Raw(json.dumps(body).encode()),
+    )  # fmt: skip
+
+
+def write(at: float, verb: Any, uid: str, **fields: Any) -> ApiWrite:
+    return ApiWrite(at=at, verb=verb, ref=Ref("Pod", "default", "db-1", uid), status=200, **fields)
+
+
+def run(*events: Any) -> list[Heal]:
+    tracker = HealTracker()
+    return [heal for event in events for heal in tracker.observe(event)]
+
+
+TERMINATING = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
+
+
+def test_a_heal_from_the_request_to_ready() -> None:
+    heals = run(
+        redis(0),
+        pod(1, "ADDED", "old", ready=True),
+        write(10.2, "delete", "old", duration=0.2, action="action-1"),
+        pod(10.3, "MODIFIED", "old", ready=True, **TERMINATING),
+        pod(11.0, "DELETED", "old", **TERMINATING),
+        ReconcileStarted(at=11.0, controller="redis", key="default/db", id="x", number=42),
+        write(11.1, "create", "new", reconcile="x"),
+        pod(11.1, "ADDED", "new"),
+        pod(11.4, "MODIFIED", "new"),
+        pod(12.0, "MODIFIED", "new", ready=True),
+    )
+    assert [h.stage for h in heals] == ["deleting", "gone", "recreated", "ready"]
+    last = heals[-1]
+    assert (last.by, last.reconcile, last.old_uid, last.new_uid) == ("you", 42, "old", "new")
+    assert last.requested == 10.0
+    assert last.seconds == 2.0
+
+
+def test_a_delete_by_somebody_else_counts_from_its_first_sign() -> None:
+    heals = run(
+        redis(0), pod(5, "DELETED", "old"), pod(5.5, "ADDED", "new"), pod(6, "MODIFIED", "new", ready=True)
+    )
+    assert [h.stage for h in heals] == ["gone", "recreated", "ready"]
+    assert (heals[-1].by, heals[-1].seconds) == ("", 1.0)
+
+
+def test_the_answer_to_the_delete_may_come_after_its_watch_event() -> None:
+    heals = run(
+        redis(0),
+        pod(10.1, "MODIFIED", "old", **TERMINATING),
+        write(10.2, "delete", "old", duration=0.2, action="action-1"),
+    )
+    assert heals[-1].requested == 10.0
+    assert heals[-1].by == "you"
+
+
+def test_scale_down_and_the_end_of_a_redis_are_no_heals() -> None:
+    assert [h.stage for h in run(redis(0, replicas=1), pod(5, "DELETED", "old"))] == ["abandoned"]
+    assert [h.stage for h in run(redis(0), pod(5, "DELETED", "old"), redis(6, type_="DELETED"))] == [
+        "gone",
+        "abandoned",
+    ]
+    assert run(redis(0, replicas=1), pod(5, "MODIFIED", "old", **TERMINATING)) == []
+
+
+def test_pods_that_were_already_going_when_we_came_are_not_timed_before_they_are_gone() -> None:
+    tracker = HealTracker()
+    tracker.observe(redis(0))
+    listed = msgspec.structs.replace(pod(1, "ADDED", "old", **TERMINATING), initial=True)
+    assert tracker.observe(listed) == []
+    assert [h.stage for h in tracker.observe(pod(2, "DELETED", "old"))] == ["gone"]
+
+
+def test_a_replacement_that_is_deleted_too_starts_a_new_heal() -> None:
+    heals = run(
+        redis(0),
+        pod(1, "DELETED", "a"),
+        pod(2, "ADDED", "b"),
+        pod(3, "DELETED", "b"),
+        pod(4, "ADDED", "c", ready=True),
+    )
+    assert [(h.stage, h.old_uid) for h in heals] == [
+        ("gone", "a"),
+        ("recreated", "a"),
+        ("gone", "b"),
+        ("ready", "b"),
+    ]
+    assert heals[-1].seconds == 1.0
+
+
+def test_other_pods_and_broken_objects_are_passed_over() -> None:
+    stranger = pod(1, "DELETED", "x")
+    body = msgspec.structs.replace(stranger, raw=msgspec.Raw(b'{"metadata":{}}'))
+    broken = msgspec.structs.replace(stranger, raw=msgspec.Raw(b'{"metadata":3}'))
+    assert run(redis(0), body, broken) == []
