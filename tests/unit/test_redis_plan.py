@@ -206,7 +206,7 @@ class Model:
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(MOVES, max_size=40))
-def test_no_order_of_events_and_crashes_orphans_a_pod_and_all_come_to_rest(
+def test_no_order_of_events_and_crashes_orphans_a_pod(
     moves: list[tuple[Any, ...]],
 ) -> None:
     model = Model()
