@@ -1,7 +1,7 @@
 """Make definitions.json.gz: python -m sandbox.apiserver.schemas.generate SWAGGER.json
 
-SWAGGER.json is api/openapi-spec/swagger.json of kubernetes/kubernetes at the wanted tag, or the same definitions
-as one JSON Schema document ("$defs").
+SWAGGER.json is api/openapi-spec/swagger.json of kubernetes/kubernetes at the wanted tag, or the same
+definitions as one JSON Schema document ("$defs").
 """
 
 import gzip
@@ -14,29 +14,73 @@ Obj = dict[str, Any]
 
 ROOTS = [
     "io.k8s.api.core.v1." + kind
-    for kind in (
-        "Binding ConfigMap Endpoints Event LimitRange Namespace Node PersistentVolume PersistentVolumeClaim Pod "
-        "PodTemplate ReplicationController ResourceQuota Secret Service ServiceAccount ComponentStatus"
-    ).split()
+    for kind in [
+        "Binding",
+        "ConfigMap",
+        "Endpoints",
+        "Event",
+        "LimitRange",
+        "Namespace",
+        "Node",
+        "PersistentVolume",
+        "PersistentVolumeClaim",
+        "Pod",
+        "PodTemplate",
+        "ReplicationController",
+        "ResourceQuota",
+        "Secret",
+        "Service",
+        "ServiceAccount",
+        "ComponentStatus",
+    ]
 ] + [
     f"io.k8s.api.{name}"
-    for name in (
-        "apps.v1.ControllerRevision apps.v1.DaemonSet apps.v1.Deployment apps.v1.ReplicaSet apps.v1.StatefulSet "
-        "authentication.v1.TokenRequest authentication.v1.TokenReview authentication.v1.SelfSubjectReview "
-        "authorization.v1.LocalSubjectAccessReview authorization.v1.SelfSubjectAccessReview "
-        "authorization.v1.SelfSubjectRulesReview authorization.v1.SubjectAccessReview autoscaling.v1.Scale "
-        "autoscaling.v2.HorizontalPodAutoscaler batch.v1.CronJob batch.v1.Job coordination.v1.Lease "
-        "discovery.v1.EndpointSlice events.v1.Event networking.v1.Ingress networking.v1.IngressClass "
-        "networking.v1.NetworkPolicy policy.v1.Eviction policy.v1.PodDisruptionBudget rbac.v1.ClusterRole "
-        "rbac.v1.ClusterRoleBinding rbac.v1.Role rbac.v1.RoleBinding scheduling.v1.PriorityClass "
-        "storage.v1.StorageClass"
-    ).split()
+    for name in [
+        "apps.v1.ControllerRevision",
+        "apps.v1.DaemonSet",
+        "apps.v1.Deployment",
+        "apps.v1.ReplicaSet",
+        "apps.v1.StatefulSet",
+        "authentication.v1.TokenRequest",
+        "authentication.v1.TokenReview",
+        "authentication.v1.SelfSubjectReview",
+        "authorization.v1.LocalSubjectAccessReview",
+        "authorization.v1.SelfSubjectAccessReview",
+        "authorization.v1.SelfSubjectRulesReview",
+        "authorization.v1.SubjectAccessReview",
+        "autoscaling.v1.Scale",
+        "autoscaling.v2.HorizontalPodAutoscaler",
+        "batch.v1.CronJob",
+        "batch.v1.Job",
+        "coordination.v1.Lease",
+        "discovery.v1.EndpointSlice",
+        "events.v1.Event",
+        "networking.v1.Ingress",
+        "networking.v1.IngressClass",
+        "networking.v1.NetworkPolicy",
+        "policy.v1.Eviction",
+        "policy.v1.PodDisruptionBudget",
+        "rbac.v1.ClusterRole",
+        "rbac.v1.ClusterRoleBinding",
+        "rbac.v1.Role",
+        "rbac.v1.RoleBinding",
+        "scheduling.v1.PriorityClass",
+        "storage.v1.StorageClass",
+    ]
 ]
 ROOTS += [
     "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition",
     *(
         f"io.k8s.apimachinery.pkg.apis.meta.v1.{name}"
-        for name in "DeleteOptions Patch Status WatchEvent APIResourceList APIGroupList APIGroup".split()
+        for name in [
+            "DeleteOptions",
+            "Patch",
+            "Status",
+            "WatchEvent",
+            "APIResourceList",
+            "APIGroupList",
+            "APIGroup",
+        ]
     ),
     "io.k8s.apimachinery.pkg.version.Info",
 ]
