@@ -1,0 +1,5 @@
+"""The controllers that a cluster cannot do without, as clients of the API."""
+
+from .run import run_controllers
+
+__all__ = ["run_controllers"]
