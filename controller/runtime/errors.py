@@ -1,0 +1,104 @@
+"""What an API server, or the way to it, can answer instead of an object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class _Details(msgspec.Struct, rename="camel"):
+    retry_after_seconds: float | None = None
+
+
+class Status(msgspec.Struct, rename="camel"):
+    """A meta/v1 Status, the fields that are needed."""
+
+    message: str = ""
+    reason: str = ""
+    code: int = 0
+    details: _Details | None = None
+
+
+class ApiError(Exception):
+    """An HTTP answer that is no success. ``message`` is in the server's own words.
+
+    ``retry_after`` is in seconds and None when the server named no time.
+    """
+
+    def __init__(self, status: int, reason: str, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+        self.message = message
+        self.retry_after = retry_after
+
+
+class NotFound(ApiError):
+    pass
+
+
+class AlreadyExists(ApiError):
+    pass
+
+
+class Conflict(ApiError):
+    pass
+
+
+class Forbidden(ApiError):
+    pass
+
+
+class Unauthorized(ApiError):
+    pass
+
+
+class Invalid(ApiError):
+    pass
+
+
+class Expired(ApiError):
+    """410: the resource version is too old to go on from."""
+
+
+class TooManyRequests(ApiError):
+    pass
+
+
+class ServerError(ApiError):
+    """Any 5xx."""
+
+
+class Unreachable(Exception):
+    """No HTTP answer: refused, reset, timed out, or a certificate that does not fit."""
+
+
+_BY_STATUS: dict[int, type[ApiError]] = {
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    410: Expired,
+    422: Invalid,
+    429: TooManyRequests,
+}
+
+
+def api_error(status: int, body: bytes, headers: Any = None) -> ApiError:
+    """The exception for an answer with ``status``, whatever its body looks like."""
+    try:
+        answer = msgspec.json.decode(body, type=Status)
+    except msgspec.MsgspecError:
+        text = body[:300].decode(errors="replace").strip()
+        answer = Status(message=text or f"the server answered {status}")
+    retry_after = answer.details.retry_after_seconds if answer.details else None
+    header = headers.get("Retry-After") if headers is not None else None
+    if header is not None and header.isdigit():
+        retry_after = float(header)
+    kind = _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
+    if answer.reason == "AlreadyExists":
+        kind = AlreadyExists
+    elif answer.reason in ("Expired", "Gone"):
+        kind = Expired
+    return kind(status, answer.reason, answer.message, retry_after)
