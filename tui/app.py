@@ -1,0 +1,101 @@
+"""The console: puts the pump, the state and the screens together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from textual.app import App
+from textual.binding import Binding
+from textual.screen import Screen
+
+from controller.bus import Subscription
+from tui.ports import Actions
+from tui.pump import INTERVAL, Pump
+from tui.screens.confirm import ConfirmQuit
+from tui.screens.main import Main
+from tui.state import ConsoleState
+from tui.text import safe_text
+from tui.theme import CHANGES, RECONSOLE
+
+TABLES_EVERY = 3  # drains: the tables change at 3.3 Hz
+QUIT_WINDOW = 2.0  # seconds for the second ctrl+c
+
+
+class ConsoleApp(App[int]):
+    """Shows what arrives on ``subscription`` and asks ``actions`` for what the person wants done."""
+
+    ENABLE_COMMAND_PALETTE = False
+    PAUSE_GC_ON_SCROLL = True
+    BINDINGS = [
+        Binding("ctrl+q", "ask_quit", "Quit", show=False, priority=True, id="app.quit"),
+        Binding("ctrl+c", "interrupt", "Quit at once", show=False, priority=True, id="app.interrupt"),
+    ]
+
+    def __init__(
+        self,
+        subscription: Subscription,
+        actions: Actions,
+        *,
+        read_only: bool = False,
+        title: str = "reconsole",
+        clock: Callable[[], float] = time.time,
+        stopwatch: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        super().__init__()
+        self.title = title
+        self.state = ConsoleState()
+        self.pump = Pump(subscription, self.state, clock, stopwatch)
+        self._actions = actions
+        self._read_only = read_only
+        self._clock = clock
+        self._drains = 0
+        self._interrupted = -QUIT_WINDOW
+        self._main: Main | None = None
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return {**super().get_theme_variable_defaults(), **CHANGES}
+
+    def get_default_screen(self) -> Screen[object]:
+        self._main = Main(self.state, self._actions, self._clock, title=self.title, read_only=self._read_only)
+        return self._main  # type: ignore[return-value]
+
+    def on_mount(self) -> None:
+        self.register_theme(RECONSOLE)
+        self.theme = RECONSOLE.name
+        self.set_interval(INTERVAL, self.tick)
+
+    def tick(self) -> None:
+        """One turn of the pump: drain, show the stream, and every third time the tables."""
+        applied = self.pump.drain()
+        self._drains += 1
+        for notice in self.state.notices[:3]:
+            self.notify(
+                safe_text(notice.message),
+                title=safe_text(notice.title),
+                severity=notice.severity,
+                markup=False,
+            )
+        self.state.notices.clear()
+        if self._main is None or not self._main.is_mounted:
+            return
+        if applied:
+            self._main.commit_stream()
+        if self._drains % TABLES_EVERY == 0:
+            self._main.commit()
+
+    def action_ask_quit(self) -> None:
+        def answered(quits: bool | None) -> None:
+            if quits:
+                self.exit(0)
+
+        if not isinstance(self.screen, ConfirmQuit):
+            self.push_screen(ConfirmQuit(), answered)
+
+    def action_interrupt(self) -> None:
+        now = self._clock()
+        if now - self._interrupted < QUIT_WINDOW:
+            self.exit(0)
+            return
+        self._interrupted = now
+        self.notify("Press ctrl+c again to quit.", severity="warning", timeout=QUIT_WINDOW, markup=False)

@@ -1,0 +1,19 @@
+"""What the console needs from the actions. ``controller.actions.Actions`` has this shape."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from controller.bus_events import Ref
+
+
+class Actions(Protocol):
+    """Both calls return the id of the action at once; its result arrives as ``ActionFinished``."""
+
+    read_only: bool
+
+    def delete(
+        self, ref: Ref, *, grace_period: int | None = None, propagation: str = "Background"
+    ) -> str: ...
+
+    def check(self, verb: str, ref: Ref) -> str: ...

@@ -1,0 +1,301 @@
+"""How each event changes the console's state. Pure: no clock, no terminal, no network."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from controller.bus_events import (
+    ActionFinished,
+    ActionStarted,
+    ApiWrite,
+    BusEvent,
+    Connection,
+    Heal,
+    LeaderStatus,
+    Log,
+    ObjectChanged,
+    Quarantined,
+    ReconcileFinished,
+    ReconcileStarted,
+    WatchStatus,
+)
+from tui.objects import ObjectView, brief, view
+from tui.state import (
+    HISTORY,
+    Action,
+    ConsoleState,
+    Notice,
+    Reconcile,
+    Trouble,
+    author,
+    object_key,
+    remember,
+    uid_of,
+)
+from tui.stream import Line
+from tui.text import milliseconds
+
+BROKEN = ("forbidden", "unauthorized", "unreachable", "reconnecting", "expired")
+
+
+def apply(state: ConsoleState, event: BusEvent, *, news: bool = True) -> None:
+    """Take in one event. ``news`` is False for states that outlived their history in an overflow."""
+    handler = _HANDLERS.get(type(event))
+    if handler is not None:
+        handler(state, event, news)
+
+
+def dropped(state: ConsoleState, count: int, at: float) -> None:
+    """Note that ``count`` events were lost as history."""
+    if count:
+        state.dropped += count
+        _say(
+            state, Line(at, "warn", "…", "DROPPED", f"{count:,} events came too fast to be shown", fault=True)
+        )
+
+
+def _say(state: ConsoleState, line: Line) -> int:
+    number = state.stream.append(line)
+    if line.key:
+        numbers = state.history.get(line.key)
+        if numbers is None:
+            numbers = deque(maxlen=HISTORY)
+        numbers.append(number)
+        remember(state.history, line.key, numbers)
+    return number
+
+
+# Objects ------------------------------------------------------------------------------------------
+
+_CHANGE = {
+    "ADDED": ("added", "+"),
+    "MODIFIED": ("modified", "~"),
+    "DELETED": ("deleted", "−"),
+}
+
+
+def _object(state: ConsoleState, event: ObjectChanged, news: bool) -> None:
+    ref = event.ref
+    uid = uid_of(ref)
+    table = state.objects.setdefault(ref.kind, {})
+    state.dirty.setdefault(ref.kind, set()).add(uid)
+    old = table.get(uid)
+    new: ObjectView | None = None
+    if event.type == "DELETED":
+        table.pop(uid, None)
+    else:
+        new = table[uid] = view(ref, bytes(event.raw))
+    state.last_event[ref.kind] = max(event.at, state.last_event.get(ref.kind, 0.0))
+    if not news or event.initial:
+        return
+    state.rate.add(event.at)
+    what = brief(old, new) if new else "missed while disconnected" if event.state_unknown else ""
+    if event.type == "ADDED" and new and new.status not in ("Pending", "ClusterIP"):
+        what = new.status
+    style, glyph = _CHANGE[event.type]
+    # A delete shows twice: as a deletion timestamp, and as the end of the object. Both are its doing.
+    is_delete = new is None or (new.deleting is not None and (old is None or old.deleting is None))
+    signature = (uid, "delete") if is_delete else (uid, event.resource_version)
+    number = _say(
+        state,
+        Line(
+            event.at, style, glyph, event.type, f"{ref.kind} {ref.name}", what,
+            by=state.authors.get(signature, ""), key=object_key(ref.kind, ref.key),
+            fault=new is not None and new.health == "bad",
+        ),
+    )  # fmt: skip
+    if signature not in state.authors:
+        numbers = [*state.unsigned.get(signature, []), number]
+        remember(state.unsigned, signature, numbers)
+
+
+def _write(state: ConsoleState, event: ApiWrite, news: bool) -> None:
+    if event.error or event.status >= 400:
+        _say(
+            state,
+            Line(
+                event.at, "error", "✗", "REFUSED", f"{event.verb} {event.ref.kind} {event.ref.name}",
+                event.error or f"HTTP {event.status}", by=author(state, event),
+                key=object_key(event.ref.kind, event.ref.key), fault=True,
+            ),
+        )  # fmt: skip
+        return
+    by = author(state, event)
+    if not by:
+        return
+    version = "delete" if event.verb == "delete" else event.resource_version
+    signature = (uid_of(event.ref), version)
+    remember(state.authors, signature, by)
+    for number in state.unsigned.pop(signature, ()):
+        line = state.stream.get(number)
+        if line is not None:
+            state.stream.replace(number, replace(line, by=by))
+
+
+# Reconciles and heals -----------------------------------------------------------------------------
+
+
+def _reconcile_started(state: ConsoleState, event: ReconcileStarted, news: bool) -> None:
+    remember(state.reconcile_ids, event.id, event.number)
+    remember(state.reconciles, event.number, Reconcile(event.number, event.at))
+
+
+def _reconcile_finished(state: ConsoleState, event: ReconcileFinished, news: bool) -> None:
+    remember(state.reconcile_ids, event.id, event.number)
+    reconcile = state.reconciles.get(event.number)
+    if reconcile is None:
+        reconcile = Reconcile(event.number, event.at - event.duration)
+        remember(state.reconciles, event.number, reconcile)
+    reconcile.duration = event.duration
+    key = object_key("Redis", event.key)
+    failed = event.result in ("error", "terminal_error", "timeout")
+    took = milliseconds(event.duration)
+    if failed:
+        what = f"#{event.number} {event.result.replace('_', ' ')}: {event.error}"
+        _say(state, Line(event.at, "error", "✗", "RECONCILE", event.key, what, key=key, fault=True))
+        return
+    parts = [f"#{event.number}", took]
+    if event.writes:
+        parts.append(f"{event.writes} write{'s' if event.writes > 1 else ''}")
+    if event.result == "requeue_after":
+        parts.append(f"again in {milliseconds(event.requeue_after)}")
+    style = "info" if event.writes else "muted"
+    _say(state, Line(event.at, style, "↻", "RECONCILE", event.key, " · ".join(parts), key=key))
+
+
+def _heal(state: ConsoleState, event: Heal, news: bool) -> None:
+    before = state.heals.get(event.old_uid)
+    remember(state.heals, event.old_uid, event)
+    remember(state.heal_of, event.key, event.old_uid)
+    if not news or (before is not None and before.stage == event.stage):
+        return
+    key = object_key("Pod", event.key)
+    if event.stage == "ready" and event.seconds is not None:
+        what = f"in {event.seconds:.2f} s"
+        _say(state, Line(event.at, "ok", "✓", "HEALED", event.name, what, key=key))
+    elif event.stage == "abandoned":
+        _say(state, Line(event.at, "muted", "·", "LEFT", event.name, "no replacement is wanted", key=key))
+
+
+# Watches and connection ---------------------------------------------------------------------------
+
+
+def plural(kind: str, count: int) -> str:
+    return kind if count == 1 or kind.endswith("s") else f"{kind}s"
+
+
+def watch_name(event: WatchStatus) -> str:
+    name = plural(event.kind or event.resource, 2)
+    return f"{name} in {event.scope}" if event.scope else name
+
+
+def _watch(state: ConsoleState, event: WatchStatus, news: bool) -> None:
+    key = (event.group, event.resource, event.scope)
+    before = state.watches.get(key)
+    state.watches[key] = event
+    changed = before is None or before.state != event.state
+    name = watch_name(event)
+    if event.state in BROKEN:
+        trouble = state.troubles.get(key)
+        if trouble is None or trouble.state in ("reconnecting", "expired"):
+            state.troubles[key] = Trouble(event.since if trouble is None else trouble.since, event.state)
+        # A watch that the server ended in good order comes back at once: only failures are told.
+        if changed and news and (event.attempts or event.state != "reconnecting"):
+            _say(state, _broken_line(event, name))
+    elif event.state in ("live", "polling"):
+        trouble = state.troubles.pop(key, None)
+        if not news:
+            return
+        if trouble is not None and trouble.state in ("forbidden", "unauthorized", "unreachable"):
+            lasted = f"after {max(event.at - trouble.since, 0):.0f} s"
+            _say(state, Line(event.at, "ok", "✓", "RESTORED", name, lasted))
+            state.notices.append(Notice("information", f"{name} are back", f"RESTORED {lasted}"))
+        elif trouble is None and changed and (before is None or before.state in ("starting", "syncing")):
+            count = f"{event.objects} {plural(event.kind, event.objects)}"
+            where = f"in {event.scope}" if event.scope else ""
+            _say(state, Line(event.at, "muted", "·", "LISTED", count, where))
+
+
+def _broken_line(event: WatchStatus, name: str) -> Line:
+    style = "warn" if event.state in ("reconnecting", "expired") else "error"
+    glyph = "↻" if style == "warn" else "✗"
+    word = {"forbidden": "FORBIDDEN", "unauthorized": "NO LOGIN", "unreachable": "NO ANSWER"}.get(
+        event.state, "RECONNECT"
+    )
+    return Line(event.at, style, glyph, word, f"{event.verb} {name}".strip(), event.message, fault=True)
+
+
+def _connection(state: ConsoleState, event: Connection, news: bool) -> None:
+    if event.role == "person":
+        state.person = event
+        return
+    before, state.connection = state.connection, event
+    if not news or (before is not None and before.state == event.state):
+        return
+    if event.state == "failed":
+        _say(state, Line(event.at, "error", "✗", "NO ANSWER", event.server, event.message, fault=True))
+    elif event.state == "connected":
+        _say(
+            state,
+            Line(event.at, "ok", "●", "CONNECTED", event.cluster, f"Kubernetes {event.version}".strip()),
+        )
+
+
+def _leader(state: ConsoleState, event: LeaderStatus, news: bool) -> None:
+    before, state.leader = state.leader, event
+    if not news or event.state == "disabled" or (before is not None and before.state == event.state):
+        return
+    lost = event.state == "lost"
+    detail = event.message or (f"held by {event.holder}" if event.holder else "")
+    style = "error" if lost else "info"
+    _say(state, Line(event.at, style, "◆", "LEADER", event.state, detail, fault=lost))
+
+
+# The rest -----------------------------------------------------------------------------------------
+
+
+def _action_started(state: ConsoleState, event: ActionStarted, news: bool) -> None:
+    before = state.actions.get(event.id)
+    remember(state.actions, event.id, Action(event.verb, event.ref, before.finished if before else None), 200)
+
+
+def _action_finished(state: ConsoleState, event: ActionFinished, news: bool) -> None:
+    remember(state.actions, event.id, Action(event.verb, event.ref, event), 200)
+    if event.verb == "check" or event.ok:
+        return
+    what = f"{event.verb} {event.ref.kind} {event.ref.name}"
+    key = object_key(event.ref.kind, event.ref.key)
+    _say(state, Line(event.at, "error", "✗", "REFUSED", what, event.message, by="you", key=key, fault=True))
+    state.notices.append(Notice("error", f"Could not {what}", event.message))
+
+
+def _log(state: ConsoleState, event: Log, news: bool) -> None:
+    if event.level not in ("warning", "error"):
+        return
+    style, glyph = ("error", "✗") if event.level == "error" else ("warn", "!")
+    key = object_key(event.ref.kind, event.ref.key) if event.ref else ""
+    _say(state, Line(event.at, style, glyph, event.level.upper(), event.message, key=key, fault=True))
+
+
+def _quarantined(state: ConsoleState, event: Quarantined, news: bool) -> None:
+    name = f"{event.resource} {event.name}".strip()
+    _say(state, Line(event.at, "error", "✗", "UNREADABLE", name, event.reason, fault=True))
+
+
+_HANDLERS: dict[type[BusEvent], Callable[[ConsoleState, Any, bool], None]] = {
+    ObjectChanged: _object,
+    ApiWrite: _write,
+    ReconcileStarted: _reconcile_started,
+    ReconcileFinished: _reconcile_finished,
+    Heal: _heal,
+    WatchStatus: _watch,
+    Connection: _connection,
+    LeaderStatus: _leader,
+    ActionStarted: _action_started,
+    ActionFinished: _action_finished,
+    Log: _log,
+    Quarantined: _quarantined,
+}

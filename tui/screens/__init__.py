@@ -1,0 +1,1 @@
+"""One screen is a .py and a .tcss of the same name."""

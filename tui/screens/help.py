@@ -1,0 +1,79 @@
+"""All keys, and what the signs mean."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    (
+        "Move",
+        (
+            ("tab  1 2 3 4", "next pane; Redis, Pods, Services, stream"),
+            ("j k  ↓ ↑", "down, up"),
+            ("g G", "first, last"),
+            ("ctrl+f ctrl+b", "a page down, up"),
+        ),
+    ),
+    (
+        "See",
+        (
+            ("/", "filter the pane by a regular expression; ! inverts; esc clears"),
+            ("ctrl+z", "faults only, and back"),
+            ("p", "pause or follow the stream"),
+            ("y", "YAML of the object"),
+            ("c", "copy the RBAC rule that is missing"),
+        ),
+    ),
+    (
+        "Do",
+        (
+            ("ctrl+d", "delete the object, after a question"),
+            ("q", "quit, after a question"),
+            ("ctrl+c twice", "quit at once"),
+        ),
+    ),
+    (
+        "Signs",
+        (
+            ("+ ADDED", "new"),
+            ("~ MODIFIED", "changed, and what"),
+            ("− DELETED", "gone"),
+            ("↻ RECONCILE", "the controller looked: how long, how many writes"),
+            ("✓ HEALED", "from the delete request to a ready replacement"),
+            ("● ◐ ✗ ○", "well, on its way, faulty, going"),
+        ),
+    ),
+)
+
+
+def help_text() -> Content:
+    parts: list[Content] = []
+    for title, entries in SECTIONS:
+        if parts:
+            parts.append(Content(""))
+        parts.append(Content.assemble((title, "bold $accent")))
+        parts += [Content.assemble((f"  {keys:<15}", "bold"), (what, "")) for keys, what in entries]
+    return Content("\n").join(parts)
+
+
+class Help(ModalScreen[None]):
+    CSS_PATH = "help.tcss"
+    BINDINGS = [
+        Binding("escape,q,question_mark", "dismiss", "Close", id="help.close"),
+        Binding("j", "scroll(1)", "Down", show=False, id="help.down"),
+        Binding("k", "scroll(-1)", "Up", show=False, id="help.up"),
+    ]
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="help") as box:
+            box.border_title = "Help"
+            box.border_subtitle = "esc closes"
+            yield Static(help_text())
+
+    def action_scroll(self, step: int) -> None:
+        self.query_one("#help").scroll_relative(y=step, animate=False)

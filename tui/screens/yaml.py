@@ -1,0 +1,42 @@
+"""One object as YAML."""
+
+from __future__ import annotations
+
+import json
+
+import yaml
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.screen import ModalScreen
+
+from tui.objects import ObjectView
+from tui.text import safe_text
+from tui.widgets.yaml_view import YamlView
+
+
+def to_yaml(raw: bytes) -> str:
+    """The object without its managed fields; the server's text as it is when it is not JSON."""
+    try:
+        o = json.loads(raw)
+    except ValueError:
+        return raw.decode(errors="replace")
+    if isinstance(o, dict) and isinstance(o.get("metadata"), dict):
+        o["metadata"].pop("managedFields", None)
+    text = yaml.safe_dump(o, sort_keys=False, allow_unicode=True, width=100)
+    return str(text)
+
+
+class Yaml(ModalScreen[None]):
+    CSS_PATH = "yaml.tcss"
+    BINDINGS = [Binding("escape,q,y", "dismiss", "Back", id="yaml.back")]
+
+    def __init__(self, target: ObjectView) -> None:
+        super().__init__()
+        self._target = target
+
+    def compose(self) -> ComposeResult:
+        ref = self._target.ref
+        view = YamlView(to_yaml(self._target.raw))
+        view.border_title = safe_text(f"{ref.kind} {ref.key}").replace("[", "\\[")
+        view.border_subtitle = "esc closes"
+        yield view

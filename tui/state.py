@@ -1,0 +1,160 @@
+"""Everything the console knows, as plain data. The reducer changes it; widgets read it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+from controller.bus_events import (
+    ActionFinished,
+    ApiWrite,
+    Connection,
+    Heal,
+    LeaderStatus,
+    PolicyRule,
+    Ref,
+    WatchStatus,
+)
+from tui.objects import ObjectView
+from tui.stream import Ring
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+# How many reconciles, writes, heals and histories are remembered; enough for minutes of a storm.
+REMEMBERED = 2_000
+HISTORY = 60  # lines of one object
+
+WatchKey = tuple[str, str, str]  # group, resource, scope
+
+
+@dataclass(slots=True)
+class Reconcile:
+    number: int
+    started: float  # Unix seconds
+    duration: float | None = None  # seconds
+
+
+@dataclass(slots=True)
+class Action:
+    """What a person asked for and what became of it."""
+
+    verb: str
+    ref: Ref
+    finished: ActionFinished | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something to tell as a toast."""
+
+    severity: Literal["information", "warning", "error"]
+    title: str
+    message: str
+
+
+@dataclass(slots=True)
+class Trouble:
+    """A watch that is denied or broken, from the first failure until it is live again."""
+
+    since: float  # Unix seconds
+    state: str
+
+
+@dataclass(slots=True)
+class Rate:
+    """Watch events per second, by the clock of the events."""
+
+    counts: dict[int, int] = field(default_factory=dict)
+
+    def add(self, at: float) -> None:
+        second = int(at)
+        self.counts[second] = self.counts.get(second, 0) + 1
+        if len(self.counts) > 120:
+            for old in sorted(self.counts)[:60]:
+                del self.counts[old]
+
+    def last(self, now: float, seconds: int) -> list[int]:
+        """The counts of the last ``seconds`` full seconds, oldest first."""
+        return [self.counts.get(s, 0) for s in range(int(now) - seconds, int(now))]
+
+
+@dataclass
+class ConsoleState:
+    """The whole state. Objects are keyed by kind and uid."""
+
+    objects: dict[str, dict[str, ObjectView]] = field(default_factory=dict)
+    dirty: dict[str, set[str]] = field(default_factory=dict)  # uids changed since the table looked
+    watches: dict[WatchKey, WatchStatus] = field(default_factory=dict)
+    troubles: dict[WatchKey, Trouble] = field(default_factory=dict)
+    last_event: dict[str, float] = field(default_factory=dict)  # by kind, Unix seconds
+    connection: Connection | None = None
+    person: Connection | None = None
+    leader: LeaderStatus | None = None
+    stream: Ring = field(default_factory=Ring)
+    history: OrderedDict[str, deque[int]] = field(default_factory=OrderedDict)  # numbers of lines by object
+    reconciles: OrderedDict[int, Reconcile] = field(default_factory=OrderedDict)
+    reconcile_ids: OrderedDict[str, int] = field(default_factory=OrderedDict)
+    authors: OrderedDict[tuple[str, str], str] = field(
+        default_factory=OrderedDict
+    )  # (uid, version or "delete")
+    unsigned: OrderedDict[tuple[str, str], list[int]] = field(default_factory=OrderedDict)
+    heals: OrderedDict[str, Heal] = field(default_factory=OrderedDict)  # by old uid
+    heal_of: OrderedDict[str, str] = field(default_factory=OrderedDict)  # pod key or new uid -> old uid
+    actions: OrderedDict[str, Action] = field(default_factory=OrderedDict)
+    notices: list[Notice] = field(default_factory=list)
+    rate: Rate = field(default_factory=Rate)
+    dropped: int = 0
+
+    def find(self, ref: Ref) -> ObjectView | None:
+        """The object itself, not another one of its name."""
+        return self.objects.get(ref.kind, {}).get(uid_of(ref))
+
+    def named(self, kind: str, key: str) -> ObjectView | None:
+        """The object that has that name now."""
+        return next((o for o in self.objects.get(kind, {}).values() if o.ref.key == key), None)
+
+    def watch_of(self, kind: str) -> list[WatchStatus]:
+        return [w for w in self.watches.values() if w.kind == kind]
+
+    def heal_for(self, ref: Ref) -> Heal | None:
+        """The latest heal of a pod, or of any pod of a Redis."""
+        if ref.kind == "Pod":
+            return self.heals.get(self.heal_of.get(ref.key, ""))
+        return next((h for h in reversed(self.heals.values()) if h.owner == ref.key), None)
+
+
+def uid_of(ref: Ref) -> str:
+    return ref.uid or f"{ref.api_version}/{ref.kind}/{ref.key}"
+
+
+def object_key(kind: str, key: str) -> str:
+    return f"{kind}/{key}"
+
+
+def remember(table: OrderedDict[K, V], key: K, value: V, limit: int = REMEMBERED) -> None:
+    table[key] = value
+    table.move_to_end(key)
+    while len(table) > limit:
+        table.popitem(last=False)
+
+
+def rule_yaml(rule: PolicyRule) -> list[str]:
+    """The rule as the lines that go under ``rules:`` of a Role or ClusterRole."""
+
+    def items(values: tuple[str, ...]) -> str:
+        return "[" + ", ".join(f'"{v}"' for v in values) + "]"
+
+    return [
+        f"- apiGroups: {items(rule.api_groups)}",
+        f"  resources: {items(rule.resources)}",
+        f"  verbs: {items(rule.verbs)}",
+    ]
+
+
+def author(state: ConsoleState, write: ApiWrite) -> str:
+    if write.action:
+        return "you"
+    number = state.reconcile_ids.get(write.reconcile)
+    return f"reconcile #{number}" if number else ""

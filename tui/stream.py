@@ -1,0 +1,59 @@
+"""The live stream: a bounded ring of lines, each under a number that never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of news. A line that learns who did it is replaced, never changed."""
+
+    at: float
+    style: str  # added, modified, deleted, ok, warn, error, muted, info
+    glyph: str
+    word: str
+    subject: str
+    detail: str = ""
+    by: str = ""
+    key: str = ""  # kind/namespace/name of the object it is about
+    fault: bool = False
+
+
+class Ring:
+    """The newest ``capacity`` lines by sequence number; the oldest go first, a tenth at a time."""
+
+    def __init__(self, capacity: int = 20_000) -> None:
+        self._capacity = capacity
+        self._slack = max(capacity // 10, 1)
+        self._lines: list[Line] = []
+        self.first = 0
+
+    @property
+    def end(self) -> int:
+        """The number that the next line will get."""
+        return self.first + len(self._lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __iter__(self) -> Iterator[Line]:
+        return iter(self._lines)
+
+    def append(self, line: Line) -> int:
+        self._lines.append(line)
+        extra = len(self._lines) - self._capacity
+        if extra >= self._slack:
+            del self._lines[:extra]
+            self.first += extra
+        return self.end - 1
+
+    def get(self, number: int) -> Line | None:
+        index = number - self.first
+        return self._lines[index] if 0 <= index < len(self._lines) else None
+
+    def replace(self, number: int, line: Line) -> None:
+        index = number - self.first
+        if 0 <= index < len(self._lines):
+            self._lines[index] = line

@@ -1,0 +1,1 @@
+"""Widgets that draw lines: they read the state and never see a raw object."""

@@ -1,0 +1,70 @@
+"""Which columns each table has and what stands in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tui.objects import ObjectView
+from tui.text import age
+
+Cell = tuple[str, str]  # text and style
+
+
+@dataclass(frozen=True)
+class Column:
+    """``rank`` says how long it stays when space runs out: 0 always, then 1, 2 …"""
+
+    title: str
+    cell: Callable[[ObjectView, float], Cell]
+    rank: int = 0
+    right: bool = False
+    ticks: bool = False
+
+
+STATUS_GLYPH = {"ok": "●", "busy": "◐", "bad": "✗", "done": "○"}
+
+
+def _status(o: ObjectView, now: float) -> Cell:
+    return f"{STATUS_GLYPH[o.health]} {o.status}", o.health if o.health != "ok" else "ok"
+
+
+def _age(o: ObjectView, now: float) -> Cell:
+    return ("" if o.created is None else age(now - o.created)), "muted"
+
+
+def _cell(name: str, style: str = "text") -> Callable[[ObjectView, float], Cell]:
+    def cell(o: ObjectView, now: float) -> Cell:
+        return o.cells.get(name, ""), style
+
+    return cell
+
+
+def _restarts(o: ObjectView, now: float) -> Cell:
+    count = o.cells.get("restarts", "0")
+    return count, "muted" if count == "0" else "warn"
+
+
+NAMESPACE = Column("NAMESPACE", lambda o, now: (o.ref.namespace, "muted"), rank=4)
+NAME = Column("NAME", lambda o, now: (o.ref.name, "text"))
+READY = Column("READY", _cell("ready"), rank=1)
+STATUS = Column("STATUS", _status)
+AGE = Column("AGE", _age, rank=2, right=True, ticks=True)
+
+COLUMNS: dict[str, tuple[Column, ...]] = {
+    "Redis": (NAMESPACE, NAME, READY, STATUS, Column("PORT", _cell("port", "muted"), rank=5), AGE),
+    "Pod": (
+        NAMESPACE, NAME, READY, STATUS,
+        Column("RESTARTS", _restarts, rank=3, right=True),
+        AGE,
+        Column("IP", _cell("ip", "muted"), rank=6),
+        Column("NODE", _cell("node", "muted"), rank=7),
+    ),
+    "Service": (
+        NAMESPACE, NAME,
+        Column("TYPE", _cell("type"), rank=5),
+        Column("CLUSTER-IP", _cell("ip"), rank=3),
+        Column("PORT(S)", _cell("ports"), rank=1),
+        AGE,
+    ),
+}  # fmt: skip

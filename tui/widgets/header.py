@@ -1,0 +1,150 @@
+"""The two lines on top: who and where, and the state of every watch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rich.cells import cell_len
+
+from controller.bus_events import WatchStatus
+from tui.reducer import plural
+from tui.state import ConsoleState
+from tui.text import age, fine_age, fit, safe_text
+from tui.widgets.lines import Panel, Piece, Row
+
+BARS = "▁▂▃▄▅▆▇█"
+SECONDS = 12  # of the sparkline
+
+
+def sparkline(counts: list[int]) -> str:
+    top = max([*counts, 1])
+    return "".join(BARS[min(c * (len(BARS) - 1) // top, len(BARS) - 1)] if c else BARS[0] for c in counts)
+
+
+def short_identity(identity: str) -> str:
+    """A service account without what every one of them starts with."""
+    return identity.replace("system:serviceaccount:", "…:") if identity else ""
+
+
+class Header(Panel):
+    DEFAULT_CSS = "Header { height: auto; width: 1fr; padding: 0 1; background: $surface; }"
+
+    def __init__(
+        self, state: ConsoleState, clock: Callable[[], float], *, title: str, read_only: bool
+    ) -> None:
+        super().__init__(id="header")
+        self._state = state
+        self._clock = clock
+        self._title = title
+        self._read_only = read_only
+
+    def rows(self, width: int) -> list[Row]:
+        if self.screen.has_class("-tiny"):
+            return [self._chips(width, self._clock())]
+        return [self._where(width), self._chips(width, self._clock())]
+
+    def _where(self, width: int) -> Row:
+        connection = self._state.connection
+        row: Row = [(self._title, "bold")]
+        if self._read_only:
+            row.append(("  read-only", "warn"))
+        if connection is None or connection.state == "connecting":
+            server = f" to {connection.cluster or connection.server}" if connection else ""
+            return [*row, (f"   ◌ connecting{server} …", "accent")]
+        where = [(connection.cluster or connection.server, "text")]
+        if connection.context and connection.context != connection.cluster:
+            where.append((f"context {connection.context}", "muted"))
+        spaces = connection.namespaces
+        where.append((", ".join(spaces) if spaces else "all namespaces", "text"))
+        leader = self._leader()
+        if connection.state == "failed":
+            where.insert(0, ("✗ no connection", "error"))
+        used = sum(cell_len(safe_text(t)) + 3 for t, _ in [*row, *where, *leader])
+        name = short_identity(connection.identity)
+        if name and width - used > 14:
+            where.append((f"as {fit(safe_text(name), width - used - 6)}", "muted"))
+        where += leader
+        for index, piece in enumerate(where):
+            row += [("   " if index == 0 else " · ", "muted"), piece]
+        return row
+
+    def _leader(self) -> list[Piece]:
+        leader = self._state.leader
+        if leader is None or leader.state == "disabled":
+            return []
+        words = {
+            "leading": ("leader", "ok"),
+            "standby": (f"standby, {leader.holder} leads" if leader.holder else "standby", "warn"),
+            "lost": ("✗ lease lost", "error"),
+            "released": ("lease released", "muted"),
+        }
+        return [words[leader.state]]
+
+    def _chips(self, width: int, now: float) -> Row:
+        right = self._right(now)
+        room = width - sum(cell_len(t) for t, _ in right) - 2
+        watches = sorted(self._state.watches.values(), key=lambda w: _ORDER.get(w.kind, 9))
+        if not watches:
+            return [("◌ waiting for the watches …", "muted")]
+        for brief in (0, 1, 2):
+            chips = [self._chip(w, now, brief) for w in watches]
+            if sum(cell_len(safe_text(t)) for c in chips for t, _ in c) + 3 * (len(chips) - 1) <= room:
+                break
+        else:
+            right, room = [], width
+        row: Row = []
+        for index, chip in enumerate(chips):
+            row += [("   " if index else "", "muted"), *chip]
+        used = sum(cell_len(safe_text(t)) for t, _ in row)
+        if right and used + 2 + sum(cell_len(t) for t, _ in right) <= width:
+            row.append((" " * (width - used - sum(cell_len(t) for t, _ in right)), "muted"))
+            row += right
+        return row
+
+    def _chip(self, watch: WatchStatus, now: float, brief: int) -> Row:
+        name = plural(watch.kind, 2) + (f"@{watch.scope}" if watch.scope and self._has_scopes else "")
+        glyph, style, words = self._words(watch, now)
+        if brief == 2:
+            return [(f"{name} ", "text"), (glyph, style)]
+        return [(f"{name} ", "text"), (f"{glyph} {words[0] if brief else ' '.join(words)}", style)]
+
+    @property
+    def _has_scopes(self) -> bool:
+        return len({w.scope for w in self._state.watches.values()}) > 1
+
+    def _words(self, watch: WatchStatus, now: float) -> tuple[str, str, tuple[str, ...]]:
+        match watch.state:
+            case "live":
+                heard = max(watch.last_event or watch.at, self._state.last_event.get(watch.kind, 0.0))
+                return "●", "ok", ("live", fine_age(now - heard))
+            case "polling":
+                return "◍", "warn", ("polling", "no watch right")
+            case "forbidden":
+                return "✗", "error", (f"{watch.verb or 'list'} forbidden",)
+            case "unauthorized":
+                return "✗", "error", ("login refused",)
+            case "unreachable":
+                return "✗", "error", ("unreachable", str(watch.attempts))
+            case "reconnecting":
+                return "↻", "warn", ("reconnecting", str(watch.attempts or ""))
+            case "expired":
+                return "↻", "warn", ("listing again",)
+            case "stopped":
+                return "○", "muted", ("stopped",)
+            case "syncing":
+                return "◌", "accent", ("syncing",)
+            case _:
+                return "◌", "accent", (watch.state,)
+
+    def _right(self, now: float) -> Row:
+        row: Row = []
+        if self._state.dropped:
+            row.append((f"{self._state.dropped:,} dropped  ", "warn"))
+        counts = self._state.rate.last(now, SECONDS)
+        row += [(f"{counts[-1]:>3} ev/s ", "muted"), (sparkline(counts), "accent")]
+        return row
+
+
+_ORDER = {"Redis": 0, "Pod": 1, "Service": 2}
+
+__all__ = ["Header", "age", "sparkline"]

@@ -1,0 +1,133 @@
+"""The object under the cursor: its cause and effect on one line, and what happened to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rich.cells import cell_len
+
+from controller.bus_events import Heal, Ref
+from tui.objects import ObjectView
+from tui.state import ConsoleState, object_key
+from tui.text import age, milliseconds, safe_text
+from tui.widgets.event_log import line_row
+from tui.widgets.lines import Panel, Piece, Row
+
+
+def seconds(span: float) -> str:
+    return f"{max(span, 0.0):.2f} s"
+
+
+def cause_and_effect(state: ConsoleState, heal: Heal, now: float) -> list[Piece]:
+    """Deleted by whom, gone, which reconcile, recreated, ready, with the times between them.
+
+    While it is under way it ends in the time that the next step has taken so far.
+    """
+    pieces: list[Piece] = [(f"deleted{f' by {heal.by}' if heal.by else ''}", "deleted")]
+    last = heal.requested
+    done = False
+
+    def step(at: float, words: str, style: str) -> None:
+        nonlocal last
+        pieces.append((f" ─ {seconds(at - last)} ─ ", "muted"))
+        pieces.append((words, style))
+        last = max(at, last)
+
+    if heal.gone is not None:
+        step(heal.gone, "gone", "deleted")
+    reconcile = state.reconciles.get(heal.reconcile)
+    if reconcile is not None:
+        took = f" ({milliseconds(reconcile.duration)})" if reconcile.duration is not None else ""
+        step(reconcile.started, f"reconcile #{reconcile.number}{took}", "info")
+    if heal.created is not None:
+        step(heal.created, "recreated", "added")
+    if heal.ready is not None:
+        step(heal.ready, "ready", "ok")
+        pieces.append((f" · ✓ healed in {heal.seconds:.2f} s", "ok"))
+        done = True
+    if heal.stage == "abandoned":
+        pieces.append((" · no replacement is wanted", "muted"))
+        done = True
+    if not done:
+        pieces.append((f" ─ {seconds(now - last)} …", "warn"))
+    return pieces
+
+
+def flow(pieces: list[Piece], width: int) -> list[Row]:
+    """The pieces on as few lines as hold them, broken between pieces."""
+    rows: list[Row] = [[]]
+    used = 0
+    for text, style in pieces:
+        size = cell_len(text)
+        if used and used + size > width:
+            rows.append([])
+            used = 0
+            text = text.lstrip()
+        rows[-1].append((text, style))
+        used += cell_len(text)
+    return rows
+
+
+class Timeline(Panel):
+    def __init__(self, state: ConsoleState, clock: Callable[[], float]) -> None:
+        super().__init__(id="timeline")
+        self._state = state
+        self._clock = clock
+        self._ref: Ref | None = None
+
+    @property
+    def ref(self) -> Ref | None:
+        return self._ref
+
+    def show(self, ref: Ref | None) -> None:
+        self._ref = ref
+        self.commit()
+
+    def commit(self) -> None:
+        title = f"{self._ref.kind} {self._ref.key} · timeline" if self._ref else "Timeline"
+        title = safe_text(title).replace("[", "\\[")
+        if title != self.border_title:
+            self.border_title = title
+        self.update_rows()
+
+    def rows(self, width: int) -> list[Row]:
+        if self._ref is None:
+            return [[("Put the cursor on an object to see what happened to it.", "muted")]]
+        now = self._clock()
+        heal = self._state.heal_for(self._ref)
+        rows: list[Row] = []
+        if heal is not None:
+            pieces = cause_and_effect(self._state, heal, now)
+            if self._ref.kind != "Pod":
+                pieces.insert(0, (f"{heal.name}: ", "text"))
+            rows += flow(pieces, width)
+        else:
+            rows.append(self._summary(now))
+        left = max(self.size.height - len(rows), 0)
+        numbers = self._state.history.get(object_key(self._ref.kind, self._ref.key), ())
+        lines = [line for n in numbers if (line := self._state.stream.get(n)) is not None]
+        if not lines and left:
+            rows.append([("No change since the console started.", "muted")])
+        for line in lines[-left:] if left else []:
+            rows.append(line_row(line, width, subject=False))
+        return rows
+
+    def _summary(self, now: float) -> Row:
+        assert self._ref is not None
+        o = self._state.find(self._ref) or self._state.named(self._ref.kind, self._ref.key)
+        if o is None:
+            return [("It is gone.", "deleted")]
+        return [(o.status, o.health), *_facts(o), *_age(o, now)]
+
+
+def _facts(o: ObjectView) -> list[Piece]:
+    skip = ("status", "reason", "restarts", "selector")
+    return [
+        (f" · {n} {v}" if n != "image" else f" · {v}", "muted")
+        for n, v in o.facts.items()
+        if v and n not in skip
+    ]
+
+
+def _age(o: ObjectView, now: float) -> list[Piece]:
+    return [] if o.created is None else [(f" · {age(now - o.created)} old", "muted")]
