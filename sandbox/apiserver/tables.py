@@ -222,7 +222,8 @@ def render(
     """A Table of objects in the resource's version.
 
     list_meta: the ListMeta of a list, or {"resourceVersion": …} of one object.
-    include: Metadata, Object or None. headers: False leaves the columns out, as every watch event after the first does.
+    include: Metadata, Object or None.
+    headers: False leaves the columns out, as every watch event after the first does.
     """
     rows: list[Obj] = []
     for obj in objects:
