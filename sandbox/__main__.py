@@ -1,0 +1,199 @@
+"""`python -m sandbox`: the embedded cluster as a process of its own."""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import shutil
+import signal
+import stat
+import sys
+import tempfile
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from sandbox import bootstrap, kubeconfig, tls
+from sandbox.apiserver.authn import MASTERS, User
+from sandbox.apiserver.cluster import Cluster
+from sandbox.apiserver.server import ApiServer
+from sandbox.client import ApiError, Client, Connection
+from sandbox.controllers import run_controllers
+
+_HOST = "127.0.0.1"
+_OPERATOR = ("k8s-operator-demo-system", "k8s-operator-demo-controller-manager")
+_OPERATOR_TOKEN_SECONDS = 365 * 24 * 3600
+
+
+class Failure(Exception):
+    """It cannot start or go on; one sentence says why."""
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description="An embedded Kubernetes cluster.")
+    parser.add_argument("--bare", action="store_true", help="no nodes, nothing installed")
+    parser.add_argument("--dir", type=Path, help="where the kubeconfigs go (a temporary directory)")
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (a free one)")
+    parser.add_argument("--manifests", type=Path, help="kustomization to load (not with --bare)")
+    parser.add_argument("--runtime", choices=("auto", "process", "simulated"), default="auto")
+    parser.add_argument("--nodes", type=int, default=2, help="how many nodes there are")
+    parser.add_argument("--seed", type=int, default=0, help="makes the delays of the kubelet repeatable")
+    parser.add_argument(
+        "--fault", action="append", default=[], metavar="JSON", help="as POST /debug/faults takes it"
+    )
+    return parser.parse_args(argv)
+
+
+def _connect(cluster: Cluster, server: str, ca: bytes, name: str, agent: str) -> Client:
+    """A client of our own API under an identity of its own."""
+    token = cluster.tokens.add_static(User(name, (MASTERS, "system:authenticated")))
+    return Client(Connection.with_ca(server, token, ca.decode()), user_agent=agent)
+
+
+async def _serve(args: argparse.Namespace, folder: Path, stop: asyncio.Event) -> None:
+    made = tls.make(_HOST)
+    cluster = Cluster()
+    api = ApiServer(cluster)
+    try:
+        port = await api.start(_HOST, args.port, made.context)
+    except OSError as error:
+        raise Failure(f"cannot listen on {_HOST}:{args.port}: {error.strerror}; choose another --port") from error
+    server = f"https://{_HOST}:{port}"
+    bootstrap.bootstrap(cluster, port)
+    for text in args.fault:
+        try:
+            api.faults.set(json.loads(text))
+        except (ValueError, AttributeError) as error:
+            raise Failure(f"--fault {text!r} is not a JSON object: {error}") from error
+    admin = cluster.tokens.add_static(User("kubernetes-admin", (MASTERS, "system:authenticated")))
+    _write(folder / "kubeconfig", kubeconfig.text(server, made.ca, admin, "kubernetes-admin"))
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(api.stop)
+        running: list[asyncio.Task[Any]] = []
+
+        def begin(work: Coroutine[Any, Any, None]) -> None:
+            task = asyncio.create_task(work)
+            task.add_done_callback(lambda _: stop.set())
+            running.append(task)
+
+        async def end() -> None:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+        manager = await stack.enter_async_context(
+            _connect(cluster, server, made.ca, "system:kube-controller-manager", "kube-controller-manager")
+        )
+        stack.push_async_callback(end)
+        operator = None
+        if not args.bare:
+            operator = await _install(args, stack, cluster, api, manager, begin, made.ca, server, folder)
+        begin(run_controllers(manager, bare=args.bare))
+        ready = {
+            "ready": True,
+            "server": server,
+            "kubeconfig": str(folder / "kubeconfig"),
+            "operatorKubeconfig": operator,
+        }
+        print(json.dumps(ready), flush=True)
+        await stop.wait()
+        for task in running:
+            if task.done() and not task.cancelled() and (error := task.exception()):
+                raise Failure(f"a part of the cluster ended: {error!r}") from error
+
+
+async def _install(
+    args: argparse.Namespace,
+    stack: contextlib.AsyncExitStack,
+    cluster: Cluster,
+    api: ApiServer,
+    manager: Client,
+    begin: Any,
+    ca: bytes,
+    server: str,
+    folder: Path,
+) -> str | None:
+    """Nodes, a kubelet and the manifests; the path of the operator's kubeconfig when its account exists."""
+    from sandbox.kubelet import KubeletOptions, run_kubelet
+
+    options = KubeletOptions(
+        nodes=args.nodes, runtime=args.runtime, seed=args.seed, scratch=folder / "pods"
+    )
+    api.subresources.logs = options.logs
+    nodes = await stack.enter_async_context(_connect(cluster, server, ca, "system:node-manager", "kubelet"))
+    begin(run_kubelet(nodes, options))
+    if args.manifests:
+        try:
+            await bootstrap.load(manager, cluster, bootstrap.manifests(args.manifests))
+        except (bootstrap.BootstrapError, ApiError, aiohttp.ClientError) as error:
+            raise Failure(str(error)) from error
+    account = cluster.store.get("serviceaccounts", _OPERATOR)
+    if account is None:
+        return None
+    token = cluster.tokens.issue(account.decode(), _OPERATOR_TOKEN_SECONDS, [])
+    path = folder / "operator.kubeconfig"
+    _write(path, kubeconfig.text(server, ca, token, _OPERATOR[1]))
+    return str(path)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        kubeconfig.write(path, text)
+    except OSError as error:
+        raise Failure(f"cannot write {path}: {error.strerror}; choose another --dir") from error
+
+
+def _watch_parent(stop: asyncio.Event) -> None:
+    """End when standard input does, if somebody holds the other end of it."""
+    loop = asyncio.get_running_loop()
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:
+        return
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        return
+
+    def readable() -> None:
+        if not os.read(0, 4096):
+            loop.remove_reader(0)
+            stop.set()
+
+    loop.add_reader(0, readable)
+
+
+async def _main(args: argparse.Namespace, folder: Path) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    _watch_parent(stop)
+    await _serve(args, folder, stop)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run until told to end; the exit code."""
+    args = _arguments(argv)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    own = args.dir is None
+    folder: Path = Path(tempfile.mkdtemp(prefix="reconsole-sandbox-")) if own else args.dir.expanduser().resolve()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        asyncio.run(_main(args, folder))
+    except OSError as error:
+        print(f"cannot use {folder}: {error.strerror}; choose another --dir", file=sys.stderr)
+        return 1
+    except Failure as error:
+        print(str(error), file=sys.stderr)
+        return 1
+    finally:
+        if own:
+            shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

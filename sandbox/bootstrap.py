@@ -1,0 +1,67 @@
+"""What a fresh cluster has, and the loading of manifests through its own API."""
+
+from pathlib import Path
+
+import yaml
+
+from sandbox.apiserver.cluster import KUBERNETES_IP, Cluster
+from sandbox.apiserver.objects import Obj, copy
+from sandbox.client import Client
+from sandbox.default_roles import BINDINGS, ROLES
+
+_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+_NOT_LOADED = ("Deployment",)
+
+
+class BootstrapError(Exception):
+    """The manifests cannot be loaded; one sentence says which and why."""
+
+
+def bootstrap(cluster: Cluster, port: int) -> None:
+    """Namespaces, the RBAC policy and the `kubernetes` service, as a real cluster has them."""
+
+    def create(obj: Obj, namespace: str = "") -> None:
+        resource = cluster.registry.by_kind(obj["apiVersion"], obj["kind"])
+        if resource is None:
+            raise BootstrapError(f"{obj['kind']} is not served")
+        body = copy({k: v for k, v in obj.items() if k not in ("apiVersion", "kind")})
+        cluster.create(resource, namespace, body)
+
+    for name in _NAMESPACES:
+        create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    for obj in [*ROLES, *BINDINGS]:
+        create(obj)
+    labels = {"component": "apiserver", "provider": "kubernetes"}
+    ports = [{"name": "https", "port": 443, "targetPort": port, "protocol": "TCP"}]
+    service: Obj = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "kubernetes", "labels": labels},
+        "spec": {"clusterIP": KUBERNETES_IP, "ports": ports},
+    }
+    create(service, "default")
+
+
+def manifests(directory: Path) -> list[Obj]:
+    """The objects of a kustomization in the order of its resources, then the sample Redis."""
+    try:
+        listed = yaml.safe_load((directory / "kustomization.yaml").read_text())["resources"]
+        files = [directory / name for name in listed]
+        sample = directory / "samples" / "redis.yaml"
+        files += [sample] if sample.exists() else []
+        documents = [d for f in files for d in yaml.safe_load_all(f.read_text()) if d]
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise BootstrapError(f"cannot read the manifests in {directory}: {error}") from error
+    return [d for d in documents if d.get("kind") not in _NOT_LOADED]
+
+
+async def load(client: Client, cluster: Cluster, objects: list[Obj]) -> None:
+    """Create the objects over HTTP, one after the other."""
+    for obj in objects:
+        resource = cluster.registry.by_kind(obj["apiVersion"], obj["kind"])
+        if resource is None:
+            raise BootstrapError(f"{obj['kind']} of {obj['apiVersion']} is not served by the sandbox")
+        base = f"/apis/{resource.group}/{resource.version}" if resource.group else "/api/v1"
+        if resource.namespaced:
+            base += f"/namespaces/{obj['metadata'].get('namespace', 'default')}"
+        await client.create(f"{base}/{resource.plural}", obj)
