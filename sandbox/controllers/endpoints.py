@@ -249,9 +249,9 @@ def _reference(pod: Pod) -> dict[str, str]:
 
 def _ports(service: Service, pod: Pod) -> list[tuple[ServicePort, int]]:
     """The ports of a service on this pod; one whose name the pod does not know is left out."""
-    found = []
+    found: list[tuple[ServicePort, int]] = []
     for port in service.spec.ports or ():
-        target = port.target_port if port.target_port not in (None, 0, "") else port.port
+        target: int | str | None = port.target_port if port.target_port not in (None, 0, "") else port.port
         if isinstance(target, str):
             target = next(
                 (
@@ -262,7 +262,7 @@ def _ports(service: Service, pod: Pod) -> list[tuple[ServicePort, int]]:
                 ),
                 None,
             )
-        if target is not None:
+        if isinstance(target, int):
             found.append((port, target))
     return found
 

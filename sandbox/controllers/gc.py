@@ -140,7 +140,8 @@ class GarbageCollector:
         live = await self._live(vertex.resource, vertex.namespace, vertex.name)
         if live is None or live.uid != vertex.uid or live.deletion_timestamp or not _refs(live):
             return
-        solid, waiting = [], []
+        solid: list[OwnerReference] = []
+        waiting: list[OwnerReference] = []
         for ref in _refs(live):
             owner = await self._owner(vertex, ref)
             if owner is not None:
