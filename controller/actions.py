@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from controller.bus import EventBus
-from controller.bus_events import ActionFinished, ActionStarted, PolicyRule, Ref
+from controller.bus_events import ActionFinished, ActionStarted, ActionVerb, PolicyRule, Ref
 from controller.runtime.client import Client, acting
 from controller.runtime.errors import ApiError, Unreachable
 from controller.runtime.objects import resource_of
@@ -69,9 +69,9 @@ class Actions:
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _submit(self, verb: str, ref: Ref, run: Callable[[], str], *, writes: bool) -> str:
+    def _submit(self, verb: ActionVerb, ref: Ref, run: Callable[[], str], *, writes: bool) -> str:
         id_ = f"action-{next(self._ids)}"
-        self._bus.publish(ActionStarted(at=self._clock(), id=id_, verb=verb, ref=ref))  # type: ignore[arg-type]
+        self._bus.publish(ActionStarted(at=self._clock(), id=id_, verb=verb, ref=ref))
         if writes and self.read_only:
             self._finish(
                 id_, verb, ref, False, "this console is read-only: start it without --read-only to write"
@@ -94,7 +94,7 @@ class Actions:
         return id_
 
     def _finish(
-        self, id_: str, verb: str, ref: Ref, ok: bool, message: str, rule: PolicyRule | None = None
+        self, id_: str, verb: ActionVerb, ref: Ref, ok: bool, message: str, rule: PolicyRule | None = None
     ) -> None:
         self._bus.publish(
             ActionFinished(
@@ -104,7 +104,7 @@ class Actions:
                 ref=ref,
                 ok=ok,
                 message=message,
-                missing_rule=rule,  # type: ignore[arg-type]
+                missing_rule=rule,
             )
         )
 

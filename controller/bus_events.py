@@ -203,11 +203,14 @@ class Heal(BusEvent, frozen=True, tag="heal"):
         return None if self.ready is None else self.ready - self.requested
 
 
+ActionVerb = Literal["delete", "scale", "check"]
+
+
 class ActionStarted(BusEvent, frozen=True, tag="action_started"):
     """A person asked for something."""
 
     id: str
-    verb: Literal["delete", "scale", "check"]
+    verb: ActionVerb
     ref: Ref
 
 
@@ -215,7 +218,7 @@ class ActionFinished(BusEvent, frozen=True, tag="action_finished"):
     """The answer to it. ``ok`` is False for refusals, and ``message`` says why in a sentence."""
 
     id: str
-    verb: Literal["delete", "scale", "check"]
+    verb: ActionVerb
     ref: Ref
     ok: bool
     message: str = ""

@@ -122,10 +122,7 @@ class HealTracker:
 
     def _pod_changed(self, event: ObjectChanged) -> list[Heal]:
         pod = _decode(event)
-        owner = pod and next(
-            (o for o in pod.metadata.owner_references or () if o.controller and o.kind == self._owner_kind),
-            None,
-        )
+        owner = self._owner_of(pod) if pod else None
         if pod is None or owner is None:
             return []
         slot = (event.ref.namespace, event.ref.name)
@@ -160,6 +157,10 @@ class HealTracker:
         changed = heal.new_uid != made.new_uid or heal.stage != made.stage
         self._open[slot] = made
         return [made] if changed else []
+
+    def _owner_of(self, pod: _Object) -> _Owner | None:
+        references = pod.metadata.owner_references or ()
+        return next((o for o in references if o.controller and o.kind == self._owner_kind), None)
 
     def _begin(self, event: ObjectChanged, owner: str) -> Heal:
         write = self._deletes.get(event.ref.uid)

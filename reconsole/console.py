@@ -49,8 +49,8 @@ def run_console(options: Options) -> int:
         session.stop.set()
         actions.close()
         worker.join(30.0)
-    for failure in failures:
-        print(f"error: {failure}", file=sys.stderr)
+    for reason in failures:
+        print(f"error: {reason}", file=sys.stderr)
     return 1 if failures else app.return_code or 0
 
 

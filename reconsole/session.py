@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from controller.bus import EventBus
 from controller.bus_events import Connection
@@ -14,6 +15,11 @@ from reconsole.options import Failure, Options
 
 if TYPE_CHECKING:
     from controller.runtime.client import Client
+
+
+LEASE = "reconsole.myapp.tangx.in"
+NAMESPACE = "k8s-operator-demo-system"
+IN_CLUSTER_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 class Session:
@@ -76,7 +82,7 @@ class Session:
             client,
             self._bus,
             namespaces=options.namespaces,
-            leader_election=LeaderElectionConfig() if options.leader_elect else None,
+            leader_election=LeaderElectionConfig(LEASE, _lease_namespace()) if options.leader_elect else None,
             metrics_bind_address=options.metrics_bind_address,
             health_probe_bind_address=options.health_probe_bind_address,
         )
@@ -90,13 +96,18 @@ class Session:
             self.stop.set()
             heals.join(2.0)
 
-    def _publish(self, state: str, **fields: str) -> None:
+    def _publish(self, state: Literal["connecting", "connected", "failed"], **fields: str) -> None:
         self._bus.publish(
             Connection(
                 at=time.time(),
                 role="controller",
                 state=state,
                 namespaces=self._options.namespaces,
-                **fields,  # type: ignore[arg-type]
+                **fields,
             )
         )
+
+
+def _lease_namespace() -> str:
+    """The namespace of the pod that this runs in; outside a cluster, the one of ``manifests/``."""
+    return "" if IN_CLUSTER_NAMESPACE.exists() else NAMESPACE

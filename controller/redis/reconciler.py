@@ -126,12 +126,10 @@ class RedisReconciler:
         for ordinal in steps.create:
             body = desired.pod(redis, ordinal)
             try:
-                pod = self._client.create(body)
+                made.append(self._client.create(body, Pod))
             except AlreadyExists:
                 # Somebody took the name since the store was filled; its event brings us back here.
                 continue
-            assert isinstance(pod, Pod)
-            made.append(pod)
         again = [p.metadata.name for p in made if p.metadata.name in recreated]
         new = [p.metadata.name for p in made if p.metadata.name not in recreated]
         if again:
