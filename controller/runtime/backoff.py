@@ -1,30 +1,77 @@
-"""How long to wait after a failure."""
+"""How often a reflector may try: back-off with jitter, and a hard limit of requests per second."""
 
 from __future__ import annotations
 
+import random
+import threading
+import time
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
-# client-go tools/cache/reflector.go: 0.8 s, doubled up to 30 s, times a jitter of [1, 2).
-INITIAL = 0.8
-FACTOR = 2.0
-CAP = 30.0
+
+def _wait(event: threading.Event, seconds: float) -> bool:
+    return event.wait(seconds)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Clocks, randomness and sleep, to be replaced in tests.
+
+    ``wait`` sleeps until the event is set or the seconds are over and says whether it was set.
+    """
+
+    wall: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    random: Callable[[], float] = random.random
+    wait: Callable[[threading.Event, float], bool] = _wait
+
+
+REAL_TIME = Timing()
 
 
 class Backoff:
-    """Unlike client-go's it starts over only when it is told to, which a healthy stream does."""
+    """0.8 s, doubled each time, times [1, 2), never above the cap.
+
+    Source: client-go tools/cache/reflector.go; there the jitter comes on top of the cap.
+    """
+
+    INITIAL = 0.8  # seconds
+    CAP = 30.0  # seconds
 
     def __init__(self, random: Callable[[], float]) -> None:
         self._random = random
-        self._delay = INITIAL
         self.failures = 0
 
-    def next(self, *, cap: float = CAP) -> float:
-        """Seconds to wait after one more failure; 60 at most."""
+    def next(self, cap: float = CAP) -> float:
+        """Seconds to wait after one more failure."""
+        base = min(self.INITIAL * 2.0 ** min(self.failures, 16), cap / 2)
         self.failures += 1
-        delay = min(self._delay, cap)
-        self._delay = min(self._delay * FACTOR, CAP)
-        return delay * (1.0 + self._random())
+        return base * (1 + self._random())
 
     def reset(self) -> None:
-        self._delay = INITIAL
         self.failures = 0
+
+
+class RateGate:
+    """Lets at most ``LIMIT`` requests through in any ``WINDOW``; ``wait_turn`` blocks for the rest."""
+
+    LIMIT = 2
+    WINDOW = 1.0  # seconds
+
+    def __init__(self, timing: Timing, wake: threading.Event) -> None:
+        self._timing = timing
+        self._wake = wake
+        self._times: deque[float] = deque(maxlen=self.LIMIT)
+
+    def wait_turn(self) -> None:
+        if len(self._times) == self.LIMIT:
+            remaining = self._times[0] + self.WINDOW - self._timing.monotonic()
+            if remaining > 0:
+                self._timing.wait(self._wake, remaining)
+        self._times.append(self._timing.monotonic())
+
+    def forgive(self) -> None:
+        """The last request was a question about what the server can do; it is not asked again."""
+        if self._times:
+            self._times.pop()

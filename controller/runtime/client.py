@@ -47,7 +47,7 @@ class _Item(msgspec.Struct):
     metadata: ObjectMeta = ObjectMeta()
 
 
-class _ListMeta(msgspec.Struct):
+class _ListMeta(msgspec.Struct, frozen=True):
     token: str = msgspec.field(name="continue", default="")
 
 

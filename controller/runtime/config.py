@@ -13,7 +13,7 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class Configuration:
-    """``official`` is a kubernetes.client.Configuration; ``reload`` makes a fresh one, with new credentials."""
+    """``official`` is a kubernetes.client.Configuration; ``reload`` makes one with fresh credentials."""
 
     official: Any
     context: str

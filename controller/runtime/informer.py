@@ -1,197 +1,340 @@
-"""One kind's objects, kept current: the store, and the handlers that are told of every change."""
+"""An informer: the objects of one kind, kept current, with handlers that hear of every change."""
 
 from __future__ import annotations
 
 import builtins
-import random
+import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from controller.bus import EventBus
-from controller.bus_events import ChangeType, ObjectChanged, WatchStatus
+from controller.bus_events import ChangeType, ObjectChanged, Quarantined, Ref, WatchStatus
+from controller.runtime.backoff import REAL_TIME, Timing
 from controller.runtime.client import Client
 from controller.runtime.events import CreateEvent, DeleteEvent, Event, UpdateEvent
-from controller.runtime.objects import KubeObject
-from controller.runtime.reflector import Entry, Reflector
-from controller.runtime.store import OWNER, Indexer, Store
+from controller.runtime.objects import Decoder, KubeObject
+from controller.runtime.reflector import IDLE_TIMEOUT, Reflector
+from controller.runtime.store import IndexFunction, Key, RawCache, Store
+from controller.runtime.watchreport import WatchReport
+from controller.runtime.wire import Identity, decode_identity
+
+log = logging.getLogger("controller.runtime.informer")
 
 K = TypeVar("K", bound=KubeObject)
-
 Handler = Callable[[Event[Any]], None]
 
 
 class Registration:
-    """A handler that was added. It has synced when it was given everything that the first list held."""
+    """A handler's place at an informer."""
 
-    def __init__(self, informer: Informer[Any]) -> None:
+    def __init__(self, informer: Informer[Any], handler: Handler) -> None:
         self._informer = informer
+        self.handler = handler
 
     def has_synced(self) -> bool:
-        # Handlers are called before the informer counts as synced, and late ones are given the whole store
-        # while they are added.
+        """Everything that was there at the start has been delivered to this handler."""
         return self._informer.has_synced()
+
+    def remove(self) -> None:
+        """Deliver nothing more."""
+        self._informer._remove(self)
 
 
 class Informer(Generic[K]):
-    """Feeds one store from one reflector per namespace (or one for the whole cluster).
+    """One reflector for each of ``namespaces`` (none: the whole cluster) feeds one store.
 
-    A change goes to the bus first, then into the store, then to the handlers, all on the reflector's
-    thread. Handlers must not block. An exception in one of them is theirs to handle.
+    Handlers run on the reflector's thread, one event after another, and must only enqueue. ``start`` does
+    not block; register handlers before or after it. Objects are frozen and shared.
     """
 
     def __init__(
         self,
         client: Client,
         kind: type[K],
-        bus: EventBus,
+        bus: EventBus | None = None,
         *,
         namespaces: Iterable[str] = (),
         label_selector: str = "",
-        clock: Callable[[], float] = time.time,
-        rng: Callable[[], float] = random.random,
+        raw_cache: RawCache | None = None,
+        timing: Timing = REAL_TIME,
+        idle_timeout: float = IDLE_TIMEOUT,
     ) -> None:
         self.kind = kind
         self.store: Store[K] = Store()
         self._bus = bus
-        self._clock = clock
-        self._lock = threading.RLock()
-        self._handlers: list[Handler] = []
+        self._raw = raw_cache if raw_cache is not None else RawCache()
+        self._wall = timing.wall
+        self._decode = Decoder(kind).decode
+        self._scopes = (tuple(dict.fromkeys(namespaces)) or ("",)) if kind.resource.namespaced else ("",)
+        # Held from the store to the last handler, so that a late handler neither misses nor repeats an event.
+        self._delivery = threading.RLock()
+        self._moved = threading.Condition()
+        self._handlers: tuple[Registration, ...] = ()
+        self._listed: dict[str, set[Key]] = {}  # by scope, while a list is under way
+        self._quarantine: dict[Key, str] = {}  # resource version of what could not be decoded
+        self._complete: set[str] = set()  # scopes that were listed once
+        self._versions: dict[str, int] = {}  # by scope
+        self._threads: list[threading.Thread] = []
         self.reflectors = [
-            Reflector(client, kind, scope, self, bus, label_selector=label_selector, clock=clock, rng=rng)
-            for scope in (tuple(namespaces) if kind.resource.namespaced else ()) or ("",)
+            Reflector(
+                client.transport,
+                kind.resource,
+                scope,
+                self,
+                WatchReport(kind.resource, scope, bus, timing.wall, partial(self.store.count, scope)),
+                label_selector=label_selector,
+                timing=timing,
+                idle_timeout=idle_timeout,
+            )
+            for scope in self._scopes
         ]
+
+    # Running
+
+    def start(self) -> None:
+        """Begin to watch. Does nothing when it has begun."""
+        if self._threads:
+            return
+        for reflector, scope in zip(self.reflectors, self._scopes, strict=True):
+            name = f"reflector-{self.kind.resource.plural}" + (f"-{scope}" if scope else "")
+            self._threads.append(threading.Thread(target=reflector.run, name=name, daemon=True))
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout: float = 2.0) -> None:
+        """Shut the connections and wait for the threads, for ``timeout`` seconds at most."""
+        for reflector in self.reflectors:
+            reflector.stop()
+        deadline = time.monotonic() + timeout
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def has_synced(self) -> bool:
+        """Every scope has been listed completely once."""
+        return len(self._complete) == len(self._scopes)
+
+    def is_failing(self) -> bool:
+        """Some scope cannot be served at present; ``statuses`` says why."""
+        return any(r.report.is_failing for r in self.reflectors)
+
+    def statuses(self) -> tuple[WatchStatus, ...]:
+        return tuple(r.status for r in self.reflectors)
+
+    def wait_for_sync(self, timeout: float | None = None) -> bool:
+        """Block until ``has_synced``; False after ``timeout`` seconds."""
+        with self._moved:
+            return self._moved.wait_for(self.has_synced, timeout)
+
+    def wait_for_resource_version(self, namespace: str, name: str, version: str, timeout: float) -> bool:
+        """Block until the store shows a write that was answered with ``version``: read your own writes.
+
+        False after ``timeout`` seconds. Versions are whole numbers (Kubernetes 1.35, KEP-5504).
+        """
+        wanted = _number(version)
+        scope = namespace if namespace in self._scopes else ""
+
+        def is_shown() -> bool:
+            if self._versions.get(scope, 0) >= wanted:
+                return True
+            obj = self.store.get(namespace, name)
+            return obj is not None and _number(obj.metadata.resource_version) >= wanted
+
+        with self._moved:
+            return self._moved.wait_for(is_shown, timeout)
 
     # Reading
 
     def get(self, namespace: str, name: str) -> K | None:
         return self.store.get(namespace, name)
 
-    def list(self, namespace: str | None = None, *, labels: dict[str, str] | None = None) -> builtins.list[K]:
+    def list(
+        self, namespace: str | None = None, *, labels: Mapping[str, str] | None = None
+    ) -> builtins.list[K]:
+        """Objects of one namespace, or of all (None), that carry all of ``labels``."""
         return self.store.list(namespace, labels=labels)
 
     def by_owner(self, uid: str) -> builtins.list[K]:
-        """The objects that have an owner reference with this uid."""
-        return self.store.by_index(OWNER, uid)
-
-    def add_index(self, name: str, indexer: Indexer[K]) -> None:
-        self.store.add_index(name, indexer)
+        """Objects with an owner reference to ``uid``."""
+        return self.store.by_index("owner", uid)
 
     def by_index(self, name: str, value: str) -> builtins.list[K]:
         return self.store.by_index(name, value)
 
-    def has_synced(self) -> bool:
-        """Whether every scope was listed once. What is in the store may be old since: see ``statuses``."""
-        return all(r.synced.is_set() for r in self.reflectors)
+    def add_index(self, name: str, function: IndexFunction[K]) -> None:
+        self.store.add_index(name, function)
 
-    def wait_for_sync(self, timeout: float | None = None) -> bool:
-        """Block until it has synced; False after ``timeout`` seconds."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        return all(
-            r.synced.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
-            for r in self.reflectors
-        )
-
-    def statuses(self) -> builtins.list[WatchStatus]:
-        """The last published state of each scope's watch."""
-        return [r.status for r in self.reflectors]
-
-    def is_failing(self) -> bool:
-        """Whether some scope's last attempt failed, so that waiting for it is of no use now."""
-        return any(r.status.attempts > 0 for r in self.reflectors)
+    def raw(self, uid: str) -> msgspec.Raw | None:
+        """The object's JSON as the server sent it; None when it was pushed out by others."""
+        return self._raw.get(uid)
 
     # Handlers
 
-    def add_event_handler(self, handler: Handler) -> Registration:
-        """Tell ``handler`` of every change. What is there already comes first, as initial creates."""
-        with self._lock:
+    def add_handler(self, handler: Handler) -> Registration:
+        """Deliver every change from now on, after a CreateEvent for each object that is there already."""
+        registration = Registration(self, handler)
+        with self._delivery:
             for obj in self.store.list():
-                handler(CreateEvent(obj, is_initial=True))
-            self._handlers.append(handler)
-        return Registration(self)
+                self._call(registration, CreateEvent(obj, is_initial=True))
+            self._handlers = (*self._handlers, registration)
+        return registration
 
-    def _dispatch(self, event: Event[K]) -> None:
-        for handler in self._handlers:
-            handler(event)
+    def _remove(self, registration: Registration) -> None:
+        with self._delivery:
+            self._handlers = tuple(r for r in self._handlers if r is not registration)
 
-    # What the reflectors tell
+    def _call(self, registration: Registration, event: Event[K]) -> None:
+        try:
+            registration.handler(event)
+        except Exception:
+            log.exception("an event handler failed for %s", event.obj.key)
 
-    def replace(self, scope: str, entries: builtins.list[Entry[K]], kept: set[tuple[str, str]]) -> None:
-        """A whole list of a scope arrived. ``kept`` are objects that are there but could not be decoded."""
-        with self._lock:
-            there = {(e.obj.metadata.namespace, e.obj.metadata.name) for e in entries} | kept
-            gone = [
-                o
-                for o in self.store.list(scope or None)
-                if (o.metadata.namespace, o.metadata.name) not in there
-            ]
-            for obj in gone:
-                self._delete(obj, None, state_unknown=True)
-            first = not self._is_listed(scope)
-            for entry in entries:
-                self._upsert(entry, initial=first)
+    # What the reflectors bring (reflector.Sink)
 
-    def apply(self, type_: ChangeType, entry: Entry[K]) -> None:
-        """One watch event arrived."""
-        with self._lock:
+    def begin(self, scope: str) -> None:
+        self._listed[scope] = set()
+
+    def seen(self, scope: str, raw: msgspec.Raw) -> None:
+        obj = self._decoded(scope, raw)
+        if obj is None:
+            return
+        self._listed[scope].add((obj.metadata.namespace, obj.metadata.name))
+        with self._delivery:
+            self._put(obj, raw, initial=scope not in self._complete)
+
+    def end(self, scope: str, version: str) -> None:
+        listed = self._listed.pop(scope)
+        with self._delivery:
+            for key in self.store.keys(scope) - listed:
+                self._delete(key, None, state_unknown=True)
+            for key in [k for k in self._quarantine if k not in listed and scope in ("", k[0])]:
+                del self._quarantine[key]
+        self._complete.add(scope)
+        self.progress(scope, version)
+
+    def change(self, scope: str, type_: str, raw: msgspec.Raw) -> str:
+        obj = self._decoded(scope, raw, gone=type_ == "DELETED")
+        if obj is None:
+            return _version(raw)
+        with self._delivery:
             if type_ == "DELETED":
-                self._delete(entry.obj, entry.raw, state_unknown=False)
+                self._quarantine.pop((obj.metadata.namespace, obj.metadata.name), None)
+                self._delete((obj.metadata.namespace, obj.metadata.name), (obj, raw), state_unknown=False)
             else:
-                self._upsert(entry, initial=False)
+                self._put(obj, raw, initial=False)
+        self.progress(scope, obj.metadata.resource_version)
+        return obj.metadata.resource_version
 
-    def _is_listed(self, scope: str) -> bool:
-        return any(r.synced.is_set() for r in self.reflectors if r.scope == scope)
+    def progress(self, scope: str, version: str) -> None:
+        with self._moved:
+            self._versions[scope] = max(_number(version), self._versions.get(scope, 0))
+            self._moved.notify_all()
 
-    def _upsert(self, entry: Entry[K], *, initial: bool) -> None:
-        obj = entry.obj
-        old = self.store.get(obj.metadata.namespace, obj.metadata.name)
-        if old is not None and old.metadata.uid != obj.metadata.uid:
-            # Deleted and made again while we were away: two events, unlike client-go's one update.
-            self._delete(old, None, state_unknown=True)
+    def _put(self, obj: K, raw: msgspec.Raw, *, initial: bool) -> None:
+        meta = obj.metadata
+        old = self.store.get(meta.namespace, meta.name)
+        if old is not None and old.metadata.uid != meta.uid:
+            # Its deletion was missed; the new one has nothing to do with it but the name.
+            self._delete((meta.namespace, meta.name), None, state_unknown=True)
             old = None
-        if old is not None and old.metadata.resource_version == obj.metadata.resource_version:
-            return
-        self._publish("ADDED" if old is None else "MODIFIED", obj, entry.raw, initial=initial)
+        if old is not None:
+            if old.metadata.resource_version == meta.resource_version:
+                return
+            if 0 < _number(meta.resource_version) < _number(old.metadata.resource_version):
+                return  # from a server that lags behind what we have seen
+        self._quarantine.pop((meta.namespace, meta.name), None)
         self.store.put(obj)
-        self._dispatch(CreateEvent(obj, is_initial=initial) if old is None else UpdateEvent(old, obj))
+        self._raw.put(meta.uid, raw)
+        self._publish("ADDED" if old is None else "MODIFIED", obj.ref, meta.resource_version, raw, initial)
+        self._deliver(CreateEvent(obj, is_initial=initial) if old is None else UpdateEvent(old, obj))
 
-    def _delete(self, obj: K, raw: bytes | None, *, state_unknown: bool) -> None:
-        old = self.store.get(obj.metadata.namespace, obj.metadata.name)
-        if old is None or old.metadata.uid != obj.metadata.uid:
+    def _delete(self, key: Key, last: tuple[K, msgspec.Raw] | None, *, state_unknown: bool) -> None:
+        """``last`` is the final state, when the watch brought it."""
+        old = self.store.remove(key)
+        if old is None:
             return
-        last = raw if raw is not None else msgspec.json.encode(obj)
-        self._publish("DELETED", obj, last, state_unknown=state_unknown)
-        self.store.remove(obj.metadata.namespace, obj.metadata.name)
-        self._dispatch(DeleteEvent(obj, state_unknown=state_unknown))
+        kept = self._raw.pop(old.metadata.uid)
+        obj, raw = last if last is not None and last[0].metadata.uid == old.metadata.uid else (old, kept)
+        if raw is None:
+            raw = msgspec.Raw(msgspec.json.encode(obj))
+        version = obj.metadata.resource_version
+        self._publish("DELETED", obj.ref, version, raw, state_unknown=state_unknown)
+        self._deliver(DeleteEvent(obj, state_unknown=state_unknown))
+
+    def _deliver(self, event: Event[K]) -> None:
+        for registration in self._handlers:
+            self._call(registration, event)
 
     def _publish(
-        self, type_: ChangeType, obj: K, raw: bytes, *, initial: bool = False, state_unknown: bool = False
+        self,
+        type_: ChangeType,
+        ref: Ref,
+        version: str,
+        raw: msgspec.Raw,
+        initial: bool = False,
+        state_unknown: bool = False,
     ) -> None:
-        self._bus.publish(
-            ObjectChanged(
-                at=self._clock(),
-                type=type_,
-                ref=obj.ref,
-                resource_version=obj.metadata.resource_version,
-                raw=msgspec.Raw(raw),
-                initial=initial,
-                state_unknown=state_unknown,
-            )
+        if self._bus is not None:
+            self._bus.publish(
+                ObjectChanged(
+                    at=self._wall(), type=type_, ref=ref, resource_version=version, raw=raw,
+                    initial=initial, state_unknown=state_unknown,
+                )
+            )  # fmt: skip
+
+    # Objects that cannot be decoded
+
+    def _decoded(self, scope: str, raw: msgspec.Raw, *, gone: bool = False) -> K | None:
+        """The object, or None after putting it aside alone: the others are served all the same."""
+        try:
+            return self._decode(raw)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            self._set_aside(scope, raw, str(error), gone)
+            return None
+
+    def _set_aside(self, scope: str, raw: msgspec.Raw, reason: str, gone: bool) -> None:
+        found = _identity(raw)
+        name, namespace = (found.metadata.name, found.metadata.namespace) if found else ("", "")
+        key = (namespace, name)
+        if found and scope in self._listed:
+            self._listed[scope].add(key)
+        if found and gone:
+            with self._delivery:
+                self._quarantine.pop(key, None)
+                self._delete(key, None, state_unknown=True)
+            return
+        if found and self._quarantine.get(key) == found.metadata.resource_version:
+            return
+        if found:
+            self._quarantine[key] = found.metadata.resource_version
+        resource = self.kind.resource
+        log.warning(
+            "cannot read %s %s: %s; it is left out", resource.kind, "/".join(filter(None, key)), reason
         )
+        if self._bus is not None:
+            self._bus.publish(
+                Quarantined(
+                    at=self._wall(), resource=resource.plural, scope=scope, reason=reason,
+                    name=name, namespace=namespace,
+                )
+            )  # fmt: skip
 
-    # Running
 
-    def start(self) -> None:
-        """Start the reflectors' threads. Calling it again does nothing."""
-        for reflector in self.reflectors:
-            reflector.start()
+def _identity(raw: msgspec.Raw) -> Identity | None:
+    try:
+        return decode_identity(raw)
+    except msgspec.MsgspecError:
+        return None
 
-    def stop(self) -> None:
-        """Cut the connections and wait for the threads."""
-        for reflector in self.reflectors:
-            reflector.cut()
-        for reflector in self.reflectors:
-            reflector.join(5.0)
+
+def _version(raw: msgspec.Raw) -> str:
+    found = _identity(raw)
+    return found.metadata.resource_version if found else ""
+
+
+def _number(version: str) -> int:
+    return int(version) if version.isdecimal() else 0

@@ -1,484 +1,389 @@
-"""Lists and watches one kind in one scope for ever, whatever the API server does.
+"""List and watch of one resource in one scope, through every fault of the API server.
 
-WatchList first (KEP-3157), a paged LIST as the fall-back; resume from the last resource version, bookmarks
-included; back-off that only a healthy stream resets; never more than two requests per second. Every
-state is published as a ``WatchStatus`` and logged once when it changes.
+Each round is one try: WatchList, or a paged list and a watch, or a watch from the last resource version.
+Whatever ends a round badly becomes a state, a sentence and a delay; there is never a loop without one.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any, Protocol
 
 import msgspec
-from msgspec.structs import replace
 
-from controller.bus import EventBus
-from controller.bus_events import ChangeType, PolicyRule, Quarantined, WatchState, WatchStatus
-from controller.runtime.backoff import CAP, Backoff
-from controller.runtime.client import Client
+from controller.bus_events import PolicyRule, WatchState, WatchStatus
+from controller.runtime.backoff import REAL_TIME, Backoff, RateGate, Timing
 from controller.runtime.errors import (
     ApiError,
     Expired,
     Forbidden,
+    NotFound,
     Status,
     Unauthorized,
     Unreachable,
     api_error,
 )
-from controller.runtime.gctame import tamed
-from controller.runtime.objects import Decoder, KubeObject
-from controller.runtime.transport import Stream
+from controller.runtime.objects import Resource
+from controller.runtime.quietgc import quiet_gc
+from controller.runtime.transport import Cancel, Cancelled, Transport
+from controller.runtime.watchreport import WatchReport
+from controller.runtime.wire import (
+    StreamError,
+    decode_bookmark,
+    decode_envelope,
+    decode_page,
+    lines,
+    with_kind,
+)
 
 log = logging.getLogger("controller.runtime.reflector")
 
-K = TypeVar("K", bound=KubeObject)
-
 PAGE_SIZE = 500  # client-go tools/pager/pager.go
-# client-go tools/cache/reflector.go: every watch asks the server to end it after 5 to 10 minutes.
-MIN_WATCH, MAX_WATCH = 300.0, 600.0  # seconds
-# kube-apiserver sends a bookmark every 60 s; without any for this long the connection is dead.
-IDLE_TIMEOUT = 90.0  # seconds
-# Events have no watch cache and no bookmarks, so their watches are short instead.
-EVENTS_MIN_WATCH, EVENTS_MAX_WATCH = 60.0, 120.0  # seconds
-# A first list that sends nothing for this long comes from a server that does not know WatchList.
-SYNC_IDLE_TIMEOUT = 30.0  # seconds
-# client-go's "very short watch": it ended within a second and brought nothing.
-SHORT_WATCH = 1.0  # seconds
-# Two requests per second at most, in any fault.
-MIN_INTERVAL = 0.5  # seconds
-# A grant should show soon, so a refusal is asked again sooner than other failures.
-FORBIDDEN_CAP = 5.0  # seconds, before jitter
-POLL_INTERVAL = 10.0  # seconds between lists when watching is forbidden
+WATCH_TIMEOUT = (300.0, 600.0)  # seconds, asked of the server; client-go tools/cache/reflector.go
+IDLE_TIMEOUT = 90.0  # seconds; servers send a bookmark every 60 s
+# Events have no bookmarks: the server has to end the watch before silence can mean anything.
+SILENT_TIMEOUT = (60.0, 120.0)  # seconds
+SILENT_GRACE = 15.0  # seconds
+FORBIDDEN_CAP = 10.0  # seconds; a grant, or a CRD, should be seen soon
+POLL_INTERVAL = 5.0  # seconds
+HEALTHY_AFTER = 1.0  # seconds; client-go's very short watch
+QUIET_HEALTHY_AFTER = 10.0  # seconds, for a stream with nothing in it
+RETRY_AFTER_CAP = 60.0  # seconds
+RELIST_AFTER_BAD_LINE = 30.0  # seconds
+# A resource version that fails so often in a row is given up for a new list.
+TRIES_PER_VERSION = 3
 
-INITIAL_EVENTS_END = "k8s.io/initial-events-end"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry(Generic[K]):
-    """An object, and the bytes that it was decoded from."""
-
-    obj: K
-    raw: bytes
+# Answers of servers that do not know sendInitialEvents, or have it switched off.
+_NO_WATCH_LIST = frozenset({400, 405, 406, 415, 422})
 
 
-class Sink(Protocol[K]):
-    """Where a reflector delivers. ``replace`` is a whole list, ``apply`` one event."""
+class Sink(Protocol):
+    """Where a reflector puts what it reads. All calls come from its one thread."""
 
-    def replace(self, scope: str, entries: list[Entry[K]], kept: set[tuple[str, str]]) -> None: ...
-    def apply(self, type_: ChangeType, entry: Entry[K]) -> None: ...
+    def begin(self, scope: str) -> None:
+        """A full list begins."""
 
+    def seen(self, scope: str, raw: msgspec.Raw) -> None:
+        """An object of that list."""
 
-class _Meta(msgspec.Struct, rename="camel"):
-    name: str = ""
-    namespace: str = ""
-    resource_version: str = ""
-    annotations: dict[str, str] | None = None
+    def end(self, scope: str, version: str) -> None:
+        """The list is complete: what was not in it is gone."""
 
+    def change(self, scope: str, type_: str, raw: msgspec.Raw) -> str:
+        """A watch event. Returns its resource version, "" when it has none that could be read."""
 
-class _Item(msgspec.Struct):
-    metadata: _Meta = msgspec.field(default_factory=_Meta)
-
-
-class _WatchLine(msgspec.Struct):
-    type: str
-    object: msgspec.Raw
+    def progress(self, scope: str, version: str) -> None:
+        """A bookmark."""
 
 
-class _PageMeta(msgspec.Struct, rename="camel"):
-    resource_version: str = ""
-    continue_: str = msgspec.field(name="continue", default="")
+class _Polling(Exception):
+    """Listing works and watching is forbidden."""
+
+    def __init__(self, denied: Forbidden) -> None:
+        super().__init__(denied.message)
+        self.denied = denied
 
 
-class _Page(msgspec.Struct):
-    metadata: _PageMeta
-    items: list[msgspec.Raw] | None = None
-
-
-_lines = msgspec.json.Decoder(_WatchLine)
-_items = msgspec.json.Decoder(_Item)
-_pages = msgspec.json.Decoder(_Page)
-
-
-class _Stopped(Exception):
-    pass
-
-
-class _Failed(Exception):
-    """A stream that ended in a way that counts as a failure."""
-
-
-class Reflector(Generic[K]):
-    """One thread. ``status`` is the last state it published; ``synced`` is set after the first list."""
+class Reflector:
+    """``run`` blocks until ``stop``; one thread each. ``bad_lines`` counts lines that were no events."""
 
     def __init__(
         self,
-        client: Client,
-        kind: type[K],
+        transport: Transport,
+        resource: Resource,
         scope: str,
-        sink: Sink[K],
-        bus: EventBus,
+        sink: Sink,
+        report: WatchReport,
         *,
         label_selector: str = "",
-        clock: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
-        rng: Callable[[], float],
-        wait: Callable[[float], bool] | None = None,
+        timing: Timing = REAL_TIME,
+        idle_timeout: float = IDLE_TIMEOUT,
+        healthy_after: float = HEALTHY_AFTER,
     ) -> None:
-        self.scope = scope
-        self.synced = threading.Event()
-        self._client = client
-        self._kind = kind
-        self._resource = kind.resource
-        self._decoder = Decoder(kind)
+        self.report = report
+        self.synced = threading.Event()  # set when everything was listed once
+        self.bad_lines = 0
+        self.relists = 0
+        self._transport = transport
+        self._resource = resource
+        self._scope = scope
         self._sink = sink
-        self._bus = bus
+        self._path = resource.path(scope)
         self._selector = {"labelSelector": label_selector} if label_selector else {}
-        self._clock = clock
-        self._monotonic = monotonic
-        self._rng = rng
+        self._timing = timing
+        self._idle_timeout = idle_timeout
+        self._healthy_after = healthy_after
         self._stop = threading.Event()
-        self._wait = wait or self._stop.wait
-        self._stream: Stream | None = None
-        self._thread: threading.Thread | None = None
-        self._backoff = Backoff(rng)
-        self._version = ""  # where the next watch resumes; "" means that a list is due
-        self._watch_list = True
-        self._last_request: float | None = None
-        self._objects = 0
-        self._quarantined: set[tuple[str, str, str]] = set()
-        self.status = WatchStatus(
-            at=clock(), resource=self._resource.plural, group=self._resource.group,
-            kind=self._resource.kind, scope=scope, state="starting", since=clock(),
-        )  # fmt: skip
+        self._wake = threading.Event()
+        self._cancel = Cancel()
+        self._backoff = Backoff(timing.random)
+        self._gate = RateGate(timing, self._stop)
+        self._version = ""  # resume from here; "" needs a list
+        self._tries = 0  # of this version
+        self._verb = ""
+        self._bookmarks = resource.plural != "events"
 
-    def start(self) -> None:
-        """Start the thread. Calling it again does nothing."""
-        if self._thread is None:
-            name = f"reflector-{self._resource.plural}"
-            self._thread = threading.Thread(target=self.run, name=name, daemon=True)
-            self._thread.start()
-
-    def cut(self) -> None:
-        """Ask the thread to end, and cut its connection."""
+    def stop(self) -> None:
+        """Shut the connection and let ``run`` return. From any thread."""
         self._stop.set()
-        if stream := self._stream:
-            stream.close()
+        self._wake.set()
+        self._cancel.set()
 
-    def join(self, timeout: float) -> None:
-        if self._thread is not None:
-            self._thread.join(timeout)
+    def retry_now(self) -> None:
+        """End the current delay."""
+        self._wake.set()
+
+    @property
+    def status(self) -> WatchStatus:
+        """The last state that was published."""
+        return self.report.status
 
     def run(self) -> None:
-        self._tell("starting")
-        with suppress(_Stopped):
-            while not self._stop.is_set():
+        while not self._stop.is_set():
+            try:
                 self._round()
-        self._tell("stopped", verb="")
+                continue
+            except Cancelled:
+                break
+            except Exception as error:
+                if self._stop.is_set():
+                    break
+                delay = self._failed(error)
+            self._timing.wait(self._wake, delay)
+            self._wake.clear()
+        self.report.stopped()
 
-    # One round: list if it is due, watch until the stream ends
+    # One round
 
     def _round(self) -> None:
-        verb = "watch" if self._version or self._watch_list else "list"
-        try:
-            if not self._version:
-                self._tell("syncing", verb=verb)
-            if self._version or self._watch_list:
-                verb = "watch"
-                self._watch()
-            else:
-                verb = "list"
-                self._list()
+        """Returns when a healthy watch has come to its regular end."""
+        denied: Forbidden | None = None
+        if not self._version and self._transport.has_watch_list and self.report.state != "polling":
+            try:
+                self._watch(initial=True)
                 return
-            self._backoff.reset()
-        except Forbidden as error:
-            self._forbidden(error, verb)
-        except ApiError as error:
-            self._api_error(error, verb)
-        except Unreachable as error:
-            state: WatchState = "reconnecting" if self.status.state == "live" else "unreachable"
-            self._pause(state, verb, str(error))
-        except _Failed as error:
-            self._pause("reconnecting", verb, str(error))
-
-    def _api_error(self, error: ApiError, verb: str) -> None:
-        if isinstance(error, Expired):
-            # The next list is due at once; only when that expires too is there something to wait for.
-            again = not self._version
-            self._version = ""
-            if again:
-                self._pause("expired", verb, error.message)
-            else:
-                self._tell("expired", verb=verb, message=error.message)
-        elif isinstance(error, Unauthorized):
-            self._pause("unauthorized", verb, error.message)
-        elif not self._version and self._watch_list and error.status in (400, 404, 405, 422):
-            # A server that does not know WatchList refuses its parameters; whatever else is wrong, the
-            # list will say it as well.
-            self._watch_list = False
-        else:
-            self._pause("reconnecting", verb, error.message, at_least=error.retry_after)
-
-    def _forbidden(self, error: Forbidden, verb: str) -> None:
-        rule = PolicyRule((self._resource.group,), (self._resource.plural,), (verb,))
-        if verb == "list":
-            self._pause("forbidden", verb, error.message, cap=FORBIDDEN_CAP, rule=rule)
-            return
-        # May we list at least? Then the data is kept current by listing, and said to be so.
-        try:
+            except Forbidden as error:
+                denied = error
+            except ApiError as error:
+                if error.status not in _NO_WATCH_LIST:
+                    raise
+                self._transport.has_watch_list = False
+                self._gate.forgive()
+        if not self._version:
             self._list()
-        except Forbidden as refused:
-            both = PolicyRule((self._resource.group,), (self._resource.plural,), ("list", "watch"))
-            self._pause("forbidden", "list", refused.message, cap=FORBIDDEN_CAP, rule=both)
-        except (ApiError, Unreachable) as failed:
-            self._pause("reconnecting", "list", str(failed))
-        else:
-            self._version = ""
-            self._backoff.failures += 1
-            self._pause("polling", verb, error.message, exactly=POLL_INTERVAL, rule=rule)
-
-    # Requests
-
-    def _pace(self) -> None:
-        """Keep to the highest rate of requests, whatever happens."""
-        if self._last_request is not None:
-            early = self._last_request + MIN_INTERVAL - self._monotonic()
-            if early > 0 and self._wait(early):
-                raise _Stopped
-        if self._stop.is_set():
-            raise _Stopped
-        self._last_request = self._monotonic()
+        if denied is None:
+            try:
+                self._watch(initial=False)
+                return
+            except Forbidden as error:
+                denied = error
+                if self.report.state != "polling":
+                    self._list()  # which says whether this can be served at all
+        self._version = ""
+        raise _Polling(denied)
 
     def _list(self) -> None:
-        """All pages; then the watch goes on from there."""
-        path = self._resource.path(self.scope)
-        prefix = f'{{"apiVersion":"{self._resource.api_version}","kind":"{self._resource.kind}",'.encode()
-        entries: list[Entry[K]] = []
-        kept: set[tuple[str, str]] = set()
+        self._verb = "list"
+        self.relists += 1
+        self._version = ""
         query: dict[str, str] = {"limit": str(PAGE_SIZE), **self._selector}
-        self._pace()
-        with tamed():
+        self._sink.begin(self._scope)
+        before: Callable[[], None] | None = self._gate.wait_turn
+        with ExitStack() as stack:
             while True:
-                page = _pages.decode(self._client.list_page(path, query))
+                answer = self._transport.request("GET", self._path, query, cancel=self._cancel, before=before)
+                if before is not None:
+                    stack.enter_context(quiet_gc())
+                    self.report.syncing()
+                before = None  # the pages after the first are no new tries
+                try:
+                    page = decode_page(answer.body)
+                except msgspec.MsgspecError as error:
+                    raise StreamError(f"the answer to the list is not a list: {error}") from error
                 for item in page.items or ():
-                    # Items of a list have no kind of their own.
-                    raw = bytes(item)
-                    entry = self._decode(raw if b'"kind"' in raw[:80] else prefix + raw.lstrip()[1:], kept)
-                    if entry:
-                        entries.append(entry)
-                if not page.metadata.continue_ or self._stop.is_set():
+                    self._sink.seen(
+                        self._scope, with_kind(item, self._resource.api_version, self._resource.kind)
+                    )
+                if not page.metadata.token:
                     break
-                query["continue"] = page.metadata.continue_
-            self._replace(entries, kept)
-        self._version = page.metadata.resource_version
+                query["continue"] = page.metadata.token
+            self._sink.end(self._scope, page.metadata.resource_version)
+            self.synced.set()
+        self._took(page.metadata.resource_version)
 
-    def _watch(self) -> None:
-        first = not self._version
-        is_events = self._resource.plural == "events"
-        low, high = (EVENTS_MIN_WATCH, EVENTS_MAX_WATCH) if is_events else (MIN_WATCH, MAX_WATCH)
-        timeout = low + (high - low) * self._rng()
-        query = {
-            "allowWatchBookmarks": "true",
-            "timeoutSeconds": str(int(timeout)),
-            "resourceVersion": self._version,
-            **self._selector,
-        }
-        if first:
-            query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
-        idle = SYNC_IDLE_TIMEOUT if first else timeout + 10.0 if is_events else IDLE_TIMEOUT
-        self._pace()
-        started = self._monotonic()
-        stream = self._client.watch(self._resource.path(self.scope), query, idle_timeout=idle)
-        self._stream = stream
-        if self._stop.is_set():
-            stream.close()
-        try:
-            if not first:
-                self._live()
-            received = self._read(stream.lines(), first)
-        finally:
-            self._stream = None
-            stream.close()
-        if self._stop.is_set():
-            raise _Stopped
-        if not received and self._monotonic() - started < SHORT_WATCH:
-            raise _Failed("the watch ended at once and brought nothing")
-
-    def _read(self, lines: Iterator[bytes], first: bool) -> int:
-        """Deliver what the stream brings until it ends; the number of its lines."""
-        if first:
-            with tamed():
-                count = self._read_first(lines)
-        else:
-            count = 0
-        for line in lines:
-            if self._event(line):
-                count += 1
-                if self._backoff.failures:
+    def _watch(self, *, initial: bool) -> None:
+        """Returns at the regular end of a watch that was healthy."""
+        self._verb = "watch"
+        self._tries += 1
+        query, idle_timeout = self._watch_query(initial)
+        stream = self._transport.stream(
+            self._path, query, idle_timeout=idle_timeout, cancel=self._cancel, before=self._gate.wait_turn
+        )
+        opened, items = self._timing.monotonic(), 0
+        confirm = threading.Timer(self._healthy_after, self.report.live)
+        confirm.daemon = True
+        with ExitStack() as stack:
+            stack.callback(stream.close)
+            stack.callback(confirm.cancel)
+            if not initial and self.report.state != "live":
+                confirm.start()
+            try:
+                for _ in self._read(stream, initial):
+                    items += 1
+            except Unreachable as error:
+                if isinstance(error, Cancelled):
+                    raise
+                if str(error) == "timed out" and self._bookmarks and self.report.status.last_event is None:
+                    self._bookmarks = False  # a server without them: let it end the watch itself
+                raise StreamError(f"the watch broke: {error}") from error
+            finally:
+                confirm.cancel()
+                lasted = self._timing.monotonic() - opened
+                if (lasted >= self._healthy_after and items) or lasted >= QUIET_HEALTHY_AFTER:
                     self._backoff.reset()
-                    self._live()
-        return count
-
-    def _read_first(self, lines: Iterator[bytes]) -> int:
-        """The objects that are there, up to the bookmark that ends them."""
-        entries: dict[tuple[str, str], Entry[K]] = {}
-        kept: set[tuple[str, str]] = set()
-        count = 0
-        for line in lines:
-            event = self._line(line)
-            if event is None:
-                continue
-            count += 1
-            if event.type == "BOOKMARK":
-                meta = _items.decode(event.object).metadata
-                if (meta.annotations or {}).get(INITIAL_EVENTS_END) == "true":
-                    self._replace(list(entries.values()), kept)
-                    self._version = meta.resource_version
-                    self._live()
-                    return count
-                continue
-            entry = self._decode(bytes(event.object), kept)
-            if entry is None:
-                continue
-            key = (entry.obj.metadata.namespace, entry.obj.metadata.name)
-            if event.type == "DELETED":
-                entries.pop(key, None)
-            else:
-                entries[key] = entry
-        if not self._stop.is_set():
-            raise _Failed("the watch ended before the first list was complete")
-        return count
-
-    def _line(self, line: bytes) -> _WatchLine | None:
-        """One line as an event; None for what is none. Raises what an ERROR event says."""
-        if not line.strip():
-            return None
-        try:
-            event = _lines.decode(line)
-        except msgspec.MsgspecError:
-            self._quarantine("", "", "", "a line of the watch is not JSON")
-            return None
-        if event.type == "ERROR":
-            status = msgspec.json.decode(event.object, type=Status)
-            raise api_error(status.code or 500, bytes(event.object))
-        return event
-
-    def _event(self, line: bytes) -> bool:
-        event = self._line(line)
-        if event is None:
-            return False
-        self._last_event = self._clock()
-        if event.type == "BOOKMARK":
-            self._version = _items.decode(event.object).metadata.resource_version or self._version
-            return True
-        if event.type not in ("ADDED", "MODIFIED", "DELETED"):
-            self._quarantine("", "", "", f"an event of unknown type {event.type[:40]!r}")
-            return False
-        entry = self._decode(bytes(event.object), set())
-        if entry is not None:
-            self._objects += {"ADDED": 1, "DELETED": -1}.get(event.type, 0)
-            self._sink.apply(event.type, entry)  # type: ignore[arg-type]
-            self._version = entry.obj.metadata.resource_version or self._version
-        return True
-
-    # Objects
-
-    def _decode(self, raw: bytes, kept: set[tuple[str, str]]) -> Entry[K] | None:
-        """An entry, or None for an object that cannot be read: that one is put aside and reported, alone."""
-        try:
-            obj = self._decoder.decode(raw)
-        except msgspec.MsgspecError as error:
-            meta = _Meta()
-            with suppress(msgspec.MsgspecError):
-                meta = _items.decode(raw).metadata
-            kept.add((meta.namespace, meta.name))
-            if meta.resource_version and self._version:
-                self._version = meta.resource_version
-            self._quarantine(meta.namespace, meta.name, meta.resource_version, str(error))
-            return None
-        return Entry(obj, raw)
-
-    def _quarantine(self, namespace: str, name: str, version: str, reason: str) -> None:
-        seen = (namespace, name, version)
-        if seen in self._quarantined and name:
-            return
-        if len(self._quarantined) > 1000:
-            self._quarantined.clear()
-        self._quarantined.add(seen)
-        log.warning("%s %s/%s is put aside: %s", self._resource.kind, namespace, name, reason)
-        self._bus.publish(
-            Quarantined(
-                at=self._clock(), resource=self._resource.plural, scope=self.scope,
-                reason=reason, name=name, namespace=namespace,
+                    self._tries = 0
+        if lasted < self._healthy_after:
+            told = "and no items received" if not items else f"after {items} items"
+            raise StreamError(
+                f"very short watch: Unexpected watch close - watch lasted less than a second {told}"
             )
-        )  # fmt: skip
 
-    def _replace(self, entries: list[Entry[K]], kept: set[tuple[str, str]]) -> None:
-        self._objects = len(entries)
-        self._last_event = self._clock()
-        self._sink.replace(self.scope, entries, kept)
-        self.synced.set()
-
-    # Telling
-
-    _last_event: float | None = None
-
-    def _live(self) -> None:
-        self._tell("live", verb="watch")
-
-    def _pause(
-        self,
-        state: WatchState,
-        verb: str,
-        message: str,
-        *,
-        cap: float = CAP,
-        at_least: float | None = None,
-        exactly: float | None = None,
-        rule: PolicyRule | None = None,
-    ) -> None:
-        """Tell of a failure and wait out the back-off."""
-        delay = self._backoff.next(cap=cap)
-        delay = exactly if exactly is not None else max(delay, at_least or 0.0)
-        self._tell(
-            state, verb=verb, message=message, missing_rule=rule, next_try=self._clock() + delay,
-            attempts=self._backoff.failures,
-        )  # fmt: skip
-        if self._wait(delay):
-            raise _Stopped
-
-    def _tell(self, state: WatchState, **fields: Any) -> None:
-        # A new attempt is no news while the failure that it follows is still the state of things.
-        if state == "syncing" and self.status.attempts:
-            return
-        now = self._clock()
-        before = self.status
-        changed = before.state != state or before.message != fields.get("message", "")
-        since = before.since if before.state == state else now
-        base: Mapping[str, Any] = {
-            "attempts": 0, "next_try": None, "message": "", "missing_rule": None, "verb": before.verb,
+    def _watch_query(self, initial: bool) -> tuple[dict[str, str], float]:
+        low, high = WATCH_TIMEOUT if self._bookmarks else SILENT_TIMEOUT
+        seconds = int(low + (high - low) * self._timing.random())
+        query = {
+            "watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds), **self._selector,
         }  # fmt: skip
-        self.status = replace(
-            before, **{
-                **base, "at": now, "state": state, "since": since,
-                "last_event": self._last_event, "objects": self._objects, **fields,
-            },
-        )  # fmt: skip
-        self._bus.publish(self.status)
-        if changed:
-            self._log(before)
+        if initial:
+            query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+        if self._version:
+            query["resourceVersion"] = self._version
+        return query, self._idle_timeout if self._bookmarks else seconds + SILENT_GRACE
 
-    def _log(self, before: WatchStatus) -> None:
-        status = self.status
-        where = f"{status.resource} in {status.scope}" if status.scope else status.resource
-        if status.message:
-            log.warning("Watch of %s is %s: %s", where, status.state, status.message)
-        elif status.state == "live" and before.attempts:
-            log.info("Watch of %s is live again after %.0f s", where, status.at - before.since)
+    def _read(self, stream: Any, initial: bool) -> Any:
+        """Hand on what comes; yields once per event or bookmark."""
+        sink, scope, report = self._sink, self._scope, self.report
+        bad_since: float | None = None
+        with ExitStack() as stack:
+            if initial:
+                self.relists += 1
+                sink.begin(scope)
+            listing = initial
+            for line in lines(stream):
+                if not line or line.isspace():
+                    continue
+                try:
+                    event = decode_envelope(line)
+                except msgspec.MsgspecError:
+                    self.bad_lines += 1
+                    bad_since = self._timing.monotonic() if bad_since is None else bad_since
+                    continue
+                if event.type == "ERROR":
+                    raise _stream_error(event.object)
+                if listing:
+                    if report.state == "starting":
+                        stack.enter_context(quiet_gc())
+                        report.syncing()
+                    if event.type != "BOOKMARK":
+                        sink.seen(scope, event.object)
+                        yield
+                        continue
+                report.touch()
+                if event.type == "BOOKMARK":
+                    bookmark = decode_bookmark(event.object)
+                    version = bookmark.metadata.resource_version
+                    if listing and bookmark.ends_initial_list:
+                        sink.end(scope, version)
+                        self.synced.set()
+                        stack.close()
+                        listing = False
+                        if report.state not in ("reconnecting", "expired"):
+                            report.live()
+                    elif listing:
+                        continue
+                    else:
+                        sink.progress(scope, version)
+                        report.refresh() if report.state == "live" else report.live()
+                else:
+                    version = sink.change(scope, event.type, event.object)
+                    if report.state != "live":
+                        report.live()
+                if version:
+                    self._took(version)
+                yield
+                if bad_since is not None and self._timing.monotonic() - bad_since > RELIST_AFTER_BAD_LINE:
+                    break
+            if listing:
+                raise StreamError("the watch ended before its first list was complete")
+        if bad_since is not None:
+            self._version = ""  # the bad line may have been an event
+            raise StreamError(f"the watch had {self.bad_lines} lines that are no watch events")
+
+    def _took(self, version: str) -> None:
+        if version != self._version:
+            self._version, self._tries = version, 0
+
+    # After a bad end
+
+    def _failed(self, error: Exception) -> float:
+        """Report it; the delay in seconds before the next round."""
+        state, verb, cap = self._judge(error)
+        is_first = self._backoff.failures == 0
+        if isinstance(error, _Polling):
+            delay = POLL_INTERVAL * (1 + 0.2 * self._timing.random())
         else:
-            log.debug("Watch of %s is %s", where, status.state)
+            delay = self._backoff.next(cap)
+        if state == "expired":
+            self._version = ""
+            if is_first:
+                delay = 0.0
+        elif self._tries >= TRIES_PER_VERSION and state == "reconnecting":
+            self._version, self._tries = "", 0
+        retry_after = getattr(error, "retry_after", None)
+        if retry_after is not None:
+            delay = max(delay, min(retry_after, RETRY_AFTER_CAP))
+        rule = None
+        if state in ("forbidden", "polling"):
+            verbs = ("watch",) if state == "polling" else ("list", "watch")
+            rule = PolicyRule((self._resource.group,), (self._resource.plural,), verbs)
+        self.report.failed(state, verb, self._sentence(error), self._timing.wall() + delay, rule)
+        return delay
+
+    def _judge(self, error: Exception) -> tuple[WatchState, str, float]:
+        match error:
+            case _Polling():
+                return "polling", "watch", FORBIDDEN_CAP
+            case Forbidden():
+                return "forbidden", self._verb, FORBIDDEN_CAP
+            case Unauthorized():
+                return "unauthorized", self._verb, Backoff.CAP
+            case Expired():
+                return "expired", self._verb, Backoff.CAP
+            case NotFound():
+                return "reconnecting", self._verb, FORBIDDEN_CAP
+            case Unreachable():
+                return "unreachable", self._verb, Backoff.CAP
+            case ApiError() | StreamError():
+                return "reconnecting", self._verb, Backoff.CAP
+            case _:
+                log.exception("%s: this is a defect of the runtime; trying again", self._resource.plural)
+                return "reconnecting", self._verb, Backoff.CAP
+
+    def _sentence(self, error: Exception) -> str:
+        if isinstance(error, NotFound):
+            name = f"{self._resource.plural}.{self._resource.group}".rstrip(".")
+            return f"the cluster does not know {name} {self._resource.version}: {error.message}"
+        return str(error) or type(error).__name__
+
+
+def _stream_error(raw: msgspec.Raw) -> Exception:
+    """The exception for an event of type ERROR."""
+    body = bytes(raw)
+    try:
+        code = msgspec.json.decode(body, type=Status).code
+    except msgspec.MsgspecError:
+        code = 0
+    return api_error(code or 500, body)

@@ -1,95 +1,150 @@
-"""The last known state of one kind's objects, with indexes. Objects are frozen: nobody changes them."""
+"""What is known of one kind: objects by key, with indexes, and the raw bytes of the most recent."""
 
 from __future__ import annotations
 
 import builtins
 import threading
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeVar
+
+import msgspec
 
 from controller.runtime.objects import KubeObject
 
 K = TypeVar("K", bound=KubeObject)
+Key = tuple[str, str]  # namespace ("" for cluster-scoped kinds), name
+IndexFunction = Callable[[K], Iterable[str]]
 
-Indexer = Callable[[K], Iterable[str]]
+RAW_LIMIT = 16 << 20  # bytes
 
-NAMESPACE = "namespace"
-OWNER = "owner"
-LABEL = "label"
+
+class RawCache:
+    """Raw JSON of objects by uid, least recently written first out. One for all stores; thread-safe."""
+
+    def __init__(self, limit: int = RAW_LIMIT) -> None:
+        self.limit = limit
+        self.size = 0  # bytes
+        self._lock = threading.Lock()
+        self._raw: OrderedDict[str, msgspec.Raw] = OrderedDict()
+
+    def put(self, uid: str, raw: msgspec.Raw) -> None:
+        with self._lock:
+            self._drop(uid)
+            self._raw[uid] = raw
+            self.size += _length(raw)
+            while self.size > self.limit:
+                self._drop(next(iter(self._raw)))
+
+    def get(self, uid: str) -> msgspec.Raw | None:
+        with self._lock:
+            return self._raw.get(uid)
+
+    def pop(self, uid: str) -> msgspec.Raw | None:
+        with self._lock:
+            return self._drop(uid)
+
+    def _drop(self, uid: str) -> msgspec.Raw | None:
+        raw = self._raw.pop(uid, None)
+        if raw is not None:
+            self.size -= _length(raw)
+        return raw
 
 
 class Store(Generic[K]):
-    """Thread-safe. Indexed by namespace, by the uid of every owner, and by ``key=value`` of every label."""
+    """Thread-safe. Objects are frozen and handed out as they are."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._objects: dict[tuple[str, str], K] = {}
-        self._indexers: dict[str, Indexer[K]] = {
-            NAMESPACE: lambda o: (o.metadata.namespace,),
-            OWNER: lambda o: (r.uid for r in o.metadata.owner_references),
-            LABEL: lambda o: (f"{k}={v}" for k, v in o.metadata.labels.items()),
+        self._lock = threading.Lock()
+        self._objects: dict[Key, K] = {}
+        self._functions: dict[str, IndexFunction[K]] = {
+            "namespace": lambda o: (o.metadata.namespace,),
+            "owner": lambda o: [r.uid for r in o.metadata.owner_references],
+            "label": lambda o: [f"{k}={v}" for k, v in o.metadata.labels.items()],
         }
-        self._indexes: dict[str, dict[str, dict[tuple[str, str], K]]] = {
-            name: defaultdict(dict) for name in self._indexers
-        }
+        self._indexes: dict[str, dict[str, dict[Key, K]]] = {name: {} for name in self._functions}
 
     def __len__(self) -> int:
         return len(self._objects)
 
-    def add_index(self, name: str, indexer: Indexer[K]) -> None:
-        """Index what is stored and what will be by the values that ``indexer`` gives for an object."""
+    def add_index(self, name: str, function: IndexFunction[K]) -> None:
+        """Index by the values that ``function`` gives for an object; what is there is indexed at once."""
         with self._lock:
-            if name in self._indexers:
-                raise ValueError(f"there is an index {name} already: choose another name")
-            self._indexers[name] = indexer
-            self._indexes[name] = defaultdict(dict)
+            if name in self._functions:
+                raise ValueError(f"there is an index {name!r} already: choose another name")
+            self._functions[name] = function
+            self._indexes[name] = {}
             for key, obj in self._objects.items():
-                for value in indexer(obj):
-                    self._indexes[name][value][key] = obj
+                self._enter(name, function, key, obj)
 
     def get(self, namespace: str, name: str) -> K | None:
         return self._objects.get((namespace, name))
 
-    def list(self, namespace: str | None = None, *, labels: dict[str, str] | None = None) -> builtins.list[K]:
-        """All objects, or those of a namespace, or those with all of these labels."""
+    def list(
+        self, namespace: str | None = None, *, labels: Mapping[str, str] | None = None
+    ) -> builtins.list[K]:
+        """Objects of one namespace, or of all (None or ""), that carry all of ``labels``."""
         with self._lock:
             if labels:
                 first, *others = labels.items()
-                found = self.by_index(LABEL, f"{first[0]}={first[1]}")
-                found = [o for o in found if all(o.metadata.labels.get(k) == v for k, v in others)]
-                return [o for o in found if namespace is None or o.metadata.namespace == namespace]
-            if namespace is not None:
-                return self.by_index(NAMESPACE, namespace)
+                found = self._indexes["label"].get("=".join(first), {}).values()
+                return [
+                    o
+                    for o in found
+                    if all(o.metadata.labels.get(k) == v for k, v in others)
+                    and (not namespace or o.metadata.namespace == namespace)
+                ]
+            if namespace:
+                return list(self._indexes["namespace"].get(namespace, {}).values())
             return list(self._objects.values())
 
-    def by_index(self, index: str, value: str) -> builtins.list[K]:
-        """Raises KeyError for an index that was never added."""
+    def by_index(self, name: str, value: str) -> builtins.list[K]:
+        """Raises KeyError when there is no index of that name."""
         with self._lock:
-            return list(self._indexes[index].get(value, {}).values())
+            return list(self._indexes[name].get(value, {}).values())
 
-    def put(self, obj: K) -> K | None:
-        """Store an object; the one that had its name before."""
+    def keys(self, namespace: str = "") -> set[Key]:
+        """The keys in one namespace, or in all ("")."""
+        with self._lock:
+            return set(self._indexes["namespace"].get(namespace, ())) if namespace else set(self._objects)
+
+    def count(self, namespace: str = "") -> int:
+        with self._lock:
+            return len(self._indexes["namespace"].get(namespace, ())) if namespace else len(self._objects)
+
+    def put(self, obj: K) -> None:
         key = (obj.metadata.namespace, obj.metadata.name)
         with self._lock:
-            old = self.remove(*key)
+            old = self._objects.get(key)
+            if old is not None:
+                self._leave(key, old)
             self._objects[key] = obj
-            for name, indexer in self._indexers.items():
-                for value in indexer(obj):
-                    self._indexes[name][value][key] = obj
-            return old
+            for name, function in self._functions.items():
+                self._enter(name, function, key, obj)
 
-    def remove(self, namespace: str, name: str) -> K | None:
-        """Forget an object; what it was, or None."""
-        key = (namespace, name)
+    def remove(self, key: Key) -> K | None:
+        """The object that was there."""
         with self._lock:
             old = self._objects.pop(key, None)
             if old is not None:
-                for index, indexer in self._indexers.items():
-                    for value in indexer(old):
-                        holders = self._indexes[index].get(value)
-                        if holders is not None:
-                            holders.pop(key, None)
-                            if not holders:
-                                del self._indexes[index][value]
+                self._leave(key, old)
             return old
+
+    def _enter(self, name: str, function: IndexFunction[K], key: Key, obj: K) -> None:
+        index = self._indexes[name]
+        for value in function(obj):
+            index.setdefault(value, {})[key] = obj
+
+    def _leave(self, key: Key, obj: K) -> None:
+        for name, function in self._functions.items():
+            index = self._indexes[name]
+            for value in function(obj):
+                entries = index.get(value)
+                if entries is not None:
+                    entries.pop(key, None)
+                    if not entries:
+                        del index[value]
+
+
+def _length(raw: msgspec.Raw) -> int:
+    return memoryview(raw).nbytes

@@ -96,6 +96,7 @@ class Transport:
         self.observers: list[Callable[[str, int, float], None]] = []  # method, status (0: no answer), seconds
         self._lock = threading.Lock()
         self._generation = 0
+        self.has_watch_list = True  # until a server says that it does not know sendInitialEvents
         self._official = configuration.official
         self._pool = self._make_pool(self._official)
 
@@ -138,7 +139,7 @@ class Transport:
         cancel: Cancel | None = None,
         before: Callable[[], None] | None = None,
     ) -> Stream:
-        """Begin a GET whose answer does not end. ``idle_timeout``: seconds of silence that mean it is dead."""
+        """Begin a GET whose answer does not end. ``idle_timeout``: seconds of silence until it is dead."""
         response = self._open("GET", path, query, None, "application/json", idle_timeout, cancel, before)
         return Stream(response, cancel)
 
