@@ -1,6 +1,6 @@
 """Server-side apply and the bookkeeping of field managers, as structured-merge-diff does them."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sandbox.apiserver import schemas
 from sandbox.apiserver.fieldsets import (
@@ -45,6 +45,13 @@ _ZERO: Obj = {
     "regarding": {},
     "deprecatedSource": {},
 }
+
+
+class Owner(NamedTuple):
+    """Who writes, and through which subresource ("" for the object itself)."""
+
+    manager: str
+    subresource: str = ""
 
 
 class Conflict(StatusError):
@@ -95,33 +102,24 @@ def schema_for(resource: Any) -> Obj:
     return {**schema, "properties": {**(schema.get("properties") or {}), "metadata": meta}}
 
 
-def track(
-    old: Obj | None,
-    new: Obj,
-    *,
-    schema: Obj,
-    api_version: str,
-    manager: str,
-    subresource: str = "",
-    built_in: bool = True,
-) -> None:
-    """Write metadata.managedFields of `new` after a create (`old` is None), update or patch by `manager`.
+def track(resource: Any, old: Obj | None, new: Obj, owner: Owner) -> None:
+    """Write metadata.managedFields of `new` after a create (`old` is None), an update or a patch.
 
-    An empty list, or one empty entry, in `new` is the wish to forget every manager.
+    An empty list, or one empty entry, in `new` is the wish to forget every manager; nonsense is not heeded.
     """
     meta = new["metadata"]
-    given = meta.get("managedFields")
-    if given is not None and old is not None and not any(given):
+    given, known = meta.get("managedFields"), (old or {}).get("metadata", {}).get("managedFields")
+    if old is not None and isinstance(given, list) and not any(given):
         meta.pop("managedFields")
         return
-    entries = _entries(
-        given if given and old is not None else (old or {}).get("metadata", {}).get("managedFields")
-    )
-    before = _tracked(old) if old is not None else _ZERO if built_in else {"metadata": {}}
+    heeded = given is not None and old is not None and (given == known or well_formed(given))
+    entries = _entries(given if heeded else known)
+    schema, version = schema_for(resource), resource.api_version
+    before = _tracked(old) if old is not None else _ZERO if resource.custom is None else {"metadata": {}}
     changed, removed = compare(before, _tracked(new), schema)
     changed, removed = _no_meta(changed or {}), _no_meta(removed or {})
-    entry = _entry_of(entries, manager, "Update", api_version, subresource)
     if changed or removed:
+        entry = _entry_of(entries, owner.manager, "Update", version, owner.subresource)
         lost = union(changed, removed)
         for other in entries:
             if other is not entry:
@@ -132,21 +130,14 @@ def track(
     _put(meta, entries)
 
 
-def apply(
-    live: Obj | None,
-    applied: Obj,
-    *,
-    schema: Obj,
-    api_version: str,
-    manager: str,
-    force: bool = False,
-    subresource: str = "",
-    has_status: bool = False,
-) -> Obj:
+def apply(resource: Any, live: Obj | None, applied: Obj, owner: Owner, force: bool = False) -> Obj:
     """The live object with an applied configuration merged in, before defaulting; neither is changed.
 
     Conflict when another manager owns a field that would change and `force` is not given.
     """
+    manager, subresource = owner
+    schema, api_version = schema_for(resource), resource.api_version
+    has_status = resource.subresource("status") is not None
     if applied.get("metadata", {}).get("managedFields"):
         raise bad_request("metadata.managedFields must be nil")
     config = _configured(applied, subresource, has_status)
@@ -207,7 +198,26 @@ def _take(entries: list[Obj], mine: Obj, live: Obj, new: Obj, schema: Obj, force
 
 
 def _entries(given: Any) -> list[Obj]:
-    return [dict(e) for e in given or () if isinstance(e, dict) and e.get("manager") and e.get("fieldsV1")]
+    return [dict(e) for e in given or ()]
+
+
+def well_formed(given: Any) -> bool:
+    """Whether managedFields that came from a client can be reckoned with."""
+    words = ("manager", "operation", "apiVersion")
+    return isinstance(given, list) and all(
+        isinstance(entry, dict)
+        and all(isinstance(entry.get(word), str) for word in words)
+        and isinstance(entry.get("time", ""), str)
+        and isinstance(entry.get("subresource", ""), str)
+        and _is_set(entry.get("fieldsV1"))
+        for entry in given
+    )
+
+
+def _is_set(fields: Any) -> bool:
+    return isinstance(fields, dict) and all(
+        (key == "." or key[:2] in ("f:", "k:", "v:", "i:")) and _is_set(node) for key, node in fields.items()
+    )
 
 
 def _new_entry(manager: str, operation: str, api_version: str, subresource: str, fields: Set) -> Obj:

@@ -5,7 +5,7 @@ import secrets
 import uuid
 from collections.abc import Callable
 
-from sandbox.apiserver import cel, crd, defaulting, lifecycle, names, schema, validation
+from sandbox.apiserver import apply, cel, crd, defaulting, lifecycle, names, schema, validation
 from sandbox.apiserver.authn import Tokens
 from sandbox.apiserver.authz import GROUP as RBAC
 from sandbox.apiserver.authz import Authorizer
@@ -75,8 +75,18 @@ class Cluster:
 
     # ---- writing
 
-    def create(self, resource: Resource, namespace: str, obj: Obj, dry_run: bool = False) -> Entry:
-        """Store a new object; `obj` is normal (see decoding) and becomes the caller's no more."""
+    def create(
+        self,
+        resource: Resource,
+        namespace: str,
+        obj: Obj,
+        dry_run: bool = False,
+        owner: apply.Owner | None = None,
+    ) -> Entry:
+        """Store a new object; `obj` is normal (see decoding) and becomes the caller's no more.
+
+        owner: who is written down as the manager of its fields, None when they are written down already.
+        """
         meta = obj["metadata"]
         if resource.namespaced:
             meta["namespace"] = namespace
@@ -94,6 +104,10 @@ class Cluster:
             meta["generation"] = 1
         self._default(resource, obj)
         lifecycle.prepare_create(resource, obj)
+        if owner is not None:
+            # A status that the server itself starts with is nobody's.
+            started = resource.subresource("status") is not None
+            apply.track(resource, None, {k: v for k, v in obj.items() if k != "status"} if started else obj, owner)
         self._validate(resource, obj, None)
         key = (meta.get("namespace", ""), meta["name"])
         old = self.store.get(resource.storage_name, key)
@@ -112,6 +126,7 @@ class Cluster:
         subresource: str = "",
         dry_run: bool = False,
         needs_version: bool = False,
+        owner: apply.Owner | None = None,
     ) -> Entry:
         """Replace an object with `change(its copy)`; conflicts, unchanged objects and last finalizers are seen to."""
         entry = self.get(resource, key)
@@ -131,6 +146,8 @@ class Cluster:
         lifecycle.keep_metadata(meta, was)
         self._default(resource, new)
         lifecycle.prepare_update(resource, new, old, subresource)
+        if owner is not None:
+            apply.track(resource, old, new, owner)
         self._validate(resource, new, old, subresource)
         meta["resourceVersion"] = was["resourceVersion"]
         if lifecycle.same(new, old):

@@ -6,7 +6,7 @@ import msgspec
 import yaml
 
 from sandbox.apiserver import fieldvalidation, schema
-from sandbox.apiserver.objects import Obj, without_nulls
+from sandbox.apiserver.objects import Obj, copy, without_nulls
 from sandbox.apiserver.resources import Registry, Resource
 from sandbox.apiserver.status import StatusError, bad_request, invalid, invalid_value
 
@@ -71,6 +71,24 @@ class Ingest:
             why = f"converting ({short}.{kind}) to ({internal}.{resource.kind}): unknown conversion"
             raise bad_request(lead + why)
         raise bad_request(lead + f'no kind "{kind}" is registered for version "{version}" in scheme "{_SCHEME}"')
+
+    def check_declared(self, resource: Resource, config: Obj) -> None:
+        """Refuse an applied configuration with fields that its schema does not have."""
+        custom = resource.custom
+        if custom:
+            unknown, wrong = fieldvalidation.check("", "v1", "ConfigMap", {"metadata": config.get("metadata")})
+            if not custom.preserve and not wrong:
+                unknown += schema.prune(custom.schema, copy(config))
+        else:
+            unknown, wrong = fieldvalidation.check(resource.group, resource.version, resource.kind, config)
+        if not unknown and not wrong:
+            return
+        meta = config.get("metadata")
+        meta = meta if isinstance(meta, dict) else {}
+        name = f"{meta.get('namespace', '')}/{meta.get('name', '')}"
+        why = wrong or f".{unknown[0]}: field not declared in schema"
+        what = f"{name}; {resource.api_version}, Kind={resource.kind}"
+        raise bad_request(f"failed to create typed patch object ({what}): {why}")
 
     def normal(self, resource: Resource, obj: Obj, mode: str, warnings: list[str]) -> Obj:
         """Types checked, unknown fields handled as fieldValidation says, nulls dropped, in the stored form."""

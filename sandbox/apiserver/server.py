@@ -16,6 +16,7 @@ from sandbox.apiserver.cluster import Cluster
 from sandbox.apiserver.faults import Faults
 from sandbox.apiserver.negotiate import JSON_TYPE, Form, accepted, body, encode
 from sandbox.apiserver.objects import Obj
+from sandbox.apiserver.openapi import OpenAPI
 from sandbox.apiserver.request import RequestInfo
 from sandbox.apiserver.status import StatusError, forbidden, no_such_resource
 from sandbox.apiserver.subresources import Subresources
@@ -43,6 +44,7 @@ class ApiServer:
         self.stopping = asyncio.Event()
         self.verbs = Verbs(cluster, self.stopping)
         self.subresources = Subresources(cluster, self.verbs)
+        self.openapi = OpenAPI(cluster.registry, discovery.VERSION)
         self.faults = Faults(cluster)
         self.address = ""
         self._runner: web.ServerRunner | None = None
@@ -182,6 +184,8 @@ class ApiServer:
             raise NotFoundPage
         if path in _HEALTH or path.startswith(tuple(h + "/" for h in _HEALTH)):
             return web.Response(text="ok", headers=_HEADERS)
+        if path.startswith("/openapi/"):
+            return self._openapi(http, path)
         obj = self._discovery(http, path)
         if obj is None:
             raise NotFoundPage
@@ -190,6 +194,17 @@ class ApiServer:
         if path == "/version":
             obj.pop("kind")
         return self._json(200, encode(obj), {"Vary": "Accept"})
+
+    def _openapi(self, http: web.BaseRequest, path: str) -> web.StreamResponse:
+        if path == "/openapi/v2":
+            accepted(http.headers.get("Accept", ""))
+            return self._json(200, self.openapi.v2())
+        if path == "/openapi/v3":
+            return self._json(200, self.openapi.index())
+        document = self.openapi.group_version(path.removeprefix("/openapi/v3/"))
+        if document is None:
+            raise NotFoundPage
+        return self._json(200, document)
 
     def _discovery(self, http: web.BaseRequest, path: str) -> Obj | None:
         registry = self.cluster.registry

@@ -11,7 +11,15 @@ from sandbox.apiserver.negotiate import encode
 from sandbox.apiserver.objects import Obj, copy, dig, now, parse_time, put, stamp
 from sandbox.apiserver.request import truthy
 from sandbox.apiserver.resources import Resource
-from sandbox.apiserver.status import StatusError, bad_request, conflict, invalid, invalid_value, required, success
+from sandbox.apiserver.status import (
+    StatusError,
+    bad_request,
+    conflict,
+    invalid,
+    invalid_value,
+    required,
+    success,
+)
 from sandbox.apiserver.verbs import Call, Verbs
 
 
@@ -176,7 +184,7 @@ class Subresources:
                 put(obj, paths["specReplicasPath"], new)
                 return obj
 
-            entry = self.cluster.update(resource, call.key, changed, "", call.dry_run)
+            entry = self.cluster.update(resource, call.key, changed, "", call.dry_run, owner=call.owner)
         else:
             entry = self.cluster.get(resource, call.key)
         return encode(self._scale(resource, entry.decode()))

@@ -4,14 +4,22 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from sandbox.apiserver import decoding, escalation, lifecycle, listing, patch
+from sandbox.apiserver import apply, decoding, escalation, lifecycle, listing, patch
 from sandbox.apiserver.authn import User
 from sandbox.apiserver.cluster import Cluster
 from sandbox.apiserver.negotiate import Form, Renderer, encode
-from sandbox.apiserver.objects import Obj, copy
-from sandbox.apiserver.request import RequestInfo
+from sandbox.apiserver.objects import Obj, copy, without_nulls
+from sandbox.apiserver.request import RequestInfo, truthy
 from sandbox.apiserver.resources import Resource
-from sandbox.apiserver.status import StatusError, bad_request, invalid, not_found, success
+from sandbox.apiserver.status import (
+    StatusError,
+    bad_request,
+    forbidden_field,
+    invalid,
+    not_found,
+    required,
+    success,
+)
 from sandbox.apiserver.store import Entry, Key
 from sandbox.apiserver.watch import Filter, Options, WatchStream
 
@@ -56,6 +64,10 @@ class Call:
     def manager(self) -> str:
         """Who is written down as the owner of fields."""
         return self.info.query.get("fieldManager", "") or self.user_agent.partition("/")[0] or "unknown"
+
+    @property
+    def owner(self) -> apply.Owner:
+        return apply.Owner(self.manager, self.info.subresource)
 
     def body(self) -> Obj:
         if self.content_type not in ("application/json", "application/yaml", ""):
@@ -102,7 +114,7 @@ class Verbs:
         if meta.get("name") is None and call.info.name:
             meta["name"] = call.info.name
         escalation.check(self.cluster.authorizer, call.user, call.resource, call.info.namespace, obj)
-        entry = self.cluster.create(call.resource, call.info.namespace, obj, call.dry_run)
+        entry = self.cluster.create(call.resource, call.info.namespace, obj, call.dry_run, call.owner)
         return Renderer(call.resource, call.form).one(entry)
 
     def _same_namespace(self, call: Call, meta: Obj) -> None:
@@ -126,9 +138,9 @@ class Verbs:
         if found is None and call.resource.create_on_update and not call.info.subresource:
             if meta.pop("resourceVersion", None) or meta.get("uid"):
                 raise not_found(call.resource.group, call.resource.plural, call.info.name)
-            return 201, render(self.cluster.create(call.resource, call.info.namespace, obj, call.dry_run))
+            return 201, render(self.cluster.create(call.resource, call.info.namespace, obj, call.dry_run, call.owner))
         entry = self.cluster.update(
-            call.resource, call.key, lambda _: obj, call.info.subresource, call.dry_run, needs_version=True
+            call.resource, call.key, lambda _: obj, call.info.subresource, call.dry_run, True, call.owner
         )
         return 200, render(entry)
 
@@ -142,6 +154,9 @@ class Verbs:
         if kind == patch.APPLY:
             status, entry = self._apply(call)
             return status, render(entry)
+        if "force" in call.info.query:
+            wrong = forbidden_field("force", "may not be specified for non-apply patch")
+            raise invalid("meta.k8s.io", "PatchOptions", "", [wrong])
         change = decoding.parse(call.raw, "application/json") if call.raw else None
         self.cluster.get(resource, call.key)
 
@@ -154,7 +169,9 @@ class Verbs:
             escalation.check(self.cluster.authorizer, call.user, resource, call.info.namespace, new)
             return new
 
-        entry = self.cluster.update(resource, call.key, changed, call.info.subresource, call.dry_run)
+        entry = self.cluster.update(
+            resource, call.key, changed, call.info.subresource, call.dry_run, owner=call.owner
+        )
         return 200, render(entry)
 
     @staticmethod
@@ -170,7 +187,38 @@ class Verbs:
         raise StatusError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
 
     def _apply(self, call: Call) -> tuple[int, Entry]:
-        raise bad_request("server-side apply is not served")
+        """Server-side apply: (201, the new object) or (200, the changed one)."""
+        resource, info, query = call.resource, call.info, call.info.query
+        if not query.get("fieldManager"):
+            wrong = required("fieldManager", "is required for apply patch")
+            raise invalid("meta.k8s.io", "PatchOptions", "", [wrong])
+        config = decoding.as_object(call.raw, call.content_type)
+        self.ingest.check_kind(resource, config)
+        self.ingest.check_declared(resource, config)
+        meta = config.setdefault("metadata", {})
+        name = meta.setdefault("name", info.name)
+        if name != info.name:
+            text = f"the name of the object ({name}) does not match the name on the URL ({info.name})"
+            raise bad_request(text)
+        self._same_namespace(call, meta)
+        config = without_nulls(config)
+
+        def merged(live: Obj | None) -> Obj:
+            new = apply.apply(resource, live, config, call.owner, truthy(query.get("force")))
+            new = self.ingest.normal(resource, new, call.validation, call.warnings)
+            escalation.check(self.cluster.authorizer, call.user, resource, info.namespace, new)
+            return new
+
+        if self.cluster.store.get(resource.storage_name, call.key) is None:
+            if info.subresource or meta.get("uid"):
+                raise not_found(resource.group, resource.plural, info.name)
+            return 201, self.cluster.create(resource, info.namespace, merged(None), call.dry_run)
+
+        def changed(old: Obj) -> Obj:
+            live = resource.outward(old) if resource.outward else old
+            return merged({"kind": resource.kind, "apiVersion": resource.api_version, **live})
+
+        return 200, self.cluster.update(resource, call.key, changed, info.subresource, call.dry_run)
 
     # ---- delete
 
