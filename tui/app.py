@@ -25,6 +25,8 @@ QUIT_WINDOW = 2.0  # seconds for the second ctrl+c
 class ConsoleApp(App[int]):
     """Shows what arrives on ``subscription`` and asks ``actions`` for what the person wants done."""
 
+    # Of its default screen an app does not load the styles itself.
+    CSS_PATH = "screens/main.tcss"
     ENABLE_COMMAND_PALETTE = False
     PAUSE_GC_ON_SCROLL = True
     BINDINGS = [

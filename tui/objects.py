@@ -340,7 +340,7 @@ def brief(old: ObjectView | None, new: ObjectView) -> str:
         return ""
     parts: list[str] = []
     if new.deleting and not old.deleting:
-        parts.append("deletion requested")
+        parts.append("deleting")
     for name, after in new.facts.items():
         before = old.facts.get(name, "")
         if before == after:

@@ -151,19 +151,20 @@ def _reconcile_finished(state: ConsoleState, event: ReconcileFinished, news: boo
         remember(state.reconciles, event.number, reconcile)
     reconcile.duration = event.duration
     key = object_key("Redis", event.key)
+    subject = f"{event.key.rpartition('/')[2]} #{event.number}"
     failed = event.result in ("error", "terminal_error", "timeout")
     took = milliseconds(event.duration)
     if failed:
-        what = f"#{event.number} {event.result.replace('_', ' ')}: {event.error}"
-        _say(state, Line(event.at, "error", "✗", "RECONCILE", event.key, what, key=key, fault=True))
+        what = f"{event.result.replace('_', ' ')}: {event.error}"
+        _say(state, Line(event.at, "error", "✗", "RECONCILE", subject, what, key=key, fault=True))
         return
-    parts = [f"#{event.number}", took]
+    parts = [took]
     if event.writes:
         parts.append(f"{event.writes} write{'s' if event.writes > 1 else ''}")
     if event.result == "requeue_after":
         parts.append(f"again in {milliseconds(event.requeue_after)}")
     style = "info" if event.writes else "muted"
-    _say(state, Line(event.at, style, "↻", "RECONCILE", event.key, " · ".join(parts), key=key))
+    _say(state, Line(event.at, style, "↻", "RECONCILE", subject, " · ".join(parts), key=key))
 
 
 def _heal(state: ConsoleState, event: Heal, news: bool) -> None:
@@ -240,7 +241,7 @@ def _connection(state: ConsoleState, event: Connection, news: bool) -> None:
     elif event.state == "connected":
         _say(
             state,
-            Line(event.at, "ok", "●", "CONNECTED", event.cluster, f"Kubernetes {event.version}".strip()),
+            Line(event.at, "ok", "●", "CONNECTED", event.cluster, event.version),
         )
 
 
@@ -282,7 +283,7 @@ def _log(state: ConsoleState, event: Log, news: bool) -> None:
 
 def _quarantined(state: ConsoleState, event: Quarantined, news: bool) -> None:
     name = f"{event.resource} {event.name}".strip()
-    _say(state, Line(event.at, "error", "✗", "UNREADABLE", name, event.reason, fault=True))
+    _say(state, Line(event.at, "error", "✗", "MALFORMED", name, event.reason, fault=True))
 
 
 _HANDLERS: dict[type[BusEvent], Callable[[ConsoleState, Any, bool], None]] = {

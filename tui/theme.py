@@ -31,4 +31,4 @@ RECONSOLE = Theme(
 )
 
 # New is blue, changed green-yellow, gone purple: no pair of red and green carries meaning.
-CHANGES = {"added": "#5aa9ff", "modified": "#b5d94c", "deleted": "#b58cf5"}
+CHANGES = {"muted": "#7d89a3", "added": "#5aa9ff", "modified": "#b5d94c", "deleted": "#b58cf5"}

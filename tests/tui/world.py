@@ -30,7 +30,8 @@ PLURALS = {"Redis": "redis", "Pod": "pods", "Service": "services"}
 GROUPS = {"Redis": "myapp.tangx.in", "Pod": "", "Service": ""}
 FORBIDDEN = (
     'services is forbidden: User "system:serviceaccount:k8s-operator-demo-system:'
-    'k8s-operator-demo-controller-manager" cannot list resource "services" in API group "" at the cluster scope'
+    'k8s-operator-demo-controller-manager" cannot list resource "services" in API group "" '
+    "at the cluster scope"
 )
 
 
@@ -83,12 +84,15 @@ class World:
         self.bus.publish(
             Connection(
                 at=self.now, role="controller", state="connected", cluster="embedded cluster",
-                context="reconsole", server="https://127.0.0.1:6443", version="v1.32.0", namespaces=namespaces,
+                context="reconsole", server="https://127.0.0.1:6443", version="v1.32.0",
+                namespaces=namespaces,
                 identity="system:serviceaccount:k8s-operator-demo-system:k8s-operator-demo-controller-manager",
             )
         )  # fmt: skip
         self.bus.publish(
-            Connection(at=self.now, role="person", state="connected", cluster="embedded cluster", identity="admin")
+            Connection(
+                at=self.now, role="person", state="connected", cluster="embedded cluster", identity="admin"
+            )
         )
         self.bus.publish(LeaderStatus(at=self.now, state="leading", identity="me", holder="me"))
 
@@ -112,8 +116,8 @@ class World:
         return Ref(kind=kind, namespace=namespace, name=name, uid=uid, api_version=version)
 
     def send(
-        self, type_: str, ref: Ref, body: dict[str, Any], *, initial: bool = False, created: float | None = None,
-        **metadata: Any,
+        self, type_: str, ref: Ref, body: dict[str, Any], *, initial: bool = False,
+        created: float | None = None, **metadata: Any,
     ) -> str:  # fmt: skip
         """Publish one watch event; returns its resourceVersion."""
         version = self.version()
@@ -226,17 +230,19 @@ class World:
         begun = self.now
         old, new = self.ref("Pod", "my-op-redis-1", "uid-1"), self.ref("Pod", "my-op-redis-1", "uid-2")
         self.bus.publish(ApiWrite(at=self.now, verb="delete", ref=old, action="delete-1", status=200))
-        self.pod("MODIFIED", "my-op-redis-1", "uid-1", deletionTimestamp=stamp(self.now), created=self.now - 251)
+        self.pod(
+            "MODIFIED", "my-op-redis-1", "uid-1", deletionTimestamp=stamp(self.now), created=self.now - 251
+        )
         self.heal("deleting", begun)
         yield "deleting"
         self.now += 0.03
         gone = self.now
-        self.pod("DELETED", "my-op-redis-1", "uid-1", deletionTimestamp=stamp(self.now), created=self.now - 251)
+        self.pod(
+            "DELETED", "my-op-redis-1", "uid-1", deletionTimestamp=stamp(self.now), created=self.now - 251
+        )
         self.heal("gone", begun, gone=gone)
         self.bus.publish(
-            ReconcileStarted(
-                at=self.now, controller="redis", key="default/my-op-redis", id="r-42", number=42
-            )
+            ReconcileStarted(at=self.now, controller="redis", key="default/my-op-redis", id="r-42", number=42)
         )
         yield "gone"
         self.now += 0.018
@@ -247,7 +253,7 @@ class World:
                 at=self.now, verb="create", ref=new, reconcile="r-42", status=201, resource_version=version
             )
         )
-        self.redis("MODIFIED", ready=1)
+        self.redis("MODIFIED", ready=1, created=begun - 251)
         self.reconcile(42)
         self.heal("recreated", begun, gone=gone, created=made, new_uid="uid-2", reconcile=42)
         yield "recreated"
@@ -257,6 +263,6 @@ class World:
         self.now = begun + 1.24
         self.pod("MODIFIED", "my-op-redis-1", "uid-2", created=made)
         self.heal("ready", begun, gone=gone, created=made, ready=self.now, new_uid="uid-2", reconcile=42)
-        self.redis("MODIFIED", ready=2)
+        self.redis("MODIFIED", ready=2, created=begun - 251)
         self.reconcile(43, duration=0.006, writes=1)
         yield "ready"

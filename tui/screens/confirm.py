@@ -123,12 +123,12 @@ class ConfirmDelete(Confirm):
         parts: list[Content] = []
         for label, value, style in rows:
             if value:
-                parts.append(Content.assemble((f"{label:<13}", "$foreground 55%"), (safe_text(value), style)))
+                parts.append(Content.assemble((f"{label:<13}", "$muted"), (safe_text(value), style)))
         parts.append(self._access())
         return Content("\n").join(parts)
 
     def _access(self) -> Content:
-        label = (f"{'allowed':<13}", "$foreground 55%")
+        label = (f"{'allowed':<13}", "$muted")
         obstacle = self._obstacle()
         action = self._state.actions.get(self._check)
         finished = action.finished if action else None

@@ -31,7 +31,6 @@ TABLES = (("Redis", "Redis"), ("Pod", "Pods"), ("Service", "Services"))
 
 
 class Main(Screen[None]):
-    CSS_PATH = "main.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-stacked"), (100, "-wide")]
     AUTO_FOCUS = "#table-pod"
 
@@ -67,6 +66,9 @@ class Main(Screen[None]):
         self._header = Header(state, clock, title=title, read_only=read_only)
         self._banner = Banner(state, clock)
         self._tables = [ResourceTable(k, t, n, state, clock) for n, (k, t) in enumerate(TABLES, start=1)]
+        for table in self._tables:
+            table.others = [(t.number, t.title) for t in self._tables if t is not table]
+        self._activate(self._tables[1])
         self._stream = EventLog(state)
         self._timeline = Timeline(state, clock)
         self._filter_bar = FilterBar()
@@ -80,7 +82,7 @@ class Main(Screen[None]):
             yield self._stream
         yield self._timeline
         yield self._filter_bar
-        yield Footer(show_command_palette=False, compact=True)
+        yield Footer(show_command_palette=False, compact=False)
 
     # Commits --------------------------------------------------------------------------------------
 
@@ -91,6 +93,7 @@ class Main(Screen[None]):
         """Bring everything but the stream up to date. Called a few times a second."""
         had_rule = bool(self._banner.rule) != self._banner.has_class("-rule")
         self._banner.commit()
+        self.set_class(self._banner.has_class("-shown"), "-trouble")
         if had_rule:
             self._banner.toggle_class("-rule")
             self.refresh_bindings()

@@ -17,7 +17,7 @@ class Banner(Panel):
     DEFAULT_CSS = """
     Banner {
         height: auto; max-height: 50%; display: none; padding: 0 1;
-        border: round $error; border-title-color: $error; border-subtitle-color: $foreground 60%;
+        border: round $error; border-title-color: $error; border-subtitle-color: $muted;
         &.-shown { display: block; }
     }
     """
@@ -26,6 +26,7 @@ class Banner(Panel):
         super().__init__(id="banner")
         self._state = state
         self._clock = clock
+        self._short = ""
 
     @property
     def watches(self) -> list[WatchStatus]:
@@ -56,9 +57,11 @@ class Banner(Panel):
             }[first.state]
             if len(watches) > 1 and first.state == "forbidden":
                 what += f" and {len(watches) - 1} more"
+            self._short = what
             self.border_title = safe_text(what).replace("[", "\\[")
             self.border_subtitle = self._tries(first)
         else:
+            self._short = "✗ NO CONNECTION"
             self.border_title = "✗ NO CONNECTION"
             self.border_subtitle = ""
         self.update_rows()
@@ -75,6 +78,8 @@ class Banner(Panel):
         return " · ".join(parts)
 
     def rows(self, width: int) -> list[Row]:
+        if self.screen.has_class("-tiny"):
+            return [[(self._short, "error")]]
         rows: list[Row] = []
         said: set[str] = set()
         for watch in self.watches:

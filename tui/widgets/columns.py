@@ -22,11 +22,8 @@ class Column:
     ticks: bool = False
 
 
-STATUS_GLYPH = {"ok": "●", "busy": "◐", "bad": "✗", "done": "○"}
-
-
 def _status(o: ObjectView, now: float) -> Cell:
-    return f"{STATUS_GLYPH[o.health]} {o.status}", o.health if o.health != "ok" else "ok"
+    return o.status, o.health
 
 
 def _age(o: ObjectView, now: float) -> Cell:

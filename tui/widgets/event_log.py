@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from bisect import bisect_left
 
 from rich.cells import cell_len
-from textual.binding import Binding
 from textual.geometry import Size
 from textual.strip import Strip
 
@@ -16,7 +16,10 @@ from tui.stream import Line
 from tui.text import fit, pad, safe_text
 from tui.widgets.lines import LineView, Row
 
-WORD = 10  # cells, for RECONCILE and the like
+WORD = 9  # cells, for RECONCILE and the like
+
+
+_BEFORE = re.compile(r"[^\s,→]+→")  # what a value was before: it goes first when space is short
 
 
 def clock_time(at: float) -> str:
@@ -26,10 +29,10 @@ def clock_time(at: float) -> str:
 def line_row(line: Line, width: int, *, subject: bool = True) -> Row:
     """Time, glyph, word, subject, what changed, by whom. The author keeps its place; the rest gives way."""
     row: Row = [
-        (clock_time(line.at) + "  ", "muted"),
+        (clock_time(line.at) + " ", "muted"),
         (pad(f"{line.glyph} {line.word}", WORD + 2) + " ", line.style),
     ]
-    left = width - 23
+    left = width - WORD - 12
     by = f"by {line.by}" if line.by else ""
     about = safe_text(line.subject) if subject else ""
     detail = safe_text(line.detail)
@@ -40,7 +43,9 @@ def line_row(line: Line, width: int, *, subject: bool = True) -> Row:
     row.append((about, "text" if line.style != "muted" else "muted"))
     room -= cell_len(about)
     if detail and room > 3:
-        gap = "  " if about else ""
+        gap = " " if about else ""
+        if cell_len(detail) > room - len(gap):
+            detail = _BEFORE.sub("→", detail)
         detail = fit(detail, room - len(gap))
         row.append((gap + detail, _detail_style(line)))
     if by:
@@ -54,10 +59,6 @@ def _detail_style(line: Line) -> str:
 
 class EventLog(LineView):
     """Draws ``state.stream``. Follows the end until someone scrolls up or pauses it."""
-
-    BINDINGS = [
-        Binding("p", "screen.pause", "Pause", show=False, id="stream.pause"),
-    ]
 
     def __init__(self, state: ConsoleState) -> None:
         super().__init__(id="stream")
@@ -97,7 +98,7 @@ class EventLog(LineView):
         if len(self._cache) > 2000:
             self._cache.clear()
         self._retitle()
-        self.refresh()
+        self.refresh_changed()
 
     def set_filter(self, wanted: Filter | None, *, faults_only: bool) -> None:
         self.filter, self.faults_only = wanted, faults_only
@@ -163,7 +164,7 @@ class EventLog(LineView):
         super().notify_style_update()
         self._cache.clear()
 
-    def render_line(self, y: int) -> Strip:
+    def line(self, y: int) -> Strip:
         width = self.size.width
         index = round(self.scroll_offset.y) + y
         if index >= self.count:

@@ -21,9 +21,12 @@ def sparkline(counts: list[int]) -> str:
     return "".join(BARS[min(c * (len(BARS) - 1) // top, len(BARS) - 1)] if c else BARS[0] for c in counts)
 
 
-def short_identity(identity: str) -> str:
-    """A service account without what every one of them starts with."""
-    return identity.replace("system:serviceaccount:", "…:") if identity else ""
+def identity_forms(identity: str) -> list[str]:
+    """Ways to write an identity, each shorter than the one before."""
+    forms = [identity]
+    if identity.startswith("system:serviceaccount:"):
+        forms += ["…:" + identity.removeprefix("system:serviceaccount:"), "…:" + identity.rpartition(":")[2]]
+    return forms
 
 
 class Header(Panel):
@@ -52,17 +55,21 @@ class Header(Panel):
             server = f" to {connection.cluster or connection.server}" if connection else ""
             return [*row, (f"   ◌ connecting{server} …", "accent")]
         where = [(connection.cluster or connection.server, "text")]
-        if connection.context and connection.context != connection.cluster:
-            where.append((f"context {connection.context}", "muted"))
+        context = [(f"context {connection.context}", "muted")] if connection.context else []
         spaces = connection.namespaces
         where.append((", ".join(spaces) if spaces else "all namespaces", "text"))
         leader = self._leader()
         if connection.state == "failed":
             where.insert(0, ("✗ no connection", "error"))
-        used = sum(cell_len(safe_text(t)) + 3 for t, _ in [*row, *where, *leader])
-        name = short_identity(connection.identity)
-        if name and width - used > 14:
-            where.append((f"as {fit(safe_text(name), width - used - 6)}", "muted"))
+        who = [[(f"as {form}", "muted")] for form in identity_forms(connection.identity) if form] or [[]]
+        # Who acts matters more than what the context is called; a shortened name more than none.
+        choices = [(c, w) for w in who for c in (context, [])] + [([], [])]
+        for context, name in choices:
+            pieces = [*row, *where, *context, *name, *leader]
+            if sum(cell_len(safe_text(t)) + 3 for t, _ in pieces) - 3 <= width:
+                break
+        where[1:1] = context
+        where += name
         where += leader
         for index, piece in enumerate(where):
             row += [("   " if index == 0 else " · ", "muted"), piece]

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
@@ -28,8 +28,8 @@ _COMPONENTS = {f"line--{name}" for name in STYLES}
 STYLE_CSS = """
     & > .line--text { color: $foreground; }
     & > .line--bold { color: $foreground; text-style: bold; }
-    & > .line--muted { color: $foreground 55%; }
-    & > .line--head { color: $foreground 60%; text-style: bold; }
+    & > .line--muted { color: $muted; }
+    & > .line--head { color: $muted; text-style: bold; }
     & > .line--accent { color: $accent; }
     & > .line--added { color: $added; }
     & > .line--modified { color: $modified; }
@@ -52,6 +52,23 @@ class Painter(Widget):
     COMPONENT_CLASSES = _COMPONENTS
     DEFAULT_CSS = f"Painter {{ {STYLE_CSS} }}"
 
+    _drawn: dict[int, Strip]
+
+    def line(self, y: int) -> Strip:
+        """The strip of the line ``y`` of the window, counted from its top."""
+        raise NotImplementedError
+
+    def render_line(self, y: int) -> Strip:
+        strip = self._drawn[y] = self.line(y)
+        return strip
+
+    def refresh_changed(self) -> None:
+        """Draw those lines anew that look different now: a quiet screen sends nothing to the terminal."""
+        width, height = self.size
+        changed = [y for y in range(height) if self._drawn.get(y) != self.line(y)]
+        if changed:
+            self.refresh(*(Region(0, y, width, 1) for y in changed))
+
     def style_of(self, name: str) -> Style:
         return self.get_component_rich_style(f"line--{name}", partial=True)
 
@@ -65,7 +82,8 @@ class Painter(Widget):
         for text, name in row:
             if left <= 0:
                 break
-            text = fit(safe_text(text), left)
+            text = safe_text(text)
+            text = text[:left] if text.isspace() else fit(text, left)
             used = cell_len(text)
             left -= used
             colour = self.style_of(name)
@@ -83,6 +101,7 @@ class Panel(Painter):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
+        self._drawn = {}
         self._made: tuple[int, list[Row]] | None = None
 
     def update_rows(self) -> None:
@@ -91,8 +110,10 @@ class Panel(Painter):
         self._made = None
         width = self.content_size.width
         if before is None or before != (width, self._rows(width)):
-            changed = before is None or len(before[1]) != len(self._rows(width))
-            self.refresh(layout=changed and self.styles.is_auto_height)
+            if self.styles.is_auto_height and (before is None or len(before[1]) != len(self._rows(width))):
+                self.refresh(layout=True)
+            else:
+                self.refresh_changed()
 
     def _rows(self, width: int) -> list[Row]:
         if self._made is None or self._made[0] != width:
@@ -102,7 +123,7 @@ class Panel(Painter):
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return len(self._rows(width))
 
-    def render_line(self, y: int) -> Strip:
+    def line(self, y: int) -> Strip:
         width = self.size.width
         rows = self._rows(width)
         return self.paint(rows[y] if y < len(rows) else [], width)
@@ -122,6 +143,10 @@ class LineView(ScrollView, Painter, can_focus=True):
         Binding("g,home", "top", "Top", show=False, id="view.top"),
         Binding("G,end", "bottom", "Bottom", show=False, id="view.bottom"),
     ]
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._drawn = {}
 
     def action_line(self, step: int) -> None:
         self.scroll_relative(y=step, animate=False)

@@ -56,6 +56,7 @@ class ResourceTable(LineView):
         self.kind = kind
         self.title = title
         self.number = number
+        self.others: list[tuple[int, str]] = []  # tables that take turns with this one when space is short
         self.filter: Filter | None = None
         self.faults_only = False
         self._state = state
@@ -101,7 +102,7 @@ class ResourceTable(LineView):
             self._take(changed)
             self._place_cursor()
         self._retitle()
-        self.refresh()
+        self.refresh_changed()
 
     def set_filter(self, wanted: Filter | None, *, faults_only: bool) -> None:
         self.filter, self.faults_only = wanted, faults_only
@@ -263,11 +264,14 @@ class ResourceTable(LineView):
         title = safe_text(" · ".join(parts)).replace("[", "\\[")
         if title != self.border_title:
             self.border_title = title
+        others = [f"\\[{n}] {title}" for n, title in self.others] if self.screen.has_class("-stacked") else []
+        if (subtitle := "  ".join(others)) != self.border_subtitle:
+            self.border_subtitle = subtitle
 
     def _layout(self, width: int) -> list[tuple[Column, int]]:
         """The columns that fit, widest need first served by rank; NAME gives way last."""
         columns = [c for c in COLUMNS[self.kind] if c is not NAMESPACE or self._shows_namespaces]
-        sizes = {c.title: self._widths[c.title] if not c.ticks else 6 for c in columns}
+        sizes = {c.title: self._widths[c.title] if not c.ticks else 5 for c in columns}
         while len(columns) > 2 and 2 + sum(sizes[c.title] + GAP for c in columns) - GAP > width:
             columns.remove(max(columns, key=lambda c: c.rank))
             if max(c.rank for c in columns) == 0:
@@ -282,14 +286,15 @@ class ResourceTable(LineView):
         connection = self._state.connection
         return connection is None or len(connection.namespaces) != 1
 
-    def render_line(self, y: int) -> Strip:
+    def line(self, y: int) -> Strip:
         width = self.size.width
         if not self._order:
             return self._render_body(y, width)
         layout = self._layout(width)
         if y == 0:
             row: Row = [("  ", "head")]
-            row += [(pad(c.title, w, right=c.right) + " " * GAP, "head") for c, w in layout]
+            for c, w in layout:
+                row += [(pad(c.title, w, right=c.right), "head"), (" " * GAP, "head")]
             return self.paint(row, width)
         index = round(self.scroll_offset.y) + y - 1
         if index >= len(self._order):
@@ -309,7 +314,7 @@ class ResourceTable(LineView):
             return cached[2]
         row = [("› " if over else "  ", "accent")]
         for (column, size), (text, style) in zip(layout, cells, strict=True):
-            row.append((pad(safe_text(text), size, right=column.right) + " " * GAP, style))
+            row += [(pad(safe_text(text), size, right=column.right), style), (" " * GAP, "text")]
         strip = self.paint(row, width, over)
         if len(self._cache) > 1000:
             self._cache.clear()

@@ -20,10 +20,8 @@ def body(
         where = f" in {watch.scope}" if watch.scope else ""
         match watch.state:
             case "forbidden":
-                return (
-                    f"✗ You may not {watch.verb or 'list'} {watch.resource}{where}. {watch.message}",
-                    "error",
-                )
+                what = f"{watch.verb or 'list'} {watch.resource}{where}"
+                return f"✗ Denied: {what}. The missing rule is in the box above.", "error"
             case "unauthorized":
                 return f"✗ The API server does not accept the login. {watch.message}", "error"
             case "unreachable":

@@ -29,13 +29,15 @@ def cause_and_effect(state: ConsoleState, heal: Heal, now: float) -> list[Piece]
 
     def step(at: float, words: str, style: str) -> None:
         nonlocal last
-        pieces.append((f" ─ {seconds(at - last)} ─ ", "muted"))
+        # The duration of the reconcile says when it made the pod.
+        span = "" if words == "recreated" and reconcile is not None else f"{seconds(at - last)} ─ "
+        pieces.append((f" ─ {span}", "muted"))
         pieces.append((words, style))
         last = max(at, last)
 
+    reconcile = state.reconciles.get(heal.reconcile)
     if heal.gone is not None:
         step(heal.gone, "gone", "deleted")
-    reconcile = state.reconciles.get(heal.reconcile)
     if reconcile is not None:
         took = f" ({milliseconds(reconcile.duration)})" if reconcile.duration is not None else ""
         step(reconcile.started, f"reconcile #{reconcile.number}{took}", "info")
@@ -43,7 +45,7 @@ def cause_and_effect(state: ConsoleState, heal: Heal, now: float) -> list[Piece]
         step(heal.created, "recreated", "added")
     if heal.ready is not None:
         step(heal.ready, "ready", "ok")
-        pieces.append((f" · ✓ healed in {heal.seconds:.2f} s", "ok"))
+        pieces.append((f" · healed in {heal.seconds:.2f} s", "ok"))
         done = True
     if heal.stage == "abandoned":
         pieces.append((" · no replacement is wanted", "muted"))

@@ -29,6 +29,6 @@ class YamlView(LineView):
     def on_mount(self) -> None:
         self.virtual_size = Size(max((cell_len(x) for x in self._lines), default=0), len(self._lines))
 
-    def render_line(self, y: int) -> Strip:
+    def line(self, y: int) -> Strip:
         index = round(self.scroll_offset.y) + y
         return self.paint(yaml_row(self._lines[index]) if index < len(self._lines) else [], self.size.width)
