@@ -76,9 +76,7 @@ def pod_spec(spec: Obj) -> None:
 
 def _pod(obj: Obj) -> None:
     pod_spec(obj.setdefault("spec", {}))
-    status = obj.setdefault("status", {})
-    status.setdefault("phase", "Pending")
-    for condition in status.get("conditions") or []:
+    for condition in (obj.get("status") or {}).get("conditions") or []:
         condition.setdefault("lastProbeTime", None)
         condition.setdefault("lastTransitionTime", None)
 

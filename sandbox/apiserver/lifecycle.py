@@ -66,16 +66,17 @@ def prepare_update(resource: Resource, new: Obj, old: Obj, subresource: str) -> 
     if subresource == "finalize":
         _set(new, "status", old.get("status"))
         return
-    if "status" in old or "status" in new:
-        if resource.subresource("status") is not None:
-            _set(new, "status", old.get("status"))
+    if subresource == "binding":
+        return
+    if resource.subresource("status") is not None:
+        _set(new, "status", old.get("status"))
     if resource.storage_name == "namespaces":
         _set(new["spec"], "finalizers", old["spec"].get("finalizers"))
     elif resource.storage_name == "services" and new["spec"]["type"] != "ExternalName":
         for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
             if not new["spec"].get(field) and field in old["spec"]:
                 new["spec"][field] = old["spec"][field]
-    elif resource.storage_name == "pods" and subresource != "binding":
+    elif resource.storage_name == "pods":
         for field in ("nodeName", "priority", "preemptionPolicy", "tolerations", "serviceAccountName", "serviceAccount"):
             if field not in new["spec"] and field in old["spec"]:
                 new["spec"][field] = old["spec"][field]
