@@ -90,13 +90,16 @@ class OwnWrites:
 
     def _is_shown(self, write: Write) -> bool:
         store = self._stores[write.resource]
-        version = _number(write.resource_version)
-        if not store.is_live() or version and version <= self._progress.get((write.resource, write.namespace), 0):
+        if not store.is_live():
             return True
         obj = store.get(write.namespace, write.name)
-        if write.verb == "delete" and (obj is None or obj.metadata.uid != write.uid or obj.is_terminating):
+        if write.verb == "delete":
+            # The answer's resource version may be that of the state before.
+            return obj is None or obj.metadata.uid != write.uid or obj.is_terminating
+        version = _number(write.resource_version)
+        if version <= self._progress.get((write.resource, write.namespace), 0):
             return True
-        return obj is not None and bool(version) and _number(obj.metadata.resource_version) >= version
+        return obj is not None and _number(obj.metadata.resource_version) >= version
 
     def _unpark(self, request: Request) -> None:
         _, writes = self._pending.pop(request)

@@ -19,9 +19,13 @@ def _on_update(changed: Callable[[KubeObject, KubeObject], bool]) -> Predicate:
 
 
 # Creates, deletes and generic events pass each of these four; an update passes when the named thing changed.
-generation_changed: Predicate = _on_update(lambda old, new: old.metadata.generation != new.metadata.generation)
+generation_changed: Predicate = _on_update(
+    lambda old, new: old.metadata.generation != new.metadata.generation
+)
 label_changed: Predicate = _on_update(lambda old, new: old.metadata.labels != new.metadata.labels)
-annotation_changed: Predicate = _on_update(lambda old, new: old.metadata.annotations != new.metadata.annotations)
+annotation_changed: Predicate = _on_update(
+    lambda old, new: old.metadata.annotations != new.metadata.annotations
+)
 resource_version_changed: Predicate = _on_update(
     lambda old, new: old.metadata.resource_version != new.metadata.resource_version
 )

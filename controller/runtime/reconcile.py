@@ -66,7 +66,7 @@ class Write:
 
 @dataclass(slots=True)
 class ReconcileContext:
-    """The reconcile that a thread is in. The client asks ``check`` before each request, tells ``wrote`` after."""
+    """The reconcile that a thread is in. The client calls ``check`` before each request, ``wrote`` after."""
 
     controller: str
     request: Request

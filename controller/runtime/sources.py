@@ -65,7 +65,8 @@ class Kind:
         return self.kind.resource
 
     def start(self, manager: Informers, deliver: Deliver, stop: threading.Event) -> InformerFeed:
-        return InformerFeed(manager.informer(self.kind, label_selector=self.label_selector), deliver)
+        informer = manager.informer(self.kind, label_selector=self.label_selector)
+        return InformerFeed(informer, deliver, shows_all=not self.label_selector)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +80,24 @@ class Informer:
         return f"informer source: {self.informer.kind.__name__}"
 
     def start(self, manager: Informers, deliver: Deliver, stop: threading.Event) -> InformerFeed:
-        return InformerFeed(self.informer, deliver)
+        return InformerFeed(self.informer, deliver, shows_all=False)
 
 
 class InformerFeed:
-    def __init__(self, informer: informers.Informer[Any], deliver: Deliver) -> None:
+    """``shows_all``: whether every object of the kind is known to be in the informer's view."""
+
+    def __init__(self, informer: informers.Informer[Any], deliver: Deliver, *, shows_all: bool) -> None:
         self.informer = informer
-        self._registration = informer.add_event_handler(deliver)
+        self.shows_all = shows_all
+        self._registration = informer.add_handler(deliver)
 
     def has_synced(self) -> bool:
         return self._registration.has_synced()
 
     def has_settled(self) -> bool:
-        return self.has_synced() or self.informer.is_failing()
+        return self.has_synced() or not any(
+            s.state in ("starting", "syncing") for s in self.informer.statuses()
+        )
 
     # As ownwrites.Shown
 
@@ -100,7 +106,7 @@ class InformerFeed:
         return found
 
     def is_live(self) -> bool:
-        return self.has_synced() and not self.informer.is_failing()
+        return self.has_synced() and all(status.state == "live" for status in self.informer.statuses())
 
 
 class Channel:

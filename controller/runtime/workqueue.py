@@ -17,7 +17,7 @@ from typing import Protocol
 from controller.bus_events import QueueItem
 from controller.runtime.reconcile import Request
 
-# Creates of the first list and updates without a change. Source: controller-runtime pkg/handler/eventhandler.go.
+# Creates of the first list, updates without a change. Source: controller-runtime pkg/handler/eventhandler.go.
 LOW_PRIORITY = -100
 
 # Rate limiter of controller-runtime's pkg/controller/controller.go: 5 ms doubled per failure, at most 1000 s.
@@ -272,6 +272,15 @@ class PriorityQueue:
             self._shutdown = True
             self._notify()
 
+    @property
+    def is_shut_down(self) -> bool:
+        return self._shutdown
+
+    def wait_for_shutdown(self, timeout: float | None = None) -> bool:
+        """Block until ``shutdown`` was called; False after ``timeout`` seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._shutdown, timeout)
+
     def wait_for_change(self, version: int, timeout: float | None = None) -> int:
         """Block until the queue differs from ``version`` (of the last call) or is shut down."""
         with self._changed:
@@ -293,7 +302,9 @@ class PriorityQueue:
                 for request, taken in self._processing.items()
             ]
             for ready_at, priority, _, request in waiting[:limit]:
-                rows.append(self._row(request, -priority, max(0.0, ready_at - now) if ready_at else 0.0, None))
+                rows.append(
+                    self._row(request, -priority, max(0.0, ready_at - now) if ready_at else 0.0, None)
+                )
             return rows[:limit]
 
     def _row(self, request: Request, priority: int, ready_in: float, worker: int | None) -> QueueItem:

@@ -1,0 +1,68 @@
+"""A group of runnables that start together and stop together, a thread each."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Runnable(Protocol):
+    """``start`` works until ``stop`` is set, then winds up and returns.
+
+    A runnable with a false attribute ``needs_leader_election`` runs on standbys as well.
+    """
+
+    def start(self, stop: threading.Event) -> None: ...
+
+
+class RunnableGroup:
+    """``on_error`` is called from the thread of a runnable that raised."""
+
+    def __init__(self, name: str, on_error: Callable[[BaseException], None]) -> None:
+        self._name = name
+        self._on_error = on_error
+        self._lock = threading.Lock()
+        self._waiting: list[Runnable] = []
+        self._threads: list[threading.Thread] = []
+        self._stop = threading.Event()
+        self._started = False
+
+    def add(self, runnable: Runnable) -> None:
+        """It starts with the group, or now when the group has started."""
+        with self._lock:
+            self._waiting.append(runnable)
+            if self._started:
+                self._launch()
+
+    def start(self) -> None:
+        with self._lock:
+            self._started = True
+            if not self._stop.is_set():
+                self._launch()
+
+    def _launch(self) -> None:
+        for runnable in self._waiting:
+            name = getattr(runnable, "name", "") or type(runnable).__name__
+            thread = threading.Thread(
+                target=self._run, args=(runnable,), name=f"{self._name}-{name}", daemon=True
+            )
+            self._threads.append(thread)
+            thread.start()
+        self._waiting.clear()
+
+    def _run(self, runnable: Runnable) -> None:
+        try:
+            runnable.start(self._stop)
+        except BaseException as error:
+            self._on_error(error)
+
+    def stop(self, deadline: float) -> bool:
+        """Tell all to stop and wait until ``deadline`` (time.monotonic); whether all have ended."""
+        with self._lock:
+            self._stop.set()
+            threads = list(self._threads)
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in threads)
