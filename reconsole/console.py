@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 import time
@@ -43,6 +44,7 @@ def run_console(options: Options) -> int:
     app = ConsoleApp(subscription, actions, read_only=options.read_only)
     worker = threading.Thread(target=run, name="session", daemon=True)
     worker.start()
+    signal.signal(signal.SIGTERM, lambda *_: app.exit(0))
     try:
         app.run()
     finally:

@@ -14,13 +14,12 @@ from reconsole.lines import json_line, text_line
 from reconsole.options import Failure, Options
 from reconsole.session import Session
 
+log = logging.getLogger("reconsole")
+
 
 def run_headless(options: Options) -> int:
     """Run until SIGTERM or ctrl+c, drain, and return the exit code. A second signal exits at once with 1."""
-    from controller.runtime.logs import configure_logging
-
-    configure_logging(json=options.output == "json", stream=sys.stderr)
-    log = logging.getLogger("reconsole")
+    _log_to_stderr(json=options.output == "json")
     bus = EventBus()
     subscription = bus.subscribe("headless", maxlen=100_000)
     try:
@@ -49,11 +48,22 @@ def run_headless(options: Options) -> int:
     return _failed(result[0]) if result else 0
 
 
+def _log_to_stderr(*, json: bool) -> None:
+    from controller.runtime.logs import JsonFormatter, TextFormatter
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if json else TextFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+
+
 def _run(session: Session, result: list[Failure]) -> None:
     try:
         session.run()
     except Failure as failure:
         result.append(failure)
+    except Exception as error:
+        log.exception("The controller ended")
+        result.append(Failure(f"the controller ended: {error}"))
 
 
 def _failed(failure: Failure) -> int:

@@ -42,11 +42,8 @@ class RedisStatus(msgspec.Struct, frozen=True, rename="camel"):
         return next((c for c in self.conditions if c.type == type_), None)
 
 
-class Redis(
-    KubeObject,
-    frozen=True,
-    resource=Resource(group=GROUP, version=VERSION, kind=KIND, plural=PLURAL, namespaced=True),
-):
+class Redis(KubeObject, frozen=True):
+    resource = Resource(GROUP, VERSION, KIND, PLURAL)
     spec: RedisSpec = RedisSpec()
     status: RedisStatus = RedisStatus()
 
