@@ -23,6 +23,8 @@ from sandbox.apiserver.cluster import Cluster
 from sandbox.apiserver.server import ApiServer
 from sandbox.client import ApiError, Client, Connection
 from sandbox.controllers import run_controllers
+from sandbox.informer import Informers
+from sandbox.kubelet import KubeletOptions, RuntimeUnavailable, run_kubelet
 
 _HOST = "127.0.0.1"
 _OPERATOR = ("k8s-operator-demo-system", "k8s-operator-demo-controller-manager")
@@ -61,7 +63,9 @@ async def _serve(args: argparse.Namespace, folder: Path, stop: asyncio.Event) ->
     try:
         port = await api.start(_HOST, args.port, made.context)
     except OSError as error:
-        raise Failure(f"cannot listen on {_HOST}:{args.port}: {error.strerror}; choose another --port") from error
+        raise Failure(
+            f"cannot listen on {_HOST}:{args.port}: {error.strerror}; choose another --port"
+        ) from error
     server = f"https://{_HOST}:{port}"
     bootstrap.bootstrap(cluster, port)
     for text in args.fault:
@@ -88,11 +92,22 @@ async def _serve(args: argparse.Namespace, folder: Path, stop: asyncio.Event) ->
         manager = await stack.enter_async_context(
             _connect(cluster, server, made.ca, "system:kube-controller-manager", "kube-controller-manager")
         )
+        nodes = await stack.enter_async_context(
+            _connect(cluster, server, made.ca, "system:node-manager", "kubelet")
+        )
+        informers = Informers(manager)
+        stack.push_async_callback(informers.close)
+        # Pushed last, so done first: who uses the clients ends before they do.
         stack.push_async_callback(end)
         operator = None
         if not args.bare:
-            operator = await _install(args, stack, cluster, api, manager, begin, made.ca, server, folder)
-        begin(run_controllers(manager, bare=args.bare))
+            options = KubeletOptions(
+                nodes=args.nodes, runtime=args.runtime, seed=args.seed, scratch=folder / "pods"
+            )
+            api.subresources.logs = options.logs
+            begin(run_kubelet(nodes, options, informers=informers))
+            operator = await _install(args, cluster, manager, made.ca, server, folder)
+        begin(run_controllers(manager, bare=args.bare, informers=informers))
         ready = {
             "ready": True,
             "server": server,
@@ -102,30 +117,16 @@ async def _serve(args: argparse.Namespace, folder: Path, stop: asyncio.Event) ->
         print(json.dumps(ready), flush=True)
         await stop.wait()
         for task in running:
-            if task.done() and not task.cancelled() and (error := task.exception()):
-                raise Failure(f"a part of the cluster ended: {error!r}") from error
+            if task.done() and not task.cancelled() and (failed := task.exception()):
+                if isinstance(failed, RuntimeUnavailable):
+                    raise Failure(str(failed)) from failed
+                raise Failure(f"a part of the cluster ended: {failed!r}") from failed
 
 
 async def _install(
-    args: argparse.Namespace,
-    stack: contextlib.AsyncExitStack,
-    cluster: Cluster,
-    api: ApiServer,
-    manager: Client,
-    begin: Any,
-    ca: bytes,
-    server: str,
-    folder: Path,
+    args: argparse.Namespace, cluster: Cluster, manager: Client, ca: bytes, server: str, folder: Path
 ) -> str | None:
-    """Nodes, a kubelet and the manifests; the path of the operator's kubeconfig when its account exists."""
-    from sandbox.kubelet import KubeletOptions, run_kubelet
-
-    options = KubeletOptions(
-        nodes=args.nodes, runtime=args.runtime, seed=args.seed, scratch=folder / "pods"
-    )
-    api.subresources.logs = options.logs
-    nodes = await stack.enter_async_context(_connect(cluster, server, ca, "system:node-manager", "kubelet"))
-    begin(run_kubelet(nodes, options))
+    """Load the manifests; the path of the operator's kubeconfig when its account exists."""
     if args.manifests:
         try:
             await bootstrap.load(manager, cluster, bootstrap.manifests(args.manifests))
@@ -177,9 +178,13 @@ async def _main(args: argparse.Namespace, folder: Path) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run until told to end; the exit code."""
     args = _arguments(argv)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.basicConfig(
+        level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
     own = args.dir is None
-    folder: Path = Path(tempfile.mkdtemp(prefix="reconsole-sandbox-")) if own else args.dir.expanduser().resolve()
+    folder: Path = (
+        Path(tempfile.mkdtemp(prefix="reconsole-sandbox-")) if own else args.dir.expanduser().resolve()
+    )
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         asyncio.run(_main(args, folder))

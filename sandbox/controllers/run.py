@@ -18,7 +18,7 @@ async def run_controllers(client: Client, *, bare: bool, informers: Informers | 
     """Run until cancelled.
 
     `bare`: garbage collector, namespaces and service accounts. Otherwise also endpoints of Services and the
-    pods of nodes that are gone. `informers` shares watches with whoever else uses the client.
+    pods of nodes that are gone. `informers` are watches shared with the kubelet.
     """
     own = informers is None
     shared = informers or Informers(client)

@@ -8,7 +8,7 @@ import platform
 from typing import Any
 
 from ..client import MERGE, STRATEGIC, UNREACHABLE, ApiError, Client
-from ..informer import Informer, Informers
+from ..informer import Informers
 from ..objects import LEASES, NAMESPACES, NODES, PODS, Node, Pod, Toleration
 from ..times import now, now_micro
 from .events import EventSink
@@ -38,12 +38,12 @@ class Nodes:
     """The nodes of this kubelet by name, and which of them are gone."""
 
     def __init__(
-        self, informers: Informers, options: KubeletOptions, events: EventSink, pods: Informer[Pod]
+        self, client: Client, informers: Informers, options: KubeletOptions, events: EventSink
     ) -> None:
-        self._client: Client = informers.client
+        self._client = client
         self._options = options
         self._events = events
-        self._pods = pods
+        self._pods = informers.of(PODS, Pod)
         self._informer = informers.of(NODES, Node)
         self.numbers = {f"node-{number}": number for number in range(1, options.nodes + 1)}
         self.gone: set[str] = set()

@@ -26,7 +26,6 @@ MAX_MEMORY = "64mb"
 PASSED = {"--requirepass", "--maxmemory", "--maxmemory-policy", "--databases", "--timeout"}
 """Arguments of a container that its process gets too. The others could reach the machine."""
 PING_TIMEOUT = 1.0  # seconds
-EVER = 3600.0
 
 
 def find_server() -> str | None:
@@ -39,7 +38,7 @@ def find_server() -> str | None:
 def port_of(container: Container) -> int:
     """--port of its arguments, else its first containerPort, else Redis' own."""
     words = [*(container.command or ()), *(container.args or ())]
-    for word, value in zip(words, [*words[1:], ""], strict=True):
+    for word, value in itertools.pairwise([*words, ""]):
         if word == "--port" and value.isdecimal():
             return int(value)
         if word.startswith("--port=") and word[7:].isdecimal():
@@ -63,7 +62,7 @@ class RedisProcess:
         self._order = order
         self._forced: Exit | None = None
         self._port = port_of(order.container)
-        self._end = asyncio.create_task(self._read())
+        self.ended: asyncio.Future[Exit] = asyncio.create_task(self._read())
 
     async def _read(self) -> Exit:
         stream = self._process.stdout
@@ -78,9 +77,6 @@ class RedisProcess:
             self._order.log.write(line)
         code = await self._process.wait()
         return self._forced or Exit(code if code >= 0 else 128 - code)
-
-    async def wait(self) -> Exit:
-        return await asyncio.shield(self._end)
 
     async def ready(self) -> bool:
         try:
@@ -98,10 +94,10 @@ class RedisProcess:
     async def stop(self, grace: float) -> None:
         self._signal(signal.SIGTERM if grace > 0 else signal.SIGKILL)
         try:
-            await asyncio.wait_for(self.wait(), grace if grace > 0 else EVER)
+            await asyncio.wait_for(asyncio.shield(self.ended), grace if grace > 0 else None)
         except TimeoutError:
             self._signal(signal.SIGKILL)
-            await self.wait()
+            await asyncio.shield(self.ended)
 
     def fail(self, how: Exit) -> None:
         self._forced = how
@@ -172,7 +168,7 @@ class ProcessRuntime:
         )
         running = RedisProcess(process, order)
         self._running.add(running)
-        running._end.add_done_callback(lambda _: self._running.discard(running))
+        running.ended.add_done_callback(lambda _: self._running.discard(running))
         return running
 
     def _arguments(self, order: Order) -> list[str]:

@@ -30,14 +30,14 @@ class RuntimeUnavailable(Exception):
 class Kubelet:
     """Follows the pods of its nodes."""
 
-    def __init__(self, informers: Informers, options: KubeletOptions) -> None:
-        self._client = informers.client
+    def __init__(self, client: Client, informers: Informers, options: KubeletOptions) -> None:
+        self._client = client
         self._options = options
         self._scratch = options.scratch_folder()
-        self._events = EventSink(informers.client)
+        self._events = EventSink(client)
         self._pods = informers.of(PODS, Pod)
-        self._nodes = Nodes(informers, options, self._events, self._pods)
-        self._scheduler = Scheduler(informers, self._events)
+        self._nodes = Nodes(client, informers, options, self._events)
+        self._scheduler = Scheduler(client, informers, self._events)
         self._statuses: WorkQueue[str] = WorkQueue()
         self._workers: dict[str, PodWorker] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -157,14 +157,14 @@ class Kubelet:
                     self._begin(pod)
 
 
-async def run_kubelet(client: Client, options: KubeletOptions, informers: Informers | None = None) -> None:
+async def run_kubelet(client: Client, options: KubeletOptions, *, informers: Informers | None = None) -> None:
     """Run nodes, scheduler and pods until cancelled; then every process is ended and its directory removed.
 
-    `informers` shares watches with whoever else uses the client. RuntimeUnavailable: see its message.
+    `informers` are watches shared with the controllers. RuntimeUnavailable: see its message.
     """
     shared = informers or Informers(client)
     try:
-        await Kubelet(shared, options).run()
+        await Kubelet(client, shared, options).run()
     finally:
         if informers is None:
             await shared.close()

@@ -39,13 +39,11 @@ class Order:
 
 
 class Running(Protocol):
-    """One run of a container. `probes` says whether its readiness can change."""
+    """One run of a container. `probes` says whether its readiness can change; `ended` is done when it is."""
 
     id: str
     probes: bool
-
-    async def wait(self) -> Exit:
-        """Until it has ended, in whatever way."""
+    ended: asyncio.Future[Exit]
 
     async def ready(self) -> bool:
         """Whether it serves; called now and then."""
@@ -85,29 +83,27 @@ def container_id(uid: str, name: str, run: int) -> str:
 class SimulatedContainer:
     """Runs until it is told to end."""
 
+    __slots__ = ("_order", "ended", "id")
     probes = False
 
     def __init__(self, order: Order) -> None:
         self.id = ""
         self._order = order
-        self._end: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
-
-    async def wait(self) -> Exit:
-        return await asyncio.shield(self._end)
+        self.ended: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
 
     async def ready(self) -> bool:
         return True
 
     async def stop(self, grace: float) -> None:
-        if not self._end.done():
+        if not self.ended.done():
             self._say("received SIGTERM, ending")
             await asyncio.sleep(min(grace, self._order.stop_delay))
             self.fail(Exit(0))
 
     def fail(self, how: Exit) -> None:
-        if not self._end.done():
+        if not self.ended.done():
             self._say(f"ended: {how.why}, exit code {how.code}")
-            self._end.set_result(how)
+            self.ended.set_result(how)
 
     def _say(self, text: str) -> None:
         self._order.log.write(f"simulated container {self._order.container.image}: {text}".encode())

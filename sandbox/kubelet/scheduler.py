@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ..client import STRATEGIC, ApiError
+from ..client import STRATEGIC, ApiError, Client
 from ..informer import Informers
 from ..objects import NODES, PODS, Key, Node, Pod
 from ..times import now
@@ -18,8 +18,8 @@ SOURCE = (NAME, "")
 
 
 class Scheduler:
-    def __init__(self, informers: Informers, events: EventSink) -> None:
-        self._client = informers.client
+    def __init__(self, client: Client, informers: Informers, events: EventSink) -> None:
+        self._client = client
         self._events = events
         self._queue: WorkQueue[Key] = WorkQueue()
         self._pods = informers.of(PODS, Pod)

@@ -21,7 +21,7 @@ EVICTED = "The node was low on resource: memory. Threshold quantity: 100Mi, avai
 
 
 class PodWorker:
-    """Runs as one task. `update` tells it of each change; `removed` that the API has no such pod any more."""
+    """Runs as a task. `update` tells it of each change; `removed` that the API has no such pod any more."""
 
     def __init__(
         self,
@@ -159,7 +159,6 @@ class PodWorker:
             self._event("Failed", f"Error: {error}", warn=True, field=field)
             return Exit(128, "StartError")
         try:
-            container.last = container.last if container.restarts else {}
             container.begin(meta.uid, running)
             image = container.spec.image
             self._event("Pulled", f'Container image "{image}" already present on machine', field=field)
@@ -175,27 +174,21 @@ class PodWorker:
 
     async def _watch(self, container: ContainerState, running: Running) -> Exit:
         """Until it ends; meanwhile ask whether it is ready and tell when that changes."""
-        ended = asyncio.ensure_future(running.wait())
-        pause, failures = FIRST_PROBE, 0
-        self_told = False
-        try:
-            while not ended.done():
-                ready = await running.ready()
-                failures = 0 if ready else failures + 1
-                if ready != container.ready and (ready or failures >= FAILED_PROBES) and not ended.done():
-                    container.ready = ready
-                    self._changed(self)
-                elif not self_told:
-                    self._changed(self)
-                self_told = True
-                if not running.probes:
-                    await ended
-                    break
-                pause = self._options.probe_period if container.ready else min(pause * 1.5, LAST_PROBE)
-                await asyncio.wait([ended], timeout=pause)
-            return ended.result()
-        finally:
-            ended.cancel()
+        ended, pause, failures, told = running.ended, FIRST_PROBE, 0, False
+        while not ended.done():
+            ready = await running.ready()
+            failures = 0 if ready else failures + 1
+            changed = ready != container.ready and (ready or failures >= FAILED_PROBES) and not ended.done()
+            if changed:
+                container.ready = ready
+            if changed or not told:
+                self._changed(self)
+            told = True
+            if not running.probes:
+                return await asyncio.shield(ended)
+            pause = self._options.probe_period if container.ready else min(pause * 1.5, LAST_PROBE)
+            await asyncio.wait([ended], timeout=pause)
+        return ended.result()
 
     async def _pull(self, container: ContainerState) -> None:
         pause = self._options.image_backoff
