@@ -48,15 +48,26 @@ ROLES: list[Obj] = [
     _role("view", [], _to("edit"), aggregate="view"),
     _role(
         "system:aggregate-to-admin",
-        [rule(_REVIEWS, ["localsubjectaccessreviews"], ["create"]), rule(_GROUP, ["rolebindings", "roles"], [*_WRITE, *_READ])],
+        [
+            rule(_REVIEWS, ["localsubjectaccessreviews"], ["create"]),
+            rule(_GROUP, ["rolebindings", "roles"], [*_WRITE, *_READ]),
+        ],
         _to("admin"),
     ),
     _role(
         "system:aggregate-to-edit",
         [
-            rule("", ["pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "secrets", "services/proxy"], _READ),
+            rule(
+                "",
+                ["pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "secrets", "services/proxy"],
+                _READ,
+            ),
             rule("", ["serviceaccounts"], ["impersonate"]),
-            rule("", ["pods", "pods/eviction", "configmaps", "events", "secrets", "serviceaccounts", "services"], _WRITE),
+            rule(
+                "",
+                ["pods", "pods/eviction", "configmaps", "events", "secrets", "serviceaccounts", "services"],
+                _WRITE,
+            ),
             rule("", ["serviceaccounts/token"], ["create"]),
             rule("coordination.k8s.io", ["leases"], [*_WRITE, *_READ]),
         ],
@@ -79,14 +90,34 @@ ROLES: list[Obj] = [
     ),
     _role(
         "system:discovery",
-        [paths("/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*", "/readyz", "/version", "/version/")],
+        [
+            paths(
+                "/api",
+                "/api/*",
+                "/apis",
+                "/apis/*",
+                "/healthz",
+                "/livez",
+                "/openapi",
+                "/openapi/*",
+                "/readyz",
+                "/version",
+                "/version/",
+            )
+        ],
     ),
     _role("system:public-info-viewer", [paths("/healthz", "/livez", "/readyz", "/version", "/version/")]),
     _role(
         "system:auth-delegator",
-        [rule("authentication.k8s.io", ["tokenreviews"], ["create"]), rule(_REVIEWS, ["subjectaccessreviews"], ["create"])],
+        [
+            rule("authentication.k8s.io", ["tokenreviews"], ["create"]),
+            rule(_REVIEWS, ["subjectaccessreviews"], ["create"]),
+        ],
     ),
-    _role("system:monitoring", [paths("/healthz", "/healthz/*", "/livez", "/livez/*", "/metrics", "/readyz", "/readyz/*")]),
+    _role(
+        "system:monitoring",
+        [paths("/healthz", "/healthz/*", "/livez", "/livez/*", "/metrics", "/readyz", "/readyz/*")],
+    ),
 ]
 
 

@@ -18,12 +18,13 @@ def text(server: str, ca: bytes, token: str, user: str, namespace: str = "defaul
             "clusters": [
                 {
                     "name": NAME,
-                    "cluster": {"server": server, "certificate-authority-data": base64.b64encode(ca).decode()},
+                    "cluster": {
+                        "server": server,
+                        "certificate-authority-data": base64.b64encode(ca).decode(),
+                    },
                 }
             ],
-            "contexts": [
-                {"name": NAME, "context": {"cluster": NAME, "user": user, "namespace": namespace}}
-            ],
+            "contexts": [{"name": NAME, "context": {"cluster": NAME, "user": user, "namespace": namespace}}],
             "current-context": NAME,
             "users": [{"name": user, "user": {"token": token}}],
         },

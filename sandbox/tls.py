@@ -57,7 +57,11 @@ def make(host: str = "127.0.0.1") -> ServerTLS:
         .add_extension(ca_id, critical=False)
         .sign(ca_key, hashes.SHA256())
     )
-    names = [x509.DNSName("localhost"), x509.DNSName("kubernetes"), x509.IPAddress(ipaddress.ip_address(host))]
+    names = [
+        x509.DNSName("localhost"),
+        x509.DNSName("kubernetes"),
+        x509.IPAddress(ipaddress.ip_address(host)),
+    ]
     certificate = (
         x509.CertificateBuilder()
         .subject_name(_name("kube-apiserver"))

@@ -9,9 +9,7 @@ from sandbox.apiserver.status import qualified
 from sandbox.apiserver.store import Change, Store
 
 GROUP = "rbac.authorization.k8s.io"
-_STORED = tuple(
-    qualified(p, GROUP) for p in ("clusterrolebindings", "clusterroles", "rolebindings", "roles")
-)
+_STORED = tuple(qualified(p, GROUP) for p in ("clusterrolebindings", "clusterroles", "rolebindings", "roles"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +134,7 @@ class Authorizer:
                 label = f"{name}/{namespace}" if namespace else name
                 for subject in binding.get("subjects") or []:
                     key, shown = _subject(subject, namespace)
-                    reason = (
-                        f'RBAC: allowed by {kind} "{label}" of {ref.get("kind")} "{ref.get("name")}" to {shown}'
-                    )
+                    reason = f'RBAC: allowed by {kind} "{label}" of {ref.get("kind")} "{ref.get("name")}" to {shown}'
                     index.setdefault(key, []).append(_Grant(reason, namespace, rules))
         return index
 

@@ -172,7 +172,12 @@ def _groups() -> list[Resource]:
             "coordination.k8s.io", "v1", "Lease", "leases", create_on_update=True, unconditional_update=False
         ),
         Resource(
-            "discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", has_generation=True, create_on_update=True
+            "discovery.k8s.io",
+            "v1",
+            "EndpointSlice",
+            "endpointslices",
+            has_generation=True,
+            create_on_update=True,
         ),
     ]
 

@@ -95,7 +95,13 @@ class Cluster:
             meta.pop("namespace", None)
         if meta.get("resourceVersion") not in (None, "", "0"):
             raise internal("resourceVersion should not be set on objects to be created")
-        for key in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation", "resourceVersion"):
+        for key in (
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "selfLink",
+            "generation",
+            "resourceVersion",
+        ):
             meta.pop(key, None)
         if not meta.get("name") and (prefix := meta.get("generateName")):
             meta["name"] = prefix[:58] + "".join(secrets.choice(_SUFFIX) for _ in range(5))
@@ -107,7 +113,9 @@ class Cluster:
         if owner is not None:
             # A status that the server itself starts with is nobody's.
             started = resource.subresource("status") is not None
-            apply.track(resource, None, {k: v for k, v in obj.items() if k != "status"} if started else obj, owner)
+            apply.track(
+                resource, None, {k: v for k, v in obj.items() if k != "status"} if started else obj, owner
+            )
         self._validate(resource, obj, None)
         key = (meta.get("namespace", ""), meta["name"])
         old = self.store.get(resource.storage_name, key)
@@ -260,7 +268,11 @@ class Cluster:
             return
         definitions = self.registry.by_storage(crd.STORAGE)
         entry = self.store.get(crd.STORAGE, ("", qualified(custom.plural, custom.group)))
-        if definitions is None or entry is None or crd.FINALIZER not in (entry.decode()["metadata"].get("finalizers") or []):
+        if (
+            definitions is None
+            or entry is None
+            or crd.FINALIZER not in (entry.decode()["metadata"].get("finalizers") or [])
+        ):
             return
 
         def drop(obj: Obj) -> Obj:
@@ -299,7 +311,9 @@ class Cluster:
                     number = next(p for p in _NODE_PORTS if p not in self.node_ports)
                 elif self.node_ports.get(number, key) != key:
                     text = "provided port is already allocated"
-                    raise invalid("", "Service", key[1], [invalid_value("spec.ports[0].nodePort", number, text)])
+                    raise invalid(
+                        "", "Service", key[1], [invalid_value("spec.ports[0].nodePort", number, text)]
+                    )
                 port["nodePort"] = number
                 self.node_ports[number] = key
 

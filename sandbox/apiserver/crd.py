@@ -35,9 +35,15 @@ def resources(crd: Obj) -> list[Resource]:
             continue
         subs = version.get("subresources") or {}
         schema = (version.get("schema") or {}).get("openAPIV3Schema") or {}
-        preserve = bool(spec.get("preserveUnknownFields") or schema.get("x-kubernetes-preserve-unknown-fields"))
+        preserve = bool(
+            spec.get("preserveUnknownFields") or schema.get("x-kubernetes-preserve-unknown-fields")
+        )
         custom = CustomVersion(
-            schema, "status" in subs, subs.get("scale"), version.get("additionalPrinterColumns") or [], preserve
+            schema,
+            "status" in subs,
+            subs.get("scale"),
+            version.get("additionalPrinterColumns") or [],
+            preserve,
         )
         below = tuple(s for name, s in (("status", STATUS), ("scale", _SCALE)) if name in subs)
         fields = tuple(f["jsonPath"].lstrip(".") for f in version.get("selectableFields") or [])
@@ -75,7 +81,13 @@ def accept(crd: Obj) -> None:
     ):
         conditions.setdefault(
             kind,
-            {"type": kind, "status": "True", "lastTransitionTime": stamp, "reason": reason, "message": message},
+            {
+                "type": kind,
+                "status": "True",
+                "lastTransitionTime": stamp,
+                "reason": reason,
+                "message": message,
+            },
         )
     status["conditions"] = list(conditions.values())
     status["acceptedNames"] = spec["names"]
@@ -120,11 +132,15 @@ def errors(crd: Obj) -> list[FieldError]:
         out += [invalid_value("spec.group", group, t) for t in names.subdomain(group)]
     want = f"{called.get('plural', '')}.{group}"
     if crd["metadata"].get("name") and crd["metadata"]["name"] != want:
-        text = f"must be spec.names.plural+\".\"+spec.group"
+        text = f'must be spec.names.plural+"."+spec.group'
         out.append(invalid_value("metadata.name", crd["metadata"]["name"], text))
     if spec.get("scope") not in ("Cluster", "Namespaced"):
         allowed = ["Cluster", "Namespaced"]
-        out.append(not_supported("spec.scope", spec["scope"], allowed) if spec.get("scope") else required("spec.scope"))
+        out.append(
+            not_supported("spec.scope", spec["scope"], allowed)
+            if spec.get("scope")
+            else required("spec.scope")
+        )
     for key in ("plural", "singular", "kind", "listKind"):
         value = called.get(key, "")
         if not value:
@@ -139,7 +155,10 @@ def errors(crd: Obj) -> list[FieldError]:
         out.append(invalid_value("spec.versions", versions, text))
     for i, version in enumerate(versions):
         at = f"spec.versions[{i}]"
-        out += [invalid_value(f"{at}.name", version.get("name", ""), t) for t in names.label_1035(version.get("name", ""))]
+        out += [
+            invalid_value(f"{at}.name", version.get("name", ""), t)
+            for t in names.label_1035(version.get("name", ""))
+        ]
         schema = (version.get("schema") or {}).get("openAPIV3Schema")
         if not schema:
             out.append(required(f"{at}.schema.openAPIV3Schema", "schemas are required"))
@@ -154,14 +173,22 @@ def _schema_errors(schema: Obj, at: str, root: bool = False) -> list[FieldError]
     free = schema.get("x-kubernetes-preserve-unknown-fields") or schema.get("x-kubernetes-int-or-string")
     kind = schema.get("type")
     if root and kind != "object":
-        out.append(invalid_value(f"{at}.type", kind or "", "must be object at the root") if kind else required(f"{at}.type", "must not be empty at the root"))
+        out.append(
+            invalid_value(f"{at}.type", kind or "", "must be object at the root")
+            if kind
+            else required(f"{at}.type", "must not be empty at the root")
+        )
     elif not kind and not free:
         out.append(required(f"{at}.type", "must not be empty for specified object fields"))
     if pattern := schema.get("pattern"):
         try:
             re.compile(pattern)
         except re.error as error:
-            out.append(invalid_value(f"{at}.pattern", pattern, f"must be a valid regular expression, but isn't: {error}"))
+            out.append(
+                invalid_value(
+                    f"{at}.pattern", pattern, f"must be a valid regular expression, but isn't: {error}"
+                )
+            )
     for key, sub in (schema.get("properties") or {}).items():
         if root and key == "metadata":
             continue

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from sandbox.apiserver import fieldvalidation, schema
+from sandbox.apiserver import fieldvalidation, protobuf, schema
 from sandbox.apiserver.objects import Obj, copy, without_nulls
 from sandbox.apiserver.resources import Registry, Resource
 from sandbox.apiserver.status import StatusError, bad_request, invalid, invalid_value
@@ -29,7 +29,7 @@ def parse(raw: bytes, content_type: str) -> Any:
 
 def as_object(raw: bytes, content_type: str, what: str = "") -> Obj:
     """A request body that must be a JSON object."""
-    value = parse(raw, content_type)
+    value = protobuf.decode(raw) if content_type == protobuf.CONTENT_TYPE else parse(raw, content_type)
     if not isinstance(value, dict):
         word = "string" if isinstance(value, str) else type(value).__name__
         raise bad_request(
@@ -52,7 +52,9 @@ class Ingest:
                 raise bad_request("Object 'Kind' is missing in the request body")
             if not version:
                 raise bad_request("Object 'apiVersion' is missing in the request body")
-            name = (obj.get("metadata") or {}).get("name", "") if isinstance(obj.get("metadata"), dict) else ""
+            name = (
+                (obj.get("metadata") or {}).get("name", "") if isinstance(obj.get("metadata"), dict) else ""
+            )
             group = str(version).partition("/")[0] if "/" in str(version) else resource.group
             if kind != resource.kind:
                 wrong = invalid_value("kind", kind, f"must be {resource.kind}")
@@ -70,13 +72,17 @@ class Ingest:
             internal = resource.group.partition(".")[0] or "core"
             why = f"converting ({short}.{kind}) to ({internal}.{resource.kind}): unknown conversion"
             raise bad_request(lead + why)
-        raise bad_request(lead + f'no kind "{kind}" is registered for version "{version}" in scheme "{_SCHEME}"')
+        raise bad_request(
+            lead + f'no kind "{kind}" is registered for version "{version}" in scheme "{_SCHEME}"'
+        )
 
     def check_declared(self, resource: Resource, config: Obj) -> None:
         """Refuse an applied configuration with fields that its schema does not have."""
         custom = resource.custom
         if custom:
-            unknown, wrong = fieldvalidation.check("", "v1", "ConfigMap", {"metadata": config.get("metadata")})
+            unknown, wrong = fieldvalidation.check(
+                "", "v1", "ConfigMap", {"metadata": config.get("metadata")}
+            )
             if not custom.preserve and not wrong:
                 unknown += schema.prune(custom.schema, copy(config))
         else:
@@ -104,7 +110,9 @@ class Ingest:
         else:
             unknown, wrong = fieldvalidation.check(resource.group, resource.version, resource.kind, obj)
             if not wrong:
-                obj = without_nulls(fieldvalidation.prune(resource.group, resource.version, resource.kind, obj))
+                obj = without_nulls(
+                    fieldvalidation.prune(resource.group, resource.version, resource.kind, obj)
+                )
         if wrong:
             raise bad_request(lead + wrong)
         if unknown and mode == "Strict":

@@ -99,7 +99,11 @@ def _entries(resource: Resource) -> list[Obj]:
         main["storageVersionHash"] = resource.storage_hash
     out = [main]
     for sub in resource.subresources:
-        entry: Obj = {"name": f"{resource.plural}/{sub.name}", "singularName": "", "namespaced": resource.namespaced}
+        entry: Obj = {
+            "name": f"{resource.plural}/{sub.name}",
+            "singularName": "",
+            "namespaced": resource.namespaced,
+        }
         if sub.group:
             entry |= {"group": sub.group, "version": sub.version}
         out.append({**entry, "kind": sub.kind or resource.kind, "verbs": list(sub.verbs)})
@@ -114,7 +118,9 @@ def aggregated(registry: Registry, core: bool) -> Obj:
         listed = [
             {
                 "version": v,
-                "resources": [_aggregated(r) for r in sorted(registry.of_version(name, v), key=lambda r: r.plural)],
+                "resources": [
+                    _aggregated(r) for r in sorted(registry.of_version(name, v), key=lambda r: r.plural)
+                ],
                 "freshness": "Current",
             }
             for v in versions

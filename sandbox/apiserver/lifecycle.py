@@ -77,7 +77,14 @@ def prepare_update(resource: Resource, new: Obj, old: Obj, subresource: str) -> 
             if not new["spec"].get(field) and field in old["spec"]:
                 new["spec"][field] = old["spec"][field]
     elif resource.storage_name == "pods":
-        for field in ("nodeName", "priority", "preemptionPolicy", "tolerations", "serviceAccountName", "serviceAccount"):
+        for field in (
+            "nodeName",
+            "priority",
+            "preemptionPolicy",
+            "tolerations",
+            "serviceAccountName",
+            "serviceAccount",
+        ):
             if field not in new["spec"] and field in old["spec"]:
                 new["spec"][field] = old["spec"][field]
     if resource.has_generation and _counted(resource, new) != _counted(resource, old):
@@ -143,7 +150,9 @@ def check_preconditions(resource: Resource, name: str, meta: Obj, options: Obj) 
     for key, label in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
         value = wanted.get(key)
         if value is not None and value != meta[key]:
-            why = f"Precondition failed: {label} in precondition: {value}, {label} in object meta: {meta[key]}"
+            why = (
+                f"Precondition failed: {label} in precondition: {value}, {label} in object meta: {meta[key]}"
+            )
             raise conflict(resource.group, resource.kind, name, why)
 
 

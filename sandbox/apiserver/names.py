@@ -136,7 +136,9 @@ def common_metadata_errors(meta: Obj) -> list[FieldError]:
         total += len(key) + len(str(value))
     if total > 256 * 1024:
         out.append(
-            FieldError("FieldValueTooLong", "metadata.annotations", "Too long: may not be more than 262144 bytes")
+            FieldError(
+                "FieldValueTooLong", "metadata.annotations", "Too long: may not be more than 262144 bytes"
+            )
         )
     out += _owner_errors(meta.get("ownerReferences") or [])
     finalizers = meta.get("finalizers") or []
@@ -166,7 +168,7 @@ def _owner_errors(owners: list[Obj]) -> list[FieldError]:
         if owner.get("controller"):
             if controller:
                 text = (
-                    f"Only one reference can have Controller set to true. Found \"true\" in references for "
+                    f'Only one reference can have Controller set to true. Found "true" in references for '
                     f"{controller} and {owner.get('kind')}/{owner.get('name')}"
                 )
                 out.append(invalid_value("metadata.ownerReferences", owners, text))

@@ -34,7 +34,9 @@ def _json(current: Obj, operations: Any) -> Obj:
     if not isinstance(operations, list) or not all(isinstance(o, dict) for o in operations):
         raise bad_request("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
     if len(operations) > _MAX_OPERATIONS:
-        message = f"The allowed maximum operations in a JSON patch is {_MAX_OPERATIONS}, got {len(operations)}"
+        message = (
+            f"The allowed maximum operations in a JSON patch is {_MAX_OPERATIONS}, got {len(operations)}"
+        )
         raise StatusError(413, "RequestEntityTooLarge", message, {})
     try:
         result = jsonpatch.JsonPatch(operations).apply(current)
@@ -55,7 +57,9 @@ def apply(content_type: str, group: str, kind: str, current: Obj, patch: Any) ->
     if content_type == JSON:
         return _json(current, patch)
     if not isinstance(patch, dict):
-        raise bad_request("error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}")
+        raise bad_request(
+            "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}"
+        )
     if content_type == MERGE:
         merged: Obj = merge(current, patch)
         return merged

@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 from sandbox.apiserver.authz import Attributes
 
 _NAMESPACE_SUBRESOURCES = ("status", "finalize")
-_VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_VERBS = {
+    "GET": "get",
+    "HEAD": "get",
+    "POST": "create",
+    "PUT": "update",
+    "PATCH": "patch",
+    "DELETE": "delete",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +39,7 @@ class RequestInfo:
         name = self.name
         if not name and self.verb in ("list", "watch", "deletecollection"):
             name = _named(self.query.get("fieldSelector", ""))
-        return Attributes(
-            self.verb, self.group, self.resource, self.subresource, self.namespace, name
-        )
+        return Attributes(self.verb, self.group, self.resource, self.subresource, self.namespace, name)
 
     @property
     def flag_watch(self) -> bool:

@@ -173,7 +173,7 @@ def _number(schema: Obj, value: float, path: str) -> list[FieldError]:
         out.append(invalid_value(path, value, f"{body} should be a multiple of {step}"))
     bits = {"int32": 31, "int64": 63}.get(schema.get("format", ""))
     if bits and not -(2**bits) <= value < 2**bits:
-        text = f"{body} must be of type {schema['format']}: \"number\""
+        text = f'{body} must be of type {schema["format"]}: "number"'
         out.append(invalid_value(path, value, text))
     return out
 

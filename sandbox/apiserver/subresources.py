@@ -88,7 +88,9 @@ class Subresources:
             raise bad_request("name in URL does not match name in Eviction object")
         self.cluster.get(call.resource, call.key)
         options = body.get("deleteOptions")
-        self.cluster.delete(call.resource, call.key, options if isinstance(options, dict) else {}, call.dry_run)
+        self.cluster.delete(
+            call.resource, call.key, options if isinstance(options, dict) else {}, call.dry_run
+        )
         return encode(success(201))
 
     def log(self, call: Call) -> AsyncIterator[bytes]:
@@ -220,7 +222,7 @@ class Subresources:
         replicas = (new.get("spec") or {}).get("replicas") or 0
         if not isinstance(replicas, int) or isinstance(replicas, bool):
             raise bad_request(
-                "Scale in version \"v1\" cannot be handled as a Scale: json: cannot unmarshal "
+                'Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal '
                 "into Go struct field ScaleSpec.spec.replicas of type int32"
             )
         if replicas < 0:

@@ -67,7 +67,9 @@ def _container(c: Obj, field: str, seen: set[str]) -> list[FieldError]:
     for i, env in enumerate(c.get("env") or []):
         if not env.get("name"):
             out.append(required(f"{field}.env[{i}].name"))
-    out += _choice(c.get("imagePullPolicy", "Always"), ["Always", "IfNotPresent", "Never"], f"{field}.imagePullPolicy")
+    out += _choice(
+        c.get("imagePullPolicy", "Always"), ["Always", "IfNotPresent", "Never"], f"{field}.imagePullPolicy"
+    )
     return out
 
 
@@ -90,7 +92,11 @@ def _pod(obj: Obj) -> list[FieldError]:
             for j, mount in enumerate(container.get("volumeMounts") or []):
                 at = f"spec.{group}[{i}].volumeMounts[{j}]"
                 if mount.get("name") not in volumes:
-                    out.append(FieldError("FieldValueNotFound", f"{at}.name", f'Not found: "{mount.get("name", "")}"'))
+                    out.append(
+                        FieldError(
+                            "FieldValueNotFound", f"{at}.name", f'Not found: "{mount.get("name", "")}"'
+                        )
+                    )
                 if not mount.get("mountPath"):
                     out.append(required(f"{at}.mountPath"))
     out += _choice(spec["restartPolicy"], ["Always", "OnFailure", "Never"], "spec.restartPolicy")
@@ -99,7 +105,9 @@ def _pod(obj: Obj) -> list[FieldError]:
     )
     grace = spec["terminationGracePeriodSeconds"]
     if grace < 0:
-        out.append(invalid_value("spec.terminationGracePeriodSeconds", grace, "must be greater than or equal to 0"))
+        out.append(
+            invalid_value("spec.terminationGracePeriodSeconds", grace, "must be greater than or equal to 0")
+        )
     for key in ("nodeName", "hostname", "serviceAccountName"):
         if value := spec.get(key):
             check = names.label_1123 if key == "hostname" else names.subdomain
@@ -183,8 +191,6 @@ def _service_update(new: Obj, old: Obj) -> list[FieldError]:
             invalid_value("spec.clusterIPs[0]", [a], "may not change once set"),
         ]
     return []
-
-
 
 
 def _data(obj: Obj) -> list[FieldError]:

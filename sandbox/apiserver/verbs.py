@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from sandbox.apiserver import apply, decoding, escalation, lifecycle, listing, patch
+from sandbox.apiserver import apply, decoding, escalation, lifecycle, listing, patch, protobuf
 from sandbox.apiserver.authn import User
 from sandbox.apiserver.cluster import Cluster
 from sandbox.apiserver.negotiate import Form, Renderer, encode
@@ -57,7 +57,9 @@ class Call:
         """fieldValidation: Ignore, Warn or Strict."""
         mode = self.info.query.get("fieldValidation", "") or "Warn"
         if mode not in _MODES:
-            raise bad_request(f'fieldValidation: Unsupported value: "{mode}": supported values: "Ignore", "Strict", "Warn"')
+            raise bad_request(
+                f'fieldValidation: Unsupported value: "{mode}": supported values: "Ignore", "Strict", "Warn"'
+            )
         return mode
 
     @property
@@ -70,7 +72,7 @@ class Call:
         return apply.Owner(self.manager, self.info.subresource)
 
     def body(self) -> Obj:
-        if self.content_type not in ("application/json", "application/yaml", ""):
+        if self.content_type not in ("application/json", "application/yaml", protobuf.CONTENT_TYPE, ""):
             raise decoding.unsupported(self.content_type)
         if not self.raw:
             raise bad_request("couldn't get version/kind; json parse error: unexpected end of JSON input")
@@ -119,7 +121,9 @@ class Verbs:
 
     def _same_namespace(self, call: Call, meta: Obj) -> None:
         if call.resource.namespaced and meta.get("namespace") not in (None, "", call.info.namespace):
-            raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+            raise bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request"
+            )
 
     def update(self, call: Call) -> tuple[int, bytes]:
         """(HTTP status, body): 201 when the PUT made the object."""
@@ -138,7 +142,9 @@ class Verbs:
         if found is None and call.resource.create_on_update and not call.info.subresource:
             if meta.pop("resourceVersion", None) or meta.get("uid"):
                 raise not_found(call.resource.group, call.resource.plural, call.info.name)
-            return 201, render(self.cluster.create(call.resource, call.info.namespace, obj, call.dry_run, call.owner))
+            return 201, render(
+                self.cluster.create(call.resource, call.info.namespace, obj, call.dry_run, call.owner)
+            )
         entry = self.cluster.update(
             call.resource, call.key, lambda _: obj, call.info.subresource, call.dry_run, True, call.owner
         )
@@ -182,7 +188,9 @@ class Verbs:
             return
         if resource.custom:
             listed = ", ".join(allowed)
-            text = f"the body of the request was in an unknown format - accepted media types include: {listed}"
+            text = (
+                f"the body of the request was in an unknown format - accepted media types include: {listed}"
+            )
             raise StatusError(415, "UnsupportedMediaType", text)
         raise StatusError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
 

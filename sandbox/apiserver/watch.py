@@ -39,7 +39,9 @@ class Filter:
             return False
         if self.labels.requirements and not self.labels.matches(entry.labels):
             return False
-        return not self.fields.terms or self.fields.matches(name, namespace, entry.fields, self.resource.fields)
+        return not self.fields.terms or self.fields.matches(
+            name, namespace, entry.fields, self.resource.fields
+        )
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,12 @@ class WatchStream:
     """One watch of one client; `offer` is called by the store."""
 
     def __init__(
-        self, store: Store, chosen: Filter, options: Options, render: Callable[[Entry], bytes] | None, form: str
+        self,
+        store: Store,
+        chosen: Filter,
+        options: Options,
+        render: Callable[[Entry], bytes] | None,
+        form: str,
     ) -> None:
         self._store, self._filter, self._options = store, chosen, options
         self._bucket = store.bucket(chosen.resource.storage_name)
