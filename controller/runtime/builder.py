@@ -60,7 +60,7 @@ class Builder:
     def watches(
         self, source: Source | type[KubeObject], handler: EventHandler, *predicates: Predicate
     ) -> Builder:
-        """Events of ``source`` that pass all ``predicates`` go to ``handler``. A kind stands for Kind(kind)."""
+        """Events that pass all ``predicates`` go to ``handler``. A kind stands for Kind(kind)."""
         self._watches.append((Kind(source) if isinstance(source, type) else source, handler, predicates))
         return self
 

@@ -40,7 +40,8 @@ class Manager:
     """One per process and API server.
 
     ``namespaces``: what informers watch; empty is the whole cluster. Addresses are as in
-    ``probes.HttpServer``, "0" is none. ``graceful_shutdown_timeout`` is in seconds; 0 does not wait, less than 0 waits for ever.
+    ``probes.HttpServer``, "0" is none.
+    ``graceful_shutdown_timeout`` is in seconds; 0 does not wait, less than 0 waits for ever.
     """
 
     def __init__(

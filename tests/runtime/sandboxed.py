@@ -1,0 +1,81 @@
+"""The embedded API server as a process, and what tests of the runtime's upper half share."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from controller.bus import EventBus
+from controller.bus_events import Event
+from controller.runtime.client import Client
+from controller.runtime.config import load_configuration
+from controller.runtime.manager import Manager
+
+
+E = TypeVar("E")
+
+
+class Recording:
+    """Everything that was published, to look through while it goes on."""
+
+    def __init__(self, bus: EventBus) -> None:
+        self._subscription = bus.subscribe("test", maxlen=100_000)
+        self._events: list[Event] = []
+
+    def events(self) -> list[Event]:
+        self._events += self._subscription.drain().events
+        return list(self._events)
+
+    def of(self, kind: type[E]) -> list[E]:
+        return [event for event in self.events() if isinstance(event, kind)]
+
+
+@contextmanager
+def api_server(directory: Path) -> Iterator[Path]:
+    """A bare embedded cluster; the path of its kubeconfig."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sandbox", "--bare", "--dir", str(directory)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        yield Path(json.loads(process.stdout.readline())["kubeconfig"])
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def client(kubeconfig: Path, bus: EventBus | None = None) -> Client:
+    return Client(load_configuration(kubeconfig), bus=bus)
+
+
+@contextmanager
+def running(manager: Manager) -> Iterator[threading.Event]:
+    """Run it on a thread until the end of the block; what it raised is raised here."""
+    stop = threading.Event()
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            manager.start(stop)
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield stop
+    finally:
+        stop.set()
+        thread.join(10)
+        assert not thread.is_alive(), "the manager did not stop"
+    if errors:
+        raise errors[0]

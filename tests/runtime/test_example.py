@@ -1,0 +1,91 @@
+"""The example operator of docs/runtime.md, against the embedded API server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.bus import EventBus
+from controller.bus_events import ApiWrite, ReconcileFinished, ReconcileStarted
+from controller.runtime.client import Client
+from controller.runtime.errors import NotFound
+from controller.runtime.kinds import ConfigMap, Namespace
+from controller.runtime.manager import Manager
+from examples.copy_configmap import Copier
+from tests.cluster import eventually
+from tests.runtime.sandboxed import Recording, api_server, client, running
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with api_server(tmp_path_factory.mktemp("example")) as path:
+        yield path
+
+
+@pytest.fixture
+def cluster(kubeconfig: Path) -> Iterator[tuple[Client, Recording]]:
+    """The operator runs, beside a client that is not its own."""
+    bus = EventBus()
+    recording = Recording(bus)
+    manager = Manager(client(kubeconfig, bus), bus)
+    Copier(manager)
+    with running(manager):
+        yield client(kubeconfig), recording
+
+
+def configmap(name: str, data: str, labels: dict[str, str] | None = None) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "default", "labels": labels or {}}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"value": data}}
+
+
+def namespace(name: str, labels: dict[str, str] | None = None) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels or {}}}
+
+
+def data(cluster: Client, namespace: str, name: str) -> str:
+    try:
+        return cluster.get(ConfigMap, namespace, name).data["value"]
+    except NotFound:
+        return ""
+
+
+def test_it_is_short() -> None:
+    text = Path(__file__).parents[2].joinpath("examples/copy_configmap.py").read_text()
+    assert len(text.splitlines()) < 60
+
+
+def test_copies_follow_their_source(cluster: tuple[Client, Recording]) -> None:
+    api, recording = cluster
+    api.create(namespace("one", {"copy/here": "true"}))
+    api.create(namespace("two"))
+    api.create(configmap("settings", "a", {"copy/me": "true"}))
+    eventually(lambda: data(api, "one", "settings") == "a")
+    assert data(api, "two", "settings") == ""
+
+    api.patch(Namespace, "", "two", {"metadata": {"labels": {"copy/here": "true"}}})
+    eventually(lambda: data(api, "two", "settings") == "a")
+
+    api.patch(ConfigMap, "default", "settings", {"data": {"value": "b"}})
+    eventually(lambda: data(api, "one", "settings") == "b" and data(api, "two", "settings") == "b")
+
+    api.patch(ConfigMap, "one", "settings", {"data": {"value": "edited"}})
+    eventually(lambda: data(api, "one", "settings") == "b")
+    api.delete(ConfigMap, "one", "settings")
+    eventually(lambda: data(api, "one", "settings") == "b")
+
+    api.delete(ConfigMap, "default", "settings")
+    eventually(lambda: data(api, "one", "settings") == "" and data(api, "two", "settings") == "")
+
+    finished = recording.of(ReconcileFinished)
+    assert {f.result for f in finished} == {"success"}
+    # Every write has its reconcile, and every reconcile its cause.
+    started = {s.id: s for s in recording.of(ReconcileStarted)}
+    writes = recording.of(ApiWrite)
+    assert len(writes) == 8
+    assert all(started[w.reconcile].triggers for w in writes)
+    assert [f.writes for f in finished if f.writes] == [
+        sum(w.reconcile == f.id for w in writes) for f in finished if f.writes
+    ]
