@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -28,7 +28,7 @@ from controller.runtime.errors import (
 )
 from controller.runtime.objects import Resource
 from controller.runtime.quietgc import quiet_gc
-from controller.runtime.transport import Cancel, Cancelled, Transport
+from controller.runtime.transport import Cancel, Cancelled, Stream, Transport
 from controller.runtime.watchreport import WatchReport
 from controller.runtime.wire import (
     StreamError,
@@ -231,7 +231,7 @@ class Reflector:
             if not initial and self.report.state != "live":
                 confirm.start()
             try:
-                for _ in self._read(stream, initial):
+                for _ in self._read(stream, initial, confirm):
                     items += 1
             except Unreachable as error:
                 if isinstance(error, Cancelled):
@@ -263,8 +263,11 @@ class Reflector:
             query["resourceVersion"] = self._version
         return query, self._idle_timeout if self._bookmarks else seconds + SILENT_GRACE
 
-    def _read(self, stream: Any, initial: bool) -> Any:
-        """Hand on what comes; yields once per event or bookmark."""
+    def _read(self, stream: Stream, initial: bool, confirm: threading.Timer) -> Iterator[None]:
+        """Hand on what comes; yields once per event or bookmark.
+
+        ``confirm`` calls the watch live when nothing ends it soon.
+        """
         sink, scope, report = self._sink, self._scope, self.report
         bad_since: float | None = None
         with ExitStack() as stack:
@@ -300,7 +303,9 @@ class Reflector:
                         self.synced.set()
                         stack.close()
                         listing = False
-                        if report.state not in ("reconnecting", "expired"):
+                        if report.state in ("reconnecting", "expired") and report.status.attempts > 1:
+                            confirm.start()  # it may be one that breaks after each list
+                        else:
                             report.live()
                     elif listing:
                         continue
