@@ -242,19 +242,19 @@ def _paths(resources: list[Resource], v3: bool) -> Obj:
         base = f"{root}/namespaces/{{namespace}}" if resource.namespaced else root
         several, one = f"{base}/{resource.plural}", f"{base}/{resource.plural}/{{name}}"
         name = definition_name(resource)
-        gvk = _gvk(resource.group, resource.version, resource.kind)
-        _add(out, several, _ON_LIST, resource.verbs, name, gvk, v3)
+        gvk, custom = _gvk(resource.group, resource.version, resource.kind), resource.custom is not None
+        _add(out, several, _ON_LIST, resource.verbs, name, gvk, v3, custom)
         if resource.namespaced and "list" in resource.verbs:
-            _add(out, f"{root}/{resource.plural}", _ON_LIST, ("list",), name, gvk, v3)
+            _add(out, f"{root}/{resource.plural}", _ON_LIST, ("list",), name, gvk, v3, custom)
         if "get" in resource.verbs:
             verbs = tuple(v for v in resource.verbs if v != "create")
-            _add(out, one, _ON_NAME, verbs, name, gvk, v3)
+            _add(out, one, _ON_NAME, verbs, name, gvk, v3, custom)
         for sub in resource.subresources:
             sub_gvk = _gvk(sub.group, sub.version, sub.kind) if sub.version else gvk
             if sub.kind and not sub.version:
                 sub_gvk = {**gvk, "kind": sub.kind}
             known = schemas.name_of(sub_gvk["group"], sub_gvk["version"], sub_gvk["kind"])
-            _add(out, f"{one}/{sub.name}", _ON_NAME, sub.verbs, known or name, sub_gvk, v3)
+            _add(out, f"{one}/{sub.name}", _ON_NAME, sub.verbs, known or name, sub_gvk, v3, custom)
     return out
 
 
@@ -266,6 +266,7 @@ def _add(
     name: str,
     gvk: Obj,
     v3: bool,
+    custom: bool = False,
 ) -> None:
     item: Obj = {}
     for method, (verb, action, parameters) in methods.items():
@@ -280,7 +281,7 @@ def _add(
             "x-kubernetes-group-version-kind": gvk,
             "parameters": [_parameter(p, "query", v3) for p in parameters],
         }
-        consumes = _PATCHES if verb == "patch" else _BODIES
+        consumes = _BODIES if verb != "patch" else _PATCHES[:3] if custom else _PATCHES
         if v3:
             if method != "get":
                 content = {media: {"schema": {"$ref": _V3 + body}} for media in consumes}

@@ -1,179 +1,189 @@
-"""Request bodies in Kubernetes' protobuf form, which kubectl's typed commands send.
+"""Request bodies in Kubernetes' protobuf encoding, which kubectl and client-go send for built-in kinds.
 
-Only reading, and only the kinds that kubectl and client-go's own helpers write that way; answers are JSON,
-which those clients accept as well. Field numbers are those of the generated.proto files of
-kubernetes/api and kubernetes/apimachinery.
+Answers are JSON: those clients accept both. The numbers of the fields are data (schemas/wire.json.gz).
 """
 
 import base64
-from collections.abc import Iterator
+import gzip
+import json
+import re
+import struct
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from sandbox.apiserver import schemas
 from sandbox.apiserver.objects import Obj
 from sandbox.apiserver.status import bad_request
 
 CONTENT_TYPE = "application/vnd.kubernetes.protobuf"
-_MAGIC = b"k8s\0"
-
-# name:type; types are s text, i number, z number that 0 leaves out, b boolean, y bytes, t time, u time with
-# fraction, p port (int or string), ms and my maps of text and bytes, else a message; * repeats.
-_MESSAGES: dict[str, str] = {
-    "ObjectMeta": "1 name:s 2 generateName:s 3 namespace:s 5 uid:s 6 resourceVersion:s 7 generation:z"
-    " 8 creationTimestamp:t 9 deletionTimestamp:t 10 deletionGracePeriodSeconds:i 11 labels:ms"
-    " 12 annotations:ms 13 ownerReferences:OwnerReference* 14 finalizers:s*",
-    "OwnerReference": "1 kind:s 3 name:s 4 uid:s 5 apiVersion:s 6 controller:b 7 blockOwnerDeletion:b",
-    "ObjectReference": "1 kind:s 2 namespace:s 3 name:s 4 uid:s 5 apiVersion:s 6 resourceVersion:s 7 fieldPath:s",
-    "LocalObjectReference": "1 name:s",
-    "LabelSelector": "1 matchLabels:ms",
-    "Namespace": "1 metadata:ObjectMeta 2 spec:NamespaceSpec",
-    "NamespaceSpec": "1 finalizers:s*",
-    "ConfigMap": "1 metadata:ObjectMeta 2 data:ms 3 binaryData:my 4 immutable:b",
-    "Secret": "1 metadata:ObjectMeta 2 data:my 3 type:s 4 stringData:ms 5 immutable:b",
-    "ServiceAccount": "1 metadata:ObjectMeta 2 secrets:ObjectReference* 3 imagePullSecrets:LocalObjectReference*"
-    " 4 automountServiceAccountToken:b",
-    "Service": "1 metadata:ObjectMeta 2 spec:ServiceSpec",
-    "ServiceSpec": "1 ports:ServicePort* 2 selector:ms 3 clusterIP:s 4 type:s 5 externalIPs:s*"
-    " 7 sessionAffinity:s 8 loadBalancerIP:s 9 loadBalancerSourceRanges:s* 10 externalName:s"
-    " 11 externalTrafficPolicy:s 13 publishNotReadyAddresses:b 17 ipFamilyPolicy:s 18 clusterIPs:s*"
-    " 19 ipFamilies:s* 22 internalTrafficPolicy:s",
-    "ServicePort": "1 name:s 2 protocol:s 3 port:z 4 targetPort:p 5 nodePort:z 6 appProtocol:s",
-    "Role": "1 metadata:ObjectMeta 2 rules:PolicyRule*",
-    "ClusterRole": "1 metadata:ObjectMeta 2 rules:PolicyRule* 3 aggregationRule:AggregationRule",
-    "AggregationRule": "1 clusterRoleSelectors:LabelSelector*",
-    "PolicyRule": "1 verbs:s* 2 apiGroups:s* 3 resources:s* 4 resourceNames:s* 5 nonResourceURLs:s*",
-    "RoleBinding": "1 metadata:ObjectMeta 2 subjects:Subject* 3 roleRef:RoleRef",
-    "ClusterRoleBinding": "1 metadata:ObjectMeta 2 subjects:Subject* 3 roleRef:RoleRef",
-    "Subject": "1 kind:s 2 apiGroup:s 3 name:s 4 namespace:s",
-    "RoleRef": "1 apiGroup:s 2 kind:s 3 name:s",
-    "SelfSubjectReview": "1 metadata:ObjectMeta",
-    "TokenReview": "1 metadata:ObjectMeta 2 spec:TokenReviewSpec",
-    "TokenReviewSpec": "1 token:s 2 audiences:s*",
-    "SelfSubjectAccessReview": "1 metadata:ObjectMeta 2 spec:AccessSpec",
-    "SubjectAccessReview": "1 metadata:ObjectMeta 2 spec:AccessSpec",
-    "LocalSubjectAccessReview": "1 metadata:ObjectMeta 2 spec:AccessSpec",
-    "AccessSpec": "1 resourceAttributes:ResourceAttributes 2 nonResourceAttributes:NonResourceAttributes"
-    " 3 user:s 4 groups:s* 6 uid:s",
-    "ResourceAttributes": "1 namespace:s 2 verb:s 3 group:s 4 version:s 5 resource:s 6 subresource:s 7 name:s",
-    "NonResourceAttributes": "1 path:s 2 verb:s",
-    "SelfSubjectRulesReview": "1 metadata:ObjectMeta 2 spec:RulesSpec",
-    "RulesSpec": "1 namespace:s",
-    "TokenRequest": "1 metadata:ObjectMeta 2 spec:TokenRequestSpec",
-    "TokenRequestSpec": "1 audiences:s* 3 boundObjectRef:BoundObjectReference 4 expirationSeconds:i",
-    "BoundObjectReference": "1 kind:s 2 apiVersion:s 3 name:s 4 uid:s",
-    "Eviction": "1 metadata:ObjectMeta 2 deleteOptions:DeleteOptions",
-    "Binding": "1 metadata:ObjectMeta 2 target:ObjectReference",
-    "DeleteOptions": "1 gracePeriodSeconds:i 2 preconditions:Preconditions 3 orphanDependents:b"
-    " 4 propagationPolicy:s 5 dryRun:s*",
-    "Preconditions": "1 uid:s 2 resourceVersion:s",
-    "Lease": "1 metadata:ObjectMeta 2 spec:LeaseSpec",
-    "LeaseSpec": "1 holderIdentity:s 2 leaseDurationSeconds:i 3 acquireTime:u 4 renewTime:u 5 leaseTransitions:i",
-    "Event": "1 metadata:ObjectMeta 2 involvedObject:ObjectReference 3 reason:s 4 message:s 5 source:EventSource"
-    " 6 firstTimestamp:t 7 lastTimestamp:t 8 count:z 9 type:s 10 eventTime:u 12 action:s"
-    " 13 related:ObjectReference 14 reportingComponent:s 15 reportingInstance:s",
-    "EventSource": "1 component:s 2 host:s",
-}
+_MAGIC = b"k8s\x00"
+_META = "io.k8s.apimachinery.pkg.apis.meta.v1."
+_MAX_DEPTH = 64
+# Types of FieldDescriptorProto.
+_DOUBLE, _BOOL, _STRING, _MESSAGE, _BYTES = 1, 8, 9, 11, 12
+# Go pointers, for which 0 and false are values; elsewhere they mean "not set", as "" always does.
+_POINTERS = re.compile(
+    "activeDeadlineSeconds|allocateLoadBalancerNodePorts|allowPrivilegeEscalation|"
+    "automountServiceAccountToken|backoffLimit|blockOwnerDeletion|completions|controller|defaultMode|"
+    "enableServiceLinks|expirationSeconds|fsGroup|gracePeriodSeconds|hostUsers|immutable|"
+    "leaseDurationSeconds|leaseTransitions|maxUnavailable|minReplicas|mode|optional|orphanDependents|"
+    "parallelism|port|preserveUnknownFields|priority|privileged|progressDeadlineSeconds|"
+    "readOnlyRootFilesystem|ready|remainingItemCount|replicas|revisionHistoryLimit|runAsGroup|"
+    "runAsNonRoot|runAsUser|serving|setHostnameAsFQDN|shareProcessNamespace|started|suspend|"
+    "terminationGracePeriodSeconds|terminating|tolerationSeconds"
+)
 
 
-def _fields(message: str) -> dict[int, tuple[str, str]]:
-    words = _MESSAGES[message].split()
-    return {
-        int(number): (field.partition(":")[0], field.partition(":")[2])
-        for number, field in zip(words[::2], words[1::2], strict=True)
-    }
+@cache
+def _messages() -> dict[str, dict[str, list[Any]]]:
+    data = Path(schemas.__file__).with_name("wire.json.gz").read_bytes()
+    out: dict[str, dict[str, list[Any]]] = msgspec.json.decode(gzip.decompress(data))
+    return out
 
 
-_TABLE = {message: _fields(message) for message in _MESSAGES}
-
-
-def decode(raw: bytes) -> Obj:
-    """The object of a protobuf body; StatusError 400 for other kinds and broken bytes."""
-    if not raw.startswith(_MAGIC):
+def decode(data: bytes) -> Obj:
+    """The object of a request body; StatusError 400 for broken bytes and for kinds that are not built in."""
+    if not data.startswith(_MAGIC):
         raise bad_request(
             "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]"
         )
     try:
-        envelope = dict(_walk(raw[len(_MAGIC) :]))
-        names = dict(_walk(envelope.get(1, b"")))
+        envelope = _flat(data[len(_MAGIC) :])
+        names = _flat(envelope.get(1, b""))
         api_version, kind = names.get(1, b"").decode(), names.get(2, b"").decode()
-        if kind not in _TABLE or (kind == "Event" and api_version != "v1"):
-            raise bad_request(
-                f'protobuf is not read for {kind} in version "{api_version}": send application/json instead'
-            )
-        return {"apiVersion": api_version, "kind": kind, **_message(kind, envelope.get(2, b""))}
-    except (IndexError, ValueError, TypeError, AttributeError) as error:
-        raise bad_request(f"the protobuf body cannot be read: {error}") from None
+        group, _, version = api_version.rpartition("/")
+        name = schemas.name_of(group, version, kind)
+        if name is None and kind == "DeleteOptions":
+            name = _META + "DeleteOptions"
+        if name is None or name not in _messages():
+            raise bad_request(f'no kind "{kind}" is registered for version "{api_version}" in protobuf')
+        body = _message(envelope.get(2, b""), name, 0)
+    except (ValueError, IndexError, AttributeError, TypeError, struct.error) as error:
+        raise bad_request(f"the body is not well-formed protobuf: {error}") from None
+    return {"kind": kind, "apiVersion": api_version, **body}
+
+
+def fields(data: bytes) -> Iterator[tuple[int, int, Any]]:
+    """(field number, wire type, value) of one message; ValueError when it is cut short."""
+    at = 0
+    while at < len(data):
+        tag, at = _varint(data, at)
+        number, wire = tag >> 3, tag & 7
+        if wire == 0:
+            value, at = _varint(data, at)
+            yield number, wire, value
+            continue
+        size, at = _varint(data, at) if wire == 2 else ({1: 8, 5: 4}.get(wire, -1), at)
+        if size < 0 or at + size > len(data):
+            raise ValueError("a field is cut short")
+        yield number, wire, data[at : at + size]
+        at += size
+
+
+def _flat(data: bytes) -> dict[int, Any]:
+    return {number: value for number, _, value in fields(data)}
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
+    out = shift = 0
     while True:
         byte = data[at]
         at += 1
-        value |= (byte & 0x7F) << shift
+        out |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return value, at
+            return out, at
         shift += 7
         if shift > 63:
             raise ValueError("a number is too long")
 
 
-def _walk(data: bytes) -> Iterator[tuple[int, Any]]:
-    """(field number, integer or bytes) of a message."""
-    at = 0
-    while at < len(data):
-        tag, at = _varint(data, at)
-        wire = tag & 7
-        if wire == 0:
-            value, at = _varint(data, at)
-            yield tag >> 3, value
-        elif wire == 2:
-            size, at = _varint(data, at)
-            if at + size > len(data):
-                raise ValueError("it ends too early")
-            yield tag >> 3, data[at : at + size]
-            at += size
-        else:
-            at += {1: 8, 5: 4}[wire] if wire in (1, 5) else len(data)
+def _signed(value: int) -> int:
+    return value - (1 << 64) if value >> 63 else value
 
 
-def _message(name: str, data: bytes) -> Obj:
+def _message(data: bytes, name: str, depth: int) -> Any:
+    if depth > _MAX_DEPTH:
+        raise ValueError("nested too deeply")
+    if special := _SPECIAL.get(name):
+        return special(_flat(data))
+    if name.endswith(".ExtraValue"):
+        return [value.decode() for _, _, value in fields(data)]
+    known = _messages()[name]
+    required = schemas.definitions().get(name, {}).get("required") or ()
     out: Obj = {}
-    table = _TABLE[name]
-    for number, value in _walk(data):
-        if number not in table:
+    for number, _, raw in fields(data):
+        field = known.get(str(number))
+        if field is None:
             continue
-        field, kind = table[number]
-        if kind.endswith("*"):
-            item = value.decode() if kind == "s*" else _value(kind[:-1], value)
-            out.setdefault(field, []).append(item)
-        elif kind in ("ms", "my"):
-            pair = dict(_walk(value))
-            item = pair.get(2, b"")
-            text = item.decode() if kind == "ms" else base64.b64encode(item).decode()
-            out.setdefault(field, {})[pair.get(1, b"").decode()] = text
-        elif (item := _value(kind, value)) is not None:
-            out[field] = item
+        key, kind, shape, inner = field
+        if shape == "map":
+            pair = _flat(raw)
+            value_kind, value_type = inner
+            value = _value(pair.get(2, b""), value_kind, value_type, depth)
+            out.setdefault(key, {})[pair.get(1, b"").decode()] = value
+            continue
+        value = _value(raw, kind, inner, depth)
+        if shape == "list":
+            out.setdefault(key, []).append(value)
+        elif shape == "inline":
+            out.update(value)
+        elif _is_set(key, value, required):
+            out[key] = value
     return out
 
 
-def _value(kind: str, value: Any) -> Any:
-    """None leaves the field out: Go writes empty text and 0 for what was not set."""
-    if kind == "s":
-        return value.decode() or None
-    if kind in ("i", "z"):
-        number = value - (1 << 64) if value >> 63 else value
-        return number if number or kind == "i" else None
-    if kind == "b":
-        return bool(value)
-    if kind in ("t", "u"):
-        parts = dict(_walk(value))
-        if not parts.get(1):
-            return None
-        moment = datetime.fromtimestamp(parts[1], UTC)
-        text = moment.strftime("%Y-%m-%dT%H:%M:%S")
-        return text + (f".{parts.get(2, 0) // 1000:06d}Z" if kind == "u" else "Z")
-    if kind == "p":
-        parts = dict(_walk(value))
-        return parts.get(3, b"").decode() if parts.get(1) else parts.get(2, 0) or None
-    return _message(kind, value)
+def _is_set(key: str, value: Any, required: Any) -> bool:
+    if key in required or value is None:
+        return value is not None
+    if value is False or (value == 0 and isinstance(value, int)):
+        return _POINTERS.fullmatch(key) is not None
+    return bool(value != "")
+
+
+def _value(raw: Any, kind: int, inner: str, depth: int) -> Any:
+    if kind == _MESSAGE:
+        return _message(raw, inner, depth + 1)
+    if kind == _STRING:
+        return raw.decode()
+    if kind == _BYTES:
+        return base64.b64encode(raw).decode()
+    if kind == _BOOL:
+        return bool(raw)
+    if kind == _DOUBLE:
+        return struct.unpack("<d", raw)[0]
+    return _signed(raw)
+
+
+def _time(values: dict[int, Any]) -> str | None:
+    seconds = _signed(values.get(1, 0))
+    if not seconds and not values.get(2):
+        return None
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _micro_time(values: dict[int, Any]) -> str | None:
+    text = _time(values)
+    return None if text is None else f"{text[:-1]}.{values.get(2, 0) // 1000:06d}Z"
+
+
+def _raw_json(values: dict[int, Any]) -> Any:
+    return json.loads(values[1]) if values.get(1) else None
+
+
+def _int_or_string(values: dict[int, Any]) -> int | str:
+    return str(values.get(3, b"").decode()) if values.get(1) else _signed(values.get(2, 0))
+
+
+_SPECIAL: dict[str, Callable[[dict[int, Any]], Any]] = {
+    _META + "Time": _time,
+    _META + "MicroTime": _micro_time,
+    _META + "FieldsV1": _raw_json,
+    schemas.QUANTITY: lambda values: values.get(1, b"0").decode(),
+    schemas.INT_OR_STRING: _int_or_string,
+    "io.k8s.apimachinery.pkg.runtime.RawExtension": _raw_json,
+}
