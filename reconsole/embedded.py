@@ -106,9 +106,11 @@ class EmbeddedCluster:
     def _read_errors(self) -> None:
         assert self._process is not None
         assert self._process.stderr is not None
-        for line in self._process.stderr:
-            self._errors.append(line.decode(errors="replace").strip())
-            del self._errors[:-50]
+        with (self._directory / "sandbox.log").open("wb") as log:
+            for line in self._process.stderr:
+                log.write(line)
+                log.flush()
+                self._errors = [line.decode(errors="replace").strip()]
 
 
 def run_sandbox(directory: Path, *, port: int, extra: Sequence[str]) -> int:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from controller.redis.api import Redis
 from controller.redis.desired import is_current, ordinal_of, pod_name
 from controller.runtime.kinds import Pod
+from controller.runtime.objects import KubeObject
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,9 @@ class Plan:
         return bool(self.create)
 
 
-def is_owned(redis: Redis, pod: Pod) -> bool:
-    controller = pod.controller
+def is_owned(redis: Redis, obj: KubeObject) -> bool:
+    """Whether this Redis, and no other of its name, is the object's controller."""
+    controller = obj.controller
     return controller is not None and controller.uid == redis.metadata.uid
 
 

@@ -71,7 +71,8 @@ def headless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Headless]:
 @pytest.fixture(scope="module")
 def cluster(headless: Headless) -> Cluster:
     path = headless.directory / "kubeconfig"
-    cluster = eventually(lambda: Cluster(path) if path.exists() else None)
+    eventually(path.exists)
+    cluster = Cluster(path)
     eventually(lambda: len(cluster.ready_pods()) == 2 or headless.process.poll() is not None, 40)
     assert headless.process.poll() is None, headless.log
     return cluster

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import stat
+import subprocess
 from typing import Any
 
 from tests.cluster import MERGE, PODS, REDISES, SERVICES, Cluster, eventually
@@ -58,12 +58,8 @@ def test_a_deleted_pod_comes_back_and_is_timed(headless: Headless, cluster: Clus
     assert any(r["writes"] for r in headless.find(type="RECONCILE", key="default/my-op-redis"))
     assert headless.log.count("Pod my-op-redis-1 in NS default deleted") == 1
     assert finalizers(cluster) == ["pods.myapp.tangx.in/my-op-redis-0", "pods.myapp.tangx.in/my-op-redis-1"]
-    notes = cluster.get("/apis/events.k8s.io/v1/namespaces/default/events")["items"]
-    eventually(lambda: any(e["reason"] == "PodRecreated" for e in notes) or _refresh(cluster, notes))
-
-
-def _refresh(cluster: Cluster, notes: list[Any]) -> None:
-    notes[:] = cluster.get("/apis/events.k8s.io/v1/namespaces/default/events")["items"]
+    events = "/apis/events.k8s.io/v1/namespaces/default/events"
+    eventually(lambda: any(e["reason"] == "PodRecreated" for e in cluster.get(events)["items"]))
 
 
 def test_a_deleted_service_comes_back(cluster: Cluster) -> None:
@@ -165,8 +161,10 @@ def test_sigterm_drains_and_ends_with_0_and_takes_the_cluster_along(
 ) -> None:
     assert headless.stop(signal.SIGTERM) == 0, headless.log
     assert "Traceback" not in headless.log
-    with_children = os.popen(f"pgrep -f 'sandbox --dir {headless.directory}'").read()
-    assert with_children == ""
+    left = subprocess.run(
+        ["pgrep", "-f", f"sandbox --dir {headless.directory}"], capture_output=True, text=True, check=False
+    )
+    assert left.stdout == ""
     token = cluster.token
     assert token not in headless.log
     assert token not in str(headless.records)

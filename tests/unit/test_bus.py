@@ -93,9 +93,12 @@ def test_the_latest_state_survives_any_overflow(
 def test_publishing_from_many_threads_loses_nothing() -> None:
     bus = EventBus()
     subscription = bus.subscribe("a", maxlen=100_000)
-    threads = [
-        threading.Thread(target=lambda: [bus.publish(log("x")) for _ in range(2_000)]) for _ in range(8)
-    ]
+
+    def publish() -> None:
+        for _ in range(2_000):
+            bus.publish(log("x"))
+
+    threads = [threading.Thread(target=publish) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -41,7 +41,7 @@ def run(*events: Any) -> list[Heal]:
     return [heal for event in events for heal in tracker.observe(event)]
 
 
-TERMINATING = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
+TERMINATING: dict[str, Any] = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
 
 
 def test_a_heal_from_the_request_to_ready() -> None:

@@ -125,7 +125,7 @@ class Model:
         self.serial = 0
 
     def seen(self) -> tuple[Redis, list[Pod]]:
-        more = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if self.removing else {}
+        more: dict[str, Any] = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if self.removing else {}
         seen = redis(self.replicas, image=self.image, finalizers=list(self.finalizers), **more)
         return seen, [msgspec.convert(p, Pod) for p in self.pods.values()]
 
