@@ -49,7 +49,7 @@ class ConsoleApp(App[int]):
         self.state = ConsoleState()
         self.pump = Pump(subscription, self.state, clock, stopwatch)
         self._actions = actions
-        self._read_only = read_only
+        self._read_only = read_only or actions.read_only
         self._clock = clock
         self._drains = 0
         self._interrupted = -QUIT_WINDOW

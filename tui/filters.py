@@ -13,6 +13,7 @@ class Filter:
     inverted: bool
 
     def keeps(self, text: str) -> bool:
+        """Whether to show what has these fields, one to a line; ^ and $ are the ends of a field."""
         return (self.pattern.search(text) is None) is self.inverted
 
 
@@ -24,6 +25,6 @@ def parse(text: str) -> Filter | None:
     if not body:
         return None
     try:
-        return Filter(text, re.compile(body, re.IGNORECASE), inverted)
+        return Filter(text, re.compile(body, re.IGNORECASE | re.MULTILINE), inverted)
     except re.error as error:
         raise ValueError(f"not a regular expression: {error.msg}") from None

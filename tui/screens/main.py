@@ -60,12 +60,14 @@ class Main(Screen[None]):
         super().__init__(id="main")
         self._state = state
         self._actions = actions
-        self._read_only = read_only
         self._clock = clock
         self._faults = False
         self._header = Header(state, clock, title=title, read_only=read_only)
         self._banner = Banner(state, clock)
-        self._tables = [ResourceTable(k, t, n, state, clock) for n, (k, t) in enumerate(TABLES, start=1)]
+        self._tables = [
+            ResourceTable(kind, plural, number, state, clock, read_only=read_only)
+            for number, (kind, plural) in enumerate(TABLES, start=1)
+        ]
         for table in self._tables:
             table.others = [(t.number, t.title) for t in self._tables if t is not table]
         self._activate(self._tables[1])
@@ -192,13 +194,6 @@ class Main(Screen[None]):
 
     @on(ResourceTable.DeleteRequested)
     def confirm_delete(self, event: ResourceTable.DeleteRequested) -> None:
-        if self._read_only or self._actions.read_only:
-            self.notify(
-                "This console is read-only: start it without --read-only to delete.",
-                severity="warning",
-                markup=False,
-            )
-            return
         target = event.target
 
         def answered(confirmed: bool | None) -> None:

@@ -123,7 +123,7 @@ class EventLog(LineView):
             return False
         if self.filter is None:
             return True
-        return self.filter.keeps(f"{line.word} {line.subject} {line.key} {line.detail} {line.by}")
+        return self.filter.keeps(f"{line.word}\n{line.subject}\n{line.key}\n{line.detail}\n{line.by}")
 
     def toggle_follow(self) -> None:
         self.follow = not self.follow

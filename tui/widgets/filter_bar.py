@@ -21,7 +21,7 @@ class FilterBar(Horizontal):
         height: 1; display: none; background: $panel;
         &.-open { display: block; }
         & > Label { width: auto; color: $accent; padding: 0 0 0 1; }
-        & > Input { width: 1fr; border: none; height: 1; padding: 0; background: $panel; }
+        & > Input { width: 1fr; background: $panel; }
         & > #filter-error { color: $error; padding: 0 1; }
     }
     """
@@ -42,7 +42,7 @@ class FilterBar(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Label("/")
-        yield Input(placeholder="regular expression, ! inverts", select_on_focus=False)
+        yield Input(placeholder="regular expression, ! inverts", select_on_focus=False, compact=True)
         yield Label("", id="filter-error", markup=False)
 
     def open(self, target: Widget, text: str) -> None:

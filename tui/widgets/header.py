@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from controller.bus_events import WatchStatus
 from tui.reducer import plural
 from tui.state import ConsoleState
-from tui.text import age, fine_age, fit, safe_text
+from tui.text import fine_age, safe_text
 from tui.widgets.lines import Panel, Piece, Row
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -153,5 +153,3 @@ class Header(Panel):
 
 
 _ORDER = {"Redis": 0, "Pod": 1, "Service": 2}
-
-__all__ = ["Header", "age", "sparkline"]

@@ -50,12 +50,20 @@ class ResourceTable(LineView):
         target: ObjectView
 
     def __init__(
-        self, kind: str, title: str, number: int, state: ConsoleState, clock: Callable[[], float]
+        self,
+        kind: str,
+        title: str,
+        number: int,
+        state: ConsoleState,
+        clock: Callable[[], float],
+        *,
+        read_only: bool = False,
     ) -> None:
         super().__init__(id=f"table-{kind.lower()}")
         self.kind = kind
         self.title = title
         self.number = number
+        self.read_only = read_only
         self.others: list[tuple[int, str]] = []  # tables that take turns with this one when space is short
         self.filter: Filter | None = None
         self.faults_only = False
@@ -151,7 +159,7 @@ class ResourceTable(LineView):
             return False
         if self.filter is None:
             return True
-        return self.filter.keeps(f"{o.ref.namespace} {o.ref.name} {o.status}")
+        return self.filter.keeps(f"{o.ref.namespace}\n{o.ref.name}\n{o.status}")
 
     def _measure(self, o: ObjectView) -> None:
         for column in COLUMNS[self.kind]:
@@ -242,6 +250,15 @@ class ResourceTable(LineView):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._cache.clear()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return None if action == "delete" and self.read_only else True
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "ctrl+d" and self.read_only:
+            event.stop()
+            why = "This console is read-only: start it without --read-only to delete."
+            self.notify(why, severity="warning", markup=False)
 
     def action_delete(self) -> None:
         if (target := self.cursor_object) is not None:

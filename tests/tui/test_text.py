@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from tui.filters import parse
+from tui.text import age, fit, milliseconds, natural, pad, safe_text, wrap
+
+
+@pytest.mark.parametrize(
+    ("hostile", "shown"),
+    [
+        ("plain ü 日本", "plain ü 日本"),
+        ("\x1b]0;owned\x07", "␛]0;owned␇"),
+        ("a\nb\tc\x7f", "a␊b␉c␡"),
+        ("\x9b2J", "�2J"),
+        ("\u202egnp.exe", "�gnp.exe"),
+        ("a\u200bb\ufeffc\u00add", "a�b�c�d"),
+        ("\u2800\u3164\ufe0f", "���"),
+        ("\ud800", "�"),
+        ("a\u00a0b", "a b"),
+    ],
+)
+def test_hostile_text_is_made_visible(hostile: str, shown: str) -> None:
+    assert safe_text(hostile) == shown
+
+
+@given(st.text(st.characters(codec=None)))
+def test_nothing_unprintable_is_left(text: str) -> None:
+    safe = safe_text(text)
+    assert safe.isprintable()
+    assert not any(unicodedata.category(c).startswith("C") for c in safe)
+    assert safe_text(safe) == safe
+    safe.encode()
+
+
+@given(st.text(), st.integers(0, 40))
+def test_pad_is_exact_and_wrap_fits(text: str, width: int) -> None:
+    text = safe_text(text)
+    assert cell_len(fit(text, width)) <= width
+    assert cell_len(pad(text, width)) == width
+    if width >= 2:
+        assert all(cell_len(line) <= width for line in wrap(text, width))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-3, "0s"), (45, "45s"), (119, "119s"), (120, "2m"), (251, "4m11s"), (600, "10m"), 
+        (179 * 60, "179m"), (180 * 60, "3h"), (3 * 3600 + 720, "3h12m"), (47 * 3600, "47h"),
+        (51 * 3600, "2d3h"), (41 * 86400, "41d"),
+    ],
+)  # fmt: skip
+def test_ages_are_kubectls(seconds: float, text: str) -> None:
+    assert age(seconds) == text
+
+
+def test_durations_and_order() -> None:
+    assert [milliseconds(s) for s in (0.0004, 0.018, 0.999, 1.2412)] == [
+        "0.4 ms",
+        "18 ms",
+        "999 ms",
+        "1.24 s",
+    ]
+    assert sorted(["redis-10", "redis-2", "redis-1"], key=natural) == ["redis-1", "redis-2", "redis-10"]
+
+
+def test_filters() -> None:
+    plain, inverted = parse("redis-[01]$"), parse("!running")
+    assert plain is not None
+    assert plain.keeps("my-redis-1")
+    assert not plain.keeps("my-redis-2")
+    assert inverted is not None
+    assert inverted.keeps("a Pending")
+    assert not inverted.keeps("a Running")
+    assert parse("  ") is None
+    assert parse("!") is None
+    with pytest.raises(ValueError, match="not a regular expression: unterminated character set"):
+        parse("[")
