@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sys import intern
 from typing import Any
 
 import msgspec
@@ -70,6 +71,10 @@ class Toleration(Part):
     effect: str = ""
     toleration_seconds: int | None = None
 
+    def __post_init__(self) -> None:
+        # The same few words in every pod: held once.
+        self.key, self.operator, self.effect = intern(self.key), intern(self.operator), intern(self.effect)
+
 
 class PodSpec(Part):
     node_name: str = ""
@@ -86,7 +91,12 @@ class PodSpec(Part):
 class Condition(Part):
     type: str = ""
     status: str = ""
-    reason: str = ""
+    reason: str | None = ""
+
+    def __post_init__(self) -> None:
+        self.type, self.status = intern(self.type), intern(self.status)
+        if self.reason:
+            self.reason = intern(self.reason)
 
 
 class PodStatus(Part):

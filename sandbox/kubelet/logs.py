@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -38,7 +37,7 @@ class Log:
     __slots__ = ("_bytes", "_changed", "_closed", "_lines", "_total")
 
     def __init__(self) -> None:
-        self._lines: deque[tuple[float, bytes]] = deque()
+        self._lines: list[tuple[float, bytes]] = []
         self._bytes = 0
         self._total = 0
         self._closed = False
@@ -50,8 +49,11 @@ class Log:
         self._lines.append((time.time(), line))
         self._bytes += len(line)
         self._total += 1
-        while len(self._lines) > MAX_LINES or self._bytes > MAX_BYTES:
-            self._bytes -= len(self._lines.popleft()[1])
+        if len(self._lines) > MAX_LINES or self._bytes > MAX_BYTES:
+            # A tenth at once, so that a busy log is not moved for every line.
+            old = self._lines[: max(1, len(self._lines) // 10)]
+            del self._lines[: len(old)]
+            self._bytes -= sum(len(line) for _, line in old)
         self._wake()
 
     def close(self) -> None:
@@ -76,7 +78,7 @@ class Log:
         while True:
             first = self._total - len(self._lines)
             position = max(position, first)
-            fresh = [self._lines[index] for index in range(position - first, len(self._lines))]
+            fresh = self._lines[position - first :]
             position = self._total
             for at, line in fresh:
                 yield _stamp(at) + line if timestamps else line

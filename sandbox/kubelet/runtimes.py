@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -154,7 +153,6 @@ class SimulatedRuntime:
         return None
 
 
-def jitter(seed: int, uid_free_name: str) -> Callable[[float], float]:
-    """Up to 20 % more, the same for the same seed and pod name."""
-    source = random.Random(f"{seed}/{uid_free_name}")
-    return lambda seconds: seconds * (1 + 0.2 * source.random())
+def jitter(seed: int, name: str, seconds: float) -> float:
+    """Up to 20 % more, the same for the same seed and name."""
+    return seconds * (1 + 0.2 * random.Random(f"{seed}/{name}").random())

@@ -43,14 +43,16 @@ class PodWorker:
         self._changed = changed
         self._source = ("kubelet", node)
         self._ending = asyncio.Event()
-        self._deleted = asyncio.Event()
         self._stops: set[asyncio.Task[None]] = set()
-        self._pulls = asyncio.Event()
+        self._wake: asyncio.Event | None = None
         self._runtimes: list[Runtime] = []
-        self._jitter = jitter(options.seed, "/".join(pod.metadata.key))
         states = [ContainerState(container) for container in pod.spec.containers]
         self.state = PodState(pod.metadata.uid, pod.spec.restart_policy, states, host)
         self.update(pod)
+
+    @property
+    def _deleted(self) -> bool:
+        return self.gone or self.pod.metadata.deletion_timestamp is not None
 
     @property
     def path(self) -> str:
@@ -63,9 +65,8 @@ class PodWorker:
             if before.metadata.deletion_timestamp and grace != before.metadata.deletion_grace_period_seconds:
                 self._hurry(float(grace or 0))
             self._ending.set()
-            self._deleted.set()
-        if not pod.metadata.annotation(IMAGE_PULL_ERROR):
-            self._pulls.set()
+        if self._wake is not None:
+            self._wake.set()
         if pod.metadata.annotation(FAIL) and not before.metadata.annotation(FAIL):
             self._fail()
 
@@ -73,7 +74,8 @@ class PodWorker:
         """Deleted by force: end at once and write nothing more."""
         self.gone = True
         self._ending.set()
-        self._deleted.set()
+        if self._wake is not None:
+            self._wake.set()
         self._hurry(0.0)
 
     def _hurry(self, seconds: float) -> None:
@@ -106,9 +108,12 @@ class PodWorker:
                 tasks = [asyncio.create_task(self._keep(i)) for i in range(len(self.state.containers))]
             await self._ending.wait()
             await self._stop(tasks)
-            if not self._deleted.is_set():
+            if not self._deleted:
                 self._changed(self)
-                await self._deleted.wait()
+                self._wake = asyncio.Event()
+                while not self._deleted:
+                    await self._wake.wait()
+                    self._wake.clear()
             await self._finish()
         finally:
             for task in tasks:
@@ -148,8 +153,10 @@ class PodWorker:
             meta.name,
             container.spec,
             self.state.address,
-            self._seconds(START_DELAY, self._jitter(self._options.start_delay) if simulated else 0.0),
-            self._seconds(STOP_DELAY, self._jitter(self._options.stop_delay)),
+            self._seconds(
+                START_DELAY, self._jitter(START_DELAY, self._options.start_delay) if simulated else 0.0
+            ),
+            self._seconds(STOP_DELAY, self._jitter(STOP_DELAY, self._options.stop_delay)),
             log,
         )
         field = f"spec.containers{{{name}}}"
@@ -199,7 +206,6 @@ class PodWorker:
             self._event("Failed", f'Failed to pull image "{image}": {text}', warn=True, field=field)
             container.wait("ErrImagePull", text)
             self._changed(self)
-            self._pulls.clear()
             if await self._pulled(min(2.0, pause)):
                 break
             back_off = f'Back-off pulling image "{image}"'
@@ -214,10 +220,16 @@ class PodWorker:
 
     async def _pulled(self, seconds: float) -> bool:
         """Whether the error has been taken away within the time."""
+        self._wake = asyncio.Event()
         try:
-            await asyncio.wait_for(self._pulls.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                while self.pod.metadata.annotation(IMAGE_PULL_ERROR) is not None:
+                    await self._wake.wait()
+                    self._wake.clear()
         except TimeoutError:
             return False
+        finally:
+            self._wake = None
         return True
 
     async def _back_off(self, container: ContainerState, crashes: int) -> None:
@@ -284,6 +296,9 @@ class PodWorker:
     def _event(self, reason: str, message: str, *, warn: bool = False, field: str = "") -> None:
         if not self.gone:
             self._events.pod(self.pod.metadata, self._source, reason, message, warn=warn, field=field)
+
+    def _jitter(self, what: str, seconds: float) -> float:
+        return jitter(self._options.seed, f"{what}/{'/'.join(self.pod.metadata.key)}", seconds)
 
     def _seconds(self, annotation: str, default: float) -> float:
         try:
