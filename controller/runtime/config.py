@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def load_configuration(
 
         return Configuration(official, "in-cluster", "in-cluster", impersonate, renew)
 
-    where = str(kubeconfig) if kubeconfig else kube_config.KUBE_CONFIG_DEFAULT_LOCATION
+    where = str(kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config")
     if kubeconfig is not None and not kubeconfig.is_file():
         raise ConfigError(f"no such file: {kubeconfig}; name a kubeconfig with --kubeconfig")
 

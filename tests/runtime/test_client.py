@@ -1,0 +1,266 @@
+"""The client and its transport, against real HTTP."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.bus import EventBus
+from controller.bus_events import ApiWrite
+from controller.runtime.client import Client, acting
+from controller.runtime.config import Configuration
+from controller.runtime.errors import (
+    AlreadyExists,
+    ApiError,
+    Conflict,
+    Expired,
+    Forbidden,
+    Invalid,
+    NotFound,
+    ServerError,
+    TooManyRequests,
+    Unauthorized,
+    Unreachable,
+    api_error,
+)  # fmt: skip
+from controller.runtime.kinds import Pod
+from controller.runtime.reconcile import ReconcileContext, Request, current_reconcile
+from controller.runtime.transport import Cancel, Cancelled, Transport
+from tests.runtime.certificates import server_context
+from tests.runtime.faultserver import Exchange, FaultServer, pod
+from tests.runtime.harness import configuration, eventually
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    made = FaultServer().start()
+    yield made
+    made.stop()
+
+
+def replying(obj: dict[str, Any], code: int = 200) -> Any:
+    return lambda x: x.answer(code, json.dumps(obj).encode())
+
+
+def refusing(code: int, reason: str, message: str = "no", retry_after: int | None = None) -> Any:
+    return lambda x: x.refuse(code, reason, message, retry_after)
+
+
+def test_get_and_list(server: FaultServer) -> None:
+    client = Client(configuration(server.url))
+    for number in range(501):
+        server.put(f"p{number}")
+    assert len(client.list(Pod, "default", label_selector="a=b")) == 501
+    assert [r.query.get("continue") for r in server.requests] == [None, "500"]
+    assert server.requests[0].query["labelSelector"] == "a=b"
+    server.script = replying(pod("a", 7))
+    found = client.get(Pod, "default", "a")
+    assert (found.key, found.metadata.resource_version) == ("default/a", "7")
+    assert server.requests[-1].path == "/api/v1/namespaces/default/pods/a"
+    assert b'"a"' in client.get_raw(Pod.resource, "default", "a")
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "error"),
+    [
+        (400, "BadRequest", ApiError), (401, "Unauthorized", Unauthorized), (403, "Forbidden", Forbidden),
+        (404, "NotFound", NotFound), (409, "AlreadyExists", AlreadyExists), (409, "Conflict", Conflict),
+        (410, "Gone", Expired), (422, "Invalid", Invalid), (429, "TooManyRequests", TooManyRequests),
+        (500, "InternalError", ServerError), (503, "ServiceUnavailable", ServerError),
+    ],
+)  # fmt: skip
+def test_refusals_have_types_and_the_servers_words(
+    server: FaultServer, code: int, reason: str, error: type[ApiError]
+) -> None:
+    server.script = refusing(code, reason, "the reason why", retry_after=3)
+    with pytest.raises(error, match="the reason why") as raised:
+        Client(configuration(server.url)).get(Pod, "default", "a")
+    assert type(raised.value) is error
+    assert (raised.value.status, raised.value.reason, raised.value.retry_after) == (code, reason, 3.0)
+
+
+def test_refusals_that_are_not_json() -> None:
+    assert api_error(502, b"<h1>Bad Gateway</h1>").message == "<h1>Bad Gateway</h1>"
+    assert api_error(502, b"").message == "the server answered 502"
+    assert api_error(500, b'{"message":7}').message == '{"message":7}'
+
+
+def test_no_answer(server: FaultServer) -> None:
+    server.stop()
+    with pytest.raises(Unreachable, match="Connection refused"):
+        Client(configuration(server.url)).version()
+
+
+def test_timeouts(server: FaultServer) -> None:
+    released = threading.Event()
+    server.script = lambda x: eventually(released.is_set)
+    started = time.monotonic()
+    with pytest.raises(Unreachable, match="timed out"):
+        Client(configuration(server.url)).with_timeout(0.1).version()
+    assert time.monotonic() - started < 1.0
+    released.set()
+
+
+def test_identity_and_version(server: FaultServer) -> None:
+    client = Client(configuration(server.url))
+    server.script = replying({"gitVersion": "v1.36.2"})
+    assert client.version() == "v1.36.2"
+    server.script = replying({"status": {"userInfo": {"username": "me"}}}, 201)
+    assert client.identity() == "me"
+    server.script = refusing(404, "NotFound")
+    assert client.identity() == ""
+    server.script = replying({"status": {"allowed": False, "reason": "no such rule"}}, 201)
+    assert client.can_i("delete", Pod.resource, "default", "a") == (False, "no such rule")
+    assert json.loads(server.requests[-1].body)["spec"]["resourceAttributes"] == {
+        "verb": "delete", "group": "", "resource": "pods", "namespace": "default", "name": "a",
+    }  # fmt: skip
+
+
+def test_token_and_impersonation(server: FaultServer) -> None:
+    server.script = replying({"gitVersion": "v1"})
+    Client(configuration(server.url, token="secret", impersonate="system:someone")).version()
+    sent = {k.lower(): v for k, v in server.requests[-1].headers.items()}
+    assert sent["authorization"] == "Bearer secret"
+    assert sent["impersonate-user"] == "system:someone"
+
+
+def test_writes_are_told(server: FaultServer) -> None:
+    bus = EventBus()
+    told = bus.subscribe("test")
+    client = Client(configuration(server.url), bus=bus)
+    server.script = replying(pod("a", 8), 201)
+    context = ReconcileContext("redis", Request("default", "r"), "id-1", 1)
+    token = current_reconcile.set(context)
+    made = client.create(pod("a", 0))
+    current_reconcile.reset(token)
+    assert isinstance(made, Pod)
+    with acting("action-1"):
+        client.patch(Pod, "default", "a", [{"op": "remove", "path": "/x"}], type="json", subresource="status")
+        client.update(pod("a", 8))
+        client.delete(Pod, "default", "a", uid="uid-a", grace_period=0, propagation="Background")
+    server.script = refusing(409, "AlreadyExists", "pods a exists")
+    with pytest.raises(AlreadyExists):
+        client.create(pod("a", 8), Pod)
+    server.stop()
+    with pytest.raises(Unreachable):
+        client.delete(Pod, "default", "a")
+    writes = [e for e in told.drain().events if isinstance(e, ApiWrite)]
+    assert [(w.verb, w.status, w.reconcile, w.action, w.error) for w in writes] == [
+        ("create", 201, "id-1", "", ""),
+        ("patch", 201, "", "action-1", ""),
+        ("update", 201, "", "action-1", ""),
+        ("delete", 201, "", "action-1", ""),
+        ("create", 409, "", "", "pods a exists"),
+        ("delete", 0, "", "", "Connection refused"),
+    ]
+    assert writes[0].resource_version == "8"
+    assert writes[0].ref.uid == "uid-a"
+    assert writes[1].subresource == "status"
+    assert [(w.verb, w.name, w.resource_version) for w in context.writes] == [("create", "a", "8")]
+    by_method = {r.verb: r for r in server.requests}
+    assert by_method["PATCH"].headers["Content-Type"] == "application/json-patch+json"
+    assert by_method["PATCH"].path == "/api/v1/namespaces/default/pods/a/status"
+    assert json.loads(by_method["DELETE"].body) == {
+        "apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": "uid-a"},
+        "gracePeriodSeconds": 0, "propagationPolicy": "Background",
+    }  # fmt: skip
+
+
+def test_credentials_are_reloaded_once(server: FaultServer) -> None:
+    tokens = iter(["old", "new", "newer"])
+
+    def load() -> Any:
+        return configuration(server.url, token=next(tokens)).official
+
+    def script(x: Exchange) -> None:
+        if x.seen.headers.get("authorization") == "Bearer new":
+            x.answer(200, b'{"gitVersion":"v1"}')
+        else:
+            x.refuse(401, "Unauthorized", "Unauthorized")
+
+    server.script = script
+    client = Client(Configuration(load(), "c", "c", None, load))
+    assert client.version() == "v1"
+    assert client.version() == "v1"
+    assert len(server.requests) == 3
+    server.script = refusing(401, "Unauthorized", "expired")
+    with pytest.raises(Unauthorized, match="expired"):
+        client.version()
+    assert len(server.requests) == 5
+    with pytest.raises(Unauthorized, match="expired"):
+        client.version()  # there is nothing new to load now
+    assert len(server.requests) == 6
+
+
+def test_certificates_may_rotate(tmp_path: Path) -> None:
+    context, first = server_context(tmp_path, "first")
+    server = FaultServer(tls=context, script=replying({"gitVersion": "v1"})).start()
+    authority = tmp_path / "ca.crt"
+    authority.write_bytes(first.read_bytes())
+    client = Client(configuration(server.url, ssl_ca_cert=str(authority)))
+    assert client.version() == "v1"
+    server.stop()
+    server.tls, second = server_context(tmp_path, "second")
+    server.start()
+    with pytest.raises(Unreachable, match="CERTIFICATE_VERIFY_FAILED"):
+        client.version()
+    authority.write_bytes(second.read_bytes())
+    assert client.version() == "v1"
+    server.stop()
+
+
+def test_streams_over_tls_can_be_shut_from_outside(tmp_path: Path) -> None:
+    context, authority = server_context(tmp_path, "first")
+    server = FaultServer(tls=context).start()
+    transport = Transport(configuration(server.url, ssl_ca_cert=str(authority)))
+    cancel, ended = Cancel(), threading.Event()
+    got: list[bytes] = []
+
+    def read() -> None:
+        query = {"watch": True, "sendInitialEvents": True}
+        try:
+            got.extend(transport.stream("/api/v1/pods", query, idle_timeout=30.0, cancel=cancel))
+        except Cancelled:
+            ended.set()
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    eventually(lambda: got)
+    started = time.monotonic()
+    cancel.set()
+    assert ended.wait(2.0)
+    assert time.monotonic() - started < 0.5
+    with pytest.raises(Cancelled):
+        transport.request("GET", "/version", cancel=cancel)
+    server.stop()
+
+
+def test_observers_hear_of_every_request(server: FaultServer) -> None:
+    transport = Transport(configuration(server.url))
+    heard: list[tuple[str, int]] = []
+    transport.observers.append(lambda method, code, seconds: heard.append((method, code)))
+    server.script = refusing(503, "ServiceUnavailable")
+    with pytest.raises(ServerError):
+        transport.request("GET", "/version")
+    server.stop()
+    with pytest.raises(Unreachable):
+        transport.request("DELETE", "/version")
+    assert heard == [("GET", 503), ("DELETE", 0)]
+
+
+def test_a_configuration_that_cannot_be_reloaded(server: FaultServer) -> None:
+    def broken() -> Any:
+        raise OSError("the file is gone")
+
+    server.script = refusing(401, "Unauthorized", "expired")
+    client = Client(replace(configuration(server.url), reload=broken))
+    with pytest.raises(Unauthorized, match="expired"):
+        client.version()
+    assert len(server.requests) == 1

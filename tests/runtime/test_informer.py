@@ -1,0 +1,241 @@
+"""The informer: what handlers are told, and when it counts as synced."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from controller.bus_events import ObjectChanged
+from controller.runtime.client import Client
+from controller.runtime.events import CreateEvent, DeleteEvent, Event, UpdateEvent
+from controller.runtime.informer import Informer
+from controller.runtime.kinds import Namespace, Pod
+from controller.runtime.store import RawCache
+from tests.runtime.faultserver import Exchange, FaultServer, pod
+from tests.runtime.harness import configuration, eventually, world
+
+
+def test_create_update_delete() -> None:
+    with world() as w:
+        w.wait_for("live")
+        assert w.informer.has_synced()
+        assert [(e.obj.metadata.name, e.is_initial) for e in w.delivered if isinstance(e, CreateEvent)] == [
+            ("a", True), ("b", True),
+        ]  # fmt: skip
+        w.delivered.clear()
+        w.server.put("c")
+        w.server.put("a", metadata={"labels": {"x": "y"}})
+        w.server.delete("b")
+        eventually(lambda: len(w.delivered) == 3)
+        created, updated, deleted = w.delivered
+        assert isinstance(created, CreateEvent)
+        assert not created.is_initial
+        assert isinstance(updated, UpdateEvent)
+        assert (updated.old.metadata.labels, updated.new.metadata.labels) == ({}, {"x": "y"})
+        assert isinstance(deleted, DeleteEvent)
+        assert not deleted.state_unknown
+        assert deleted.obj.metadata.resource_version == "105"  # the final state
+        assert w.names() == ["a", "c"]
+
+
+def test_the_bus_hears_before_the_handlers() -> None:
+    heard: list[int] = []
+    with world(start=False) as w:
+        w.informer.add_handler(lambda e: heard.append(sum(isinstance(x, ObjectChanged) for x in w.drain())))
+        w.informer.start()
+        w.wait_for("live")
+        assert heard == [1, 2]
+        changes = [e for e in w.drain() if isinstance(e, ObjectChanged)]
+        assert all(c.initial and c.type == "ADDED" for c in changes)
+        assert b'"kind": "Pod"' in bytes(changes[0].raw)
+
+
+def test_a_late_handler_gets_what_is_there() -> None:
+    late: list[Event[Pod]] = []
+    with world() as w:
+        w.wait_for("live")
+        registration = w.informer.add_handler(late.append)
+        assert registration.has_synced()
+        assert [(type(e), e.obj.metadata.name) for e in late] == [(CreateEvent, "a"), (CreateEvent, "b")]
+        registration.remove()
+        w.server.put("c")
+        eventually(lambda: w.names() == ["a", "b", "c"])
+        assert len(late) == 2
+
+
+def test_a_handler_that_fails_stops_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(event: Event[Pod]) -> None:
+        raise ValueError("my fault")
+
+    with world(start=False) as w:
+        w.informer.add_handler(broken)
+        w.informer.add_handler(w.delivered.append)
+        w.informer.start()
+        w.wait_for("live")
+        assert len(w.delivered) == 4
+        assert "an event handler failed for default/a" in caplog.text
+
+
+def test_unchanged_objects_are_no_news_after_a_new_list() -> None:
+    with world() as w:
+        w.wait_for("live")
+        w.delivered.clear()
+        w.clock.advance(5.0)
+        with w.server.changed:
+            w.server.put("c")
+            w.server.forget_history()
+        w.server.end_streams()
+        eventually(lambda: w.names() == ["a", "b", "c"])
+        eventually(lambda: w.status.state == "live")
+        assert [(type(e), e.obj.metadata.name) for e in w.delivered] == [(CreateEvent, "c")]
+        assert w.informer.reflectors[0].relists == 2
+
+
+def test_a_server_that_lags_behind_takes_nothing_back() -> None:
+    with world() as w:
+        w.wait_for("live")
+        w.server.put("a", metadata={"labels": {"x": "new"}})
+        eventually(lambda: w.informer.list(labels={"x": "new"}))
+        with w.server.changed:
+            w.server.history.append((w.server.version + 1, "MODIFIED", pod("a", 101)))
+            w.server.version += 1
+            w.server.changed.notify_all()
+        w.server.put("z")
+        eventually(lambda: "z" in w.names())
+        assert w.informer.list(labels={"x": "new"})
+
+
+def test_paged_list_where_there_is_no_watch_list() -> None:
+    def script(x: Exchange) -> None:
+        if x.query.get("sendInitialEvents"):
+            x.refuse(422, "Invalid", "sendInitialEvents is forbidden for watch")
+        else:
+            x.serve()
+
+    with world(script, pods=(), start=False) as w:
+        for number in range(1234):
+            w.server.put(f"p{number}")
+        w.informer.start()
+        eventually(lambda: w.informer.has_synced() and w.status.state != "syncing")
+        assert len(w.informer.list()) == 1234
+        assert [r.verb for r in w.server.requests][:5] == ["watch", "list", "list", "list", "watch"]
+        assert {r.query.get("limit") for r in w.server.requests if r.verb == "list"} == {"500"}
+        assert w.server.requests[4].query["resourceVersion"] == str(w.server.version)
+        raw = w.informer.raw("uid-p1233")
+        assert raw is not None
+        assert b'"kind":"Pod","apiVersion":"v1"' in bytes(raw)
+        w.server.put("late")
+        eventually(lambda: w.informer.get("default", "late"))
+        w.wait_for("live")
+
+
+def test_what_is_asked_of_the_server() -> None:
+    with world(label_selector="app=x") as w:
+        w.wait_for("live")
+        w.clock.advance(400.0)
+        w.server.end_streams()
+        eventually(lambda: len(w.server.requests) == 2)
+        first, second = (r.query for r in w.server.requests)
+        assert first == {
+            "watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": "450", "labelSelector": "app=x",
+            "sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan",
+        }  # fmt: skip
+        assert second == {
+            "watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": "450", "labelSelector": "app=x",
+            "resourceVersion": "102",
+        }  # fmt: skip
+
+
+def test_bookmarks_move_the_resource_version() -> None:
+    def script(x: Exchange) -> None:
+        if x.query.get("sendInitialEvents"):
+            x.initial()
+            x.bookmark(900)
+            x.server.clock.__self__.advance(5.0)  # type: ignore[attr-defined]
+            x.finish()
+        else:
+            x.begin()
+            x.follow(10**6)
+
+    with world(script) as w:
+        eventually(lambda: len(w.server.requests) == 2)
+        assert w.server.requests[1].query["resourceVersion"] == "900"
+        assert w.status.last_event is not None
+        assert w.informer.wait_for_resource_version("default", "whatever", "900", 1.0)
+
+
+def test_several_namespaces_feed_one_store() -> None:
+    def script(x: Exchange) -> None:
+        namespace = x.seen.path.split("/")[4]
+        if namespace == "closed" and not granted.is_set():
+            x.refuse(403, "Forbidden", f'cannot {x.verb} resource "pods" in the namespace "closed"')
+            return
+        own = {k: v for k, v in x.server.objects.items() if v["metadata"]["namespace"] == namespace}
+        x.begin()
+        for obj in own.values():
+            x.event("ADDED", obj)
+        x.bookmark(ends_list=True)
+        x.follow(10**6)
+
+    granted = threading.Event()
+    with world(script, pods=(), namespaces=("open", "closed"), start=False, limit=30.0) as w:
+        w.server.put("a", namespace="open")
+        w.server.put("b", namespace="closed")
+        w.informer.start()
+        eventually(lambda: w.names() == ["a"])
+        w.run_to_limit()
+        by_scope = {s.scope: s for s in w.informer.statuses()}
+        assert (by_scope["open"].state, by_scope["closed"].state) == ("live", "forbidden")
+        assert (by_scope["open"].objects, by_scope["closed"].objects) == (1, 0)
+        assert not w.informer.has_synced()
+        granted.set()
+        w.let_go_on()
+        assert w.informer.wait_for_sync(5.0)
+        assert w.names() == ["a", "b"]
+
+
+def test_cluster_scoped_kinds_have_one_scope() -> None:
+    server = FaultServer().start()
+    client = Client(configuration(server.url))
+    informer = Informer(client, Namespace, namespaces=("a", "b"))
+    assert [s.scope for s in informer.statuses()] == [""]
+    server.stop()
+
+
+def test_read_your_own_writes() -> None:
+    with world() as w:
+        w.wait_for("live")
+        version = str(w.server.version + 1)
+        assert not w.informer.wait_for_resource_version("default", "c", version, 0.05)
+        threading.Timer(0.05, w.server.put, ["c"]).start()
+        assert w.informer.wait_for_resource_version("default", "c", version, 5.0)
+        assert w.informer.get("default", "c") is not None
+
+
+def test_indexes_and_owners() -> None:
+    reference = {"apiVersion": "v1", "kind": "X", "name": "x", "uid": "u1", "controller": True}
+    owner = {"ownerReferences": [reference]}
+    with world(pods=()) as w:
+        w.informer.add_index("phase", lambda p: [p.status.phase])
+        w.server.put("a", metadata=owner, status={"phase": "Running"})
+        eventually(lambda: w.informer.by_owner("u1"))
+        assert [p.metadata.name for p in w.informer.by_index("phase", "Running")] == ["a"]
+        found = w.informer.by_owner("u1")[0].controller
+        assert found is not None
+        assert found.kind == "X"
+
+
+def test_raw_bytes_are_shared_and_bounded() -> None:
+    cache = RawCache(limit=1000)
+    server = FaultServer().start()
+    for number in range(50):
+        server.put(f"p{number}")
+    informer = Informer(Client(configuration(server.url)), Pod, raw_cache=cache)
+    informer.start()
+    assert informer.wait_for_sync(5.0)
+    assert cache.size <= 1000
+    assert informer.raw("uid-p0") is None
+    assert informer.raw("uid-p49") is not None
+    informer.stop()
+    server.stop()
