@@ -40,6 +40,19 @@ def bootstrap(cluster: Cluster, port: int) -> None:
         "spec": {"clusterIP": KUBERNETES_IP, "ports": ports},
     }
     create(service, "default")
+    meta = {"name": "kubernetes", "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}}
+    here, where = [{"name": "https", "port": port, "protocol": "TCP"}], "127.0.0.1"
+    subsets = [{"addresses": [{"ip": where}], "ports": here}]
+    create({"apiVersion": "v1", "kind": "Endpoints", "metadata": meta, "subsets": subsets}, "default")
+    endpoint_slice: Obj = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": "kubernetes", "labels": {"kubernetes.io/service-name": "kubernetes"}},
+        "addressType": "IPv4",
+        "ports": here,
+        "endpoints": [{"addresses": [where], "conditions": {"ready": True}}],
+    }
+    create(endpoint_slice, "default")
 
 
 def manifests(directory: Path) -> list[Obj]:

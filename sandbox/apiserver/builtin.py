@@ -135,6 +135,20 @@ def _groups() -> list[Resource]:
         )
 
     return [
+        # Served so that whole manifests can be applied; nothing here makes pods of one.
+        Resource(
+            "apps",
+            "v1",
+            "Deployment",
+            "deployments",
+            short_names=("deploy",),
+            categories=("all",),
+            has_generation=True,
+            subresources=(
+                Subresource("scale", ("get", "patch", "update"), "Scale", "autoscaling", "v1"),
+                STATUS,
+            ),
+        ),
         Resource(
             "events.k8s.io",
             "v1",

@@ -23,7 +23,7 @@ from sandbox.apiserver.status import (
     not_found,
     qualified,
 )
-from sandbox.apiserver.store import Entry, Key, Store, make_entry
+from sandbox.apiserver.store import Entry, Key, Store, make_entry, unstored
 
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 _SERVICE_NETWORK = ipaddress.ip_network("10.96.0.0/16")
@@ -117,14 +117,14 @@ class Cluster:
                 resource, None, {k: v for k, v in obj.items() if k != "status"} if started else obj, owner
             )
         self._validate(resource, obj, None)
-        key = (meta.get("namespace", ""), meta["name"])
-        old = self.store.get(resource.storage_name, key)
+        at = (meta.get("namespace", ""), meta["name"])
+        old = self.store.get(resource.storage_name, at)
         if old is not None:
             leaving = "deletionTimestamp" in old.decode()["metadata"]
-            raise already_exists(resource.group, resource.plural, key[1], leaving)
+            raise already_exists(resource.group, resource.plural, at[1], leaving)
         if resource.plural == "services" and not resource.group:
-            self._allocate(obj, key)
-        return self._put(resource, key, obj, dry_run)
+            self._allocate(obj, at)
+        return self._put(resource, at, obj, dry_run)
 
     def update(
         self,
@@ -136,7 +136,7 @@ class Cluster:
         needs_version: bool = False,
         owner: apply.Owner | None = None,
     ) -> Entry:
-        """Replace an object with `change(its copy)`; conflicts, unchanged objects and last finalizers are seen to."""
+        """Replace an object with `change(its copy)`, minding conflicts, no-ops and last finalizers."""
         entry = self.get(resource, key)
         old = entry.decode()
         new = change(copy(old))
@@ -170,7 +170,7 @@ class Cluster:
         return self._put(resource, key, new, dry_run)
 
     def delete(self, resource: Resource, key: Key, options: Obj, dry_run: bool = False) -> tuple[Entry, bool]:
-        """(the object, is it gone): graceful deletion, finalizers, propagation and preconditions as upstream."""
+        """(the object, is it gone), minding grace, finalizers, propagation and preconditions."""
         entry = self.get(resource, key)
         old = entry.decode()
         lifecycle.check_preconditions(resource, key[1], old["metadata"], options)
@@ -226,8 +226,7 @@ class Cluster:
         if resource.storage_name == crd.STORAGE:
             crd.accept(obj)
         if dry_run:
-            obj["metadata"].pop("resourceVersion", None)
-            return make_entry(key, self.store.revision, obj, ())
+            return unstored(key, obj)
         fields = (self.registry.by_storage(resource.storage_name) or resource).field_values(obj)
         entry = self.store.put(resource.storage_name, key, obj, fields)
         if resource.storage_name == crd.STORAGE:
@@ -321,7 +320,7 @@ class Cluster:
         """Fill the rules of aggregated cluster roles from the roles that their selectors name."""
         storage = qualified("clusterroles", RBAC)
         bucket = self.store.bucket(storage)
-        for key in bucket.keys():
+        for key in bucket.ordered():
             entry = bucket.objects[key]
             if b'"aggregationRule"' not in entry.body:
                 continue
@@ -329,7 +328,7 @@ class Cluster:
             rules: list[Obj] = []
             for selector in role["aggregationRule"].get("clusterRoleSelectors") or []:
                 wanted = (selector.get("matchLabels") or {}).items()
-                for other in (bucket.objects[k] for k in bucket.keys()):
+                for other in (bucket.objects[k] for k in bucket.ordered()):
                     if other.key != key and wanted <= other.labels.items():
                         rules += [r for r in other.decode().get("rules") or [] if r not in rules]
             if rules != (role.get("rules") or []):

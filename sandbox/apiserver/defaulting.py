@@ -212,6 +212,19 @@ def _crd(obj: Obj) -> None:
     spec.setdefault("conversion", {"strategy": "None"})
 
 
+def _deployment(obj: Obj) -> None:
+    spec = obj.setdefault("spec", {})
+    spec.setdefault("replicas", 1)
+    spec.setdefault("revisionHistoryLimit", 10)
+    spec.setdefault("progressDeadlineSeconds", 600)
+    strategy = spec.setdefault("strategy", {})
+    if strategy.setdefault("type", "RollingUpdate") == "RollingUpdate":
+        rolling = strategy.setdefault("rollingUpdate", {})
+        rolling.setdefault("maxSurge", "25%")
+        rolling.setdefault("maxUnavailable", "25%")
+    pod_spec(spec.setdefault("template", {}).setdefault("spec", {}))
+
+
 DEFAULTS: dict[str, Callable[[Obj], None]] = {
     "pods": _pod,
     "services": _service,
@@ -220,6 +233,7 @@ DEFAULTS: dict[str, Callable[[Obj], None]] = {
     "secrets": _secret,
     "events": events.fill,
     "endpoints": _endpoints,
+    "deployments.apps": _deployment,
     "roles.rbac.authorization.k8s.io": _role,
     "clusterroles.rbac.authorization.k8s.io": _role,
     "rolebindings.rbac.authorization.k8s.io": _binding,

@@ -7,6 +7,7 @@ from sandbox.apiserver.resources import Registry, Resource
 
 VERSION = "v1.36.2"
 _GROUP_ORDER = (
+    "apps",
     "events.k8s.io",
     "authentication.k8s.io",
     "authorization.k8s.io",

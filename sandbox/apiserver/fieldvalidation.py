@@ -1,5 +1,6 @@
 """What a strict decoder says of an object of a built-in kind: unknown fields, and values of a wrong type."""
 
+import json
 import string
 from typing import Any
 
@@ -38,6 +39,45 @@ def check(group: str, version: str, kind: str, obj: Obj) -> tuple[list[str], str
 def unknown_fields(group: str, version: str, kind: str, obj: Obj) -> list[str]:
     """The paths of fields that the kind does not have, in order of appearance."""
     return check(group, version, kind, obj)[0]
+
+
+def repeated_fields(raw: bytes) -> list[str]:
+    """The paths of members that stand twice in one JSON object; nothing when it is not JSON."""
+    found: list[str] = []
+
+    def members(pairs: list[tuple[str, Any]]) -> _Members:
+        out = _Members(pairs)
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                out.twice.append(key)
+            seen.add(key)
+        return out
+
+    try:
+        _collect(json.loads(raw, object_pairs_hook=members), "", found)
+    except (ValueError, RecursionError):
+        return []
+    return found
+
+
+class _Members(dict[str, Any]):
+    """A JSON object that remembers which of its members came twice."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.twice: list[str] = []
+
+
+def _collect(value: Any, path: str, found: list[str]) -> None:
+    if isinstance(value, _Members):
+        lead = f"{path}." if path else ""
+        found += [lead + key for key in value.twice]
+        for key, item in value.items():
+            _collect(item, lead + key, found)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _collect(item, f"{path}[{index}]", found)
 
 
 def prune(group: str, version: str, kind: str, obj: Obj) -> Obj:

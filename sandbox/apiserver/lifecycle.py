@@ -36,7 +36,7 @@ def prepare_create(resource: Resource, obj: Obj) -> None:
         obj["status"] = {"phase": "Active"}
     elif resource.storage_name == "services":
         obj["status"] = {"loadBalancer": {}}
-    elif resource.plural == "customresourcedefinitions":
+    elif resource.plural in ("customresourcedefinitions", "deployments"):
         obj.pop("status", None)
 
 
@@ -113,7 +113,10 @@ def metadata_update_errors(new: Obj, old: Obj) -> list[FieldError]:
         added = [f for f in new.get("finalizers") or [] if f not in (old.get("finalizers") or [])]
         if added:
             listed = ", ".join(f'"{f}"' for f in sorted(added))
-            text = f"no new finalizers can be added if the object is being deleted, found new finalizers []string{{{listed}}}"
+            text = (
+                "no new finalizers can be added if the object is being deleted, "
+                f"found new finalizers []string{{{listed}}}"
+            )
             # Upstream checks it in the store and in the strategy, and so says it twice.
             out += [forbidden_field("metadata.finalizers", text)] * 2
     return out + common_metadata_errors(new)

@@ -51,6 +51,15 @@ def make_entry(key: Key, rv: int, obj: Obj, fields: tuple[str, ...]) -> Entry:
     return Entry(key, obj["metadata"].get("uid", ""), rv, labels, fields, body)
 
 
+def unstored(key: Key, obj: Obj) -> Entry:
+    """What a dry run would have stored: at the revision it says itself, or at none."""
+    version = obj["metadata"].get("resourceVersion")
+    if version:
+        return make_entry(key, int(version), obj, ())
+    rest = {k: v for k, v in obj.items() if k not in ("kind", "apiVersion")}
+    return Entry(key, obj["metadata"].get("uid", ""), 0, _NO_LABELS, (), _encode(rest)[1:])
+
+
 def at_revision(entry: Entry, rv: int) -> Entry:
     """The same object with another resourceVersion."""
     end = entry.body.index(b'"', len(_HEAD))
@@ -85,7 +94,7 @@ class Bucket:
         self.last_rv = 0
         self._sorted: list[Key] | None = None
 
-    def keys(self) -> list[Key]:
+    def ordered(self) -> list[Key]:
         """Every key in the order of a list."""
         if self._sorted is None:
             self._sorted = sorted(self.objects)

@@ -178,7 +178,7 @@ class Subresources:
     def scale(self, call: Call) -> bytes:
         """Get, update or patch the replicas of a custom resource."""
         resource = call.resource
-        paths = resource.custom.scale
+        paths = _scale_paths(resource)
         if call.info.verb != "get":
 
             def changed(obj: Obj) -> Obj:
@@ -192,13 +192,16 @@ class Subresources:
         return encode(self._scale(resource, entry.decode()))
 
     def _scale(self, resource: Resource, obj: Obj) -> Obj:
-        paths, meta = resource.custom.scale, obj["metadata"]
+        paths, meta = _scale_paths(resource), obj["metadata"]
         kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
         spec: Obj = {}
         if replicas := dig(obj, paths["specReplicasPath"], 0):
             spec["replicas"] = replicas
         status: Obj = {"replicas": dig(obj, paths["statusReplicasPath"], 0)}
-        if selector := paths.get("labelSelectorPath") and dig(obj, paths["labelSelectorPath"], ""):
+        selector = paths.get("labelSelectorPath") and dig(obj, paths["labelSelectorPath"], "")
+        if isinstance(selector, dict):
+            selector = ",".join(f"{k}={v}" for k, v in sorted(selector.items()))
+        if selector:
             status["selector"] = selector
         return {
             "kind": "Scale",
@@ -229,6 +232,19 @@ class Subresources:
             wrong = invalid_value("spec.replicas", replicas, "must be greater than or equal to 0")
             raise invalid("autoscaling", "Scale", call.info.name, [wrong])
         return replicas
+
+
+_DEPLOYMENT_SCALE = {
+    "specReplicasPath": ".spec.replicas",
+    "statusReplicasPath": ".status.replicas",
+    "labelSelectorPath": ".spec.selector.matchLabels",
+}
+
+
+def _scale_paths(resource: Resource) -> Obj:
+    """Where a resource keeps what its Scale shows."""
+    paths: Obj = resource.custom.scale if resource.custom else _DEPLOYMENT_SCALE
+    return paths
 
 
 def _number(query: Mapping[str, str], key: str) -> int | None:

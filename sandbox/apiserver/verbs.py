@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from sandbox.apiserver import apply, decoding, escalation, lifecycle, listing, patch, protobuf
+from sandbox.apiserver import apply, decoding, escalation, fieldvalidation, lifecycle, listing, patch, protobuf
 from sandbox.apiserver.authn import User
 from sandbox.apiserver.cluster import Cluster
 from sandbox.apiserver.negotiate import Form, Renderer, encode
@@ -76,7 +76,19 @@ class Call:
             raise decoding.unsupported(self.content_type)
         if not self.raw:
             raise bad_request("couldn't get version/kind; json parse error: unexpected end of JSON input")
-        return decoding.as_object(self.raw, self.content_type)
+        obj = decoding.as_object(self.raw, self.content_type)
+        if self.content_type != protobuf.CONTENT_TYPE and self.info.query.get("fieldValidation"):
+            # Reading the body a second time costs; only who asks for validation pays.
+            self._report_repeated()
+        return obj
+
+    def _report_repeated(self) -> None:
+        found = [f'duplicate field "{path}"' for path in fieldvalidation.repeated_fields(self.raw)]
+        if found and self.validation == "Strict":
+            lead = f'{self.resource.kind} in version "{self.resource.version}" cannot be handled as a '
+            raise bad_request(f"{lead}{self.resource.kind}: strict decoding error: {', '.join(found)}")
+        if self.validation != "Ignore":
+            self.warnings += found
 
 
 class Verbs:
@@ -257,7 +269,7 @@ class Verbs:
             options = decoding.as_object(call.raw, call.content_type)
             if options.get("kind") not in (None, "", "DeleteOptions"):
                 raise bad_request(
-                    f'{options["kind"]} in version "v1" cannot be handled as a DeleteOptions: unknown conversion'
+                    f'{options["kind"]} in version "v1" cannot be handled as a DeleteOptions: unknown kind'
                 )
         query = call.info.query
         try:
