@@ -41,7 +41,7 @@ class Confirm(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog") as dialog:
-            dialog.border_title = Content(safe_text(self._title)).markup
+            dialog.border_title = Content(safe_text(self._title))
             yield Static(self.lines(), id="lines")
             with Horizontal(id="buttons"):
                 yield Button("Cancel  n", id="cancel", compact=True)

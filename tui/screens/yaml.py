@@ -10,7 +10,6 @@ from textual.binding import Binding
 from textual.screen import ModalScreen
 
 from tui.objects import ObjectView
-from tui.text import safe_text
 from tui.widgets.yaml_view import YamlView
 
 
@@ -37,6 +36,5 @@ class Yaml(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         ref = self._target.ref
         view = YamlView(to_yaml(self._target.raw))
-        view.border_title = safe_text(f"{ref.kind} {ref.key}").replace("[", "\\[")
-        view.border_subtitle = "esc closes"
+        view.entitle(f"{ref.kind} {ref.key}", "esc closes")
         yield view

@@ -58,12 +58,10 @@ class Banner(Panel):
             if len(watches) > 1 and first.state == "forbidden":
                 what += f" and {len(watches) - 1} more"
             self._short = what
-            self.border_title = safe_text(what).replace("[", "\\[")
-            self.border_subtitle = self._tries(first)
+            self.entitle(what, self._tries(first))
         else:
             self._short = "✗ NO CONNECTION"
-            self.border_title = "✗ NO CONNECTION"
-            self.border_subtitle = ""
+            self.entitle(self._short)
         self.update_rows()
 
     def _tries(self, watch: WatchStatus) -> str:

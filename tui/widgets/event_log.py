@@ -152,9 +152,7 @@ class EventLog(LineView):
             parts.append(f"/{self.filter.text}")
         if self.faults_only:
             parts.append("faults only")
-        title = safe_text(" · ".join(parts)).replace("[", "\\[")
-        if title != self.border_title:
-            self.border_title = title
+        self.entitle(" · ".join(parts))
 
     def on_resize(self) -> None:
         self._cache.clear()

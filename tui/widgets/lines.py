@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding
+from textual.content import Content
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -53,6 +54,7 @@ class Painter(Widget):
     DEFAULT_CSS = f"Painter {{ {STYLE_CSS} }}"
 
     _drawn: dict[int, Strip]
+    _titles = ("", "")
 
     def line(self, y: int) -> Strip:
         """The strip of the line ``y`` of the window, counted from its top."""
@@ -68,6 +70,13 @@ class Painter(Widget):
         changed = [y for y in range(height) if self._drawn.get(y) != self.line(y)]
         if changed:
             self.refresh(*(Region(0, y, width, 1) for y in changed))
+
+    def entitle(self, title: str, subtitle: str = "") -> None:
+        """Put plain text into the border; nothing is drawn when it stands there already."""
+        if (title, subtitle) != self._titles:
+            self._titles = (title, subtitle)
+            self.border_title = Content(safe_text(title))
+            self.border_subtitle = Content(safe_text(subtitle))
 
     def style_of(self, name: str) -> Style:
         return self.get_component_rich_style(f"line--{name}", partial=True)

@@ -278,12 +278,8 @@ class ResourceTable(LineView):
             parts.append(f"/{self.filter.text}")
         if self.faults_only:
             parts.append("faults only")
-        title = safe_text(" · ".join(parts)).replace("[", "\\[")
-        if title != self.border_title:
-            self.border_title = title
-        others = [f"\\[{n}] {title}" for n, title in self.others] if self.screen.has_class("-stacked") else []
-        if (subtitle := "  ".join(others)) != self.border_subtitle:
-            self.border_subtitle = subtitle
+        others = [f"[{n}] {title}" for n, title in self.others] if self.screen.has_class("-stacked") else []
+        self.entitle(" · ".join(parts), "  ".join(others))
 
     def _layout(self, width: int) -> list[tuple[Column, int]]:
         """The columns that fit, widest need first served by rank; NAME gives way last."""

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from controller.bus_events import Heal, Ref
 from tui.objects import ObjectView
 from tui.state import ConsoleState, object_key
-from tui.text import age, milliseconds, safe_text
+from tui.text import age, milliseconds
 from tui.widgets.event_log import line_row
 from tui.widgets.lines import Panel, Piece, Row
 
@@ -86,10 +86,7 @@ class Timeline(Panel):
         self.commit()
 
     def commit(self) -> None:
-        title = f"{self._ref.kind} {self._ref.key} · timeline" if self._ref else "Timeline"
-        title = safe_text(title).replace("[", "\\[")
-        if title != self.border_title:
-            self.border_title = title
+        self.entitle(f"{self._ref.kind} {self._ref.key} · timeline" if self._ref else "Timeline")
         self.update_rows()
 
     def rows(self, width: int) -> list[Row]:
