@@ -38,7 +38,7 @@ class Session:
         try:
             self._run()
         except Failure as failure:
-            self._publish("failed", message=str(failure))
+            self._publish("controller", "failed", message=str(failure))
             raise
         finally:
             self.person.cancel()
@@ -56,7 +56,7 @@ class Session:
 
         options = self._options
         kubeconfig, own = options.kubeconfig, options.kubeconfig
-        self._publish("connecting")
+        self._publish("controller", "connecting")
         if self._cluster:
             ready = self._cluster.ready()
             kubeconfig = ready.kubeconfig
@@ -69,6 +69,7 @@ class Session:
         client = Client(configuration, bus=self._bus)
         server = check(client)
         self._publish(
+            "controller",
             "connected",
             server=configuration.host,
             identity=server.identity,
@@ -76,6 +77,8 @@ class Session:
             context=configuration.context,
             cluster="embedded cluster" if self._cluster else configuration.cluster,
         )
+        if options.ui:
+            self._publish("person", "connected", server=configuration.host, identity=person.identity())
         self.person.set_result(person)
         heals = watch_heals(self._bus, self.stop)
         manager = Manager(
@@ -96,11 +99,16 @@ class Session:
             self.stop.set()
             heals.join(2.0)
 
-    def _publish(self, state: Literal["connecting", "connected", "failed"], **fields: str) -> None:
+    def _publish(
+        self,
+        role: Literal["controller", "person"],
+        state: Literal["connecting", "connected", "failed"],
+        **fields: str,
+    ) -> None:
         self._bus.publish(
             Connection(
                 at=time.time(),
-                role="controller",
+                role=role,
                 state=state,
                 namespaces=self._options.namespaces,
                 **fields,
