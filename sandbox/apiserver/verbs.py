@@ -4,7 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from sandbox.apiserver import apply, decoding, escalation, fieldvalidation, lifecycle, listing, patch, protobuf
+from sandbox.apiserver import (
+    apply,
+    decoding,
+    escalation,
+    fieldvalidation,
+    lifecycle,
+    listing,
+    patch,
+    protobuf,
+)
 from sandbox.apiserver.authn import User
 from sandbox.apiserver.cluster import Cluster
 from sandbox.apiserver.negotiate import Form, Renderer, encode
