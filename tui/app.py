@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from textual.app import App
 from textual.binding import Binding
@@ -26,7 +27,7 @@ class ConsoleApp(App[int]):
     """Shows what arrives on ``subscription`` and asks ``actions`` for what the person wants done."""
 
     # Of its default screen an app does not load the styles itself.
-    CSS_PATH = "screens/main.tcss"
+    CSS_PATH = Path(__file__).parent / "screens" / "main.tcss"
     ENABLE_COMMAND_PALETTE = False
     PAUSE_GC_ON_SCROLL = True
     BINDINGS = [

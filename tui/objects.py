@@ -53,6 +53,7 @@ class _Metadata(_Base, frozen=True):
     creation_timestamp: str | None = None
     deletion_timestamp: str | None = None
     generation: int | None = None
+    deletion_grace_period_seconds: int | None = None
     finalizers: tuple[str, ...] | None = None
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
@@ -189,6 +190,10 @@ def pod_words(pod: _Pod) -> tuple[str, int, int, int]:
     return reason, ready, total, restarts
 
 
+def _seconds(count: int | None) -> str:
+    return "" if count is None else f"{count} s"
+
+
 _WAITING = ("Pending", "ContainerCreating", "PodInitializing", "NotReady", "SchedulingGated")
 
 
@@ -215,6 +220,7 @@ def _pod(ref: Ref, raw: bytes) -> ObjectView:
         "node": node,
         "ip": ip,
         "image": ",".join(c.image or "" for c in pod.spec.containers or ()),
+        "grace": _seconds(pod.metadata.deletion_grace_period_seconds),
     }
     grace = pod.spec.termination_grace_period_seconds
     return ObjectView(

@@ -51,6 +51,16 @@ def fit(text: str, width: int) -> str:
     return text
 
 
+def fit_middle(text: str, width: int) -> str:
+    """Like ``fit``, but cut in the middle: names of pods differ at their ends."""
+    if cell_len(text) <= width or width < 5:
+        return fit(text, width)
+    tail = text[-((width - 1) // 2) :]
+    while cell_len(tail) > (width - 1) // 2:
+        tail = tail[1:]
+    return fit(text, width - cell_len(tail)) + tail
+
+
 def pad(text: str, width: int, *, right: bool = False) -> str:
     """``text`` in exactly ``width`` cells, cut or filled with spaces."""
     text = fit(text, width)

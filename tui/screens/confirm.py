@@ -108,7 +108,8 @@ class ConfirmDelete(Confirm):
     def lines(self) -> Content:
         ref = self._target.ref
         person = self._state.person or self._state.connection
-        cluster = person.cluster or person.server if person else ""
+        known = [c for c in (self._state.connection, person) if c is not None]
+        cluster = next((name for c in known for name in (c.cluster, c.server) if name), "")
         grace = (
             "the default of the server" if self._target.grace is None else f"{self._target.grace} s, its own"
         )

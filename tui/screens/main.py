@@ -28,10 +28,11 @@ from tui.widgets.resource_table import ResourceTable
 from tui.widgets.timeline import Timeline
 
 TABLES = (("Redis", "Redis"), ("Pod", "Pods"), ("Service", "Services"))
+WIDE = 100  # columns from which the tables stand beside the stream
 
 
 class Main(Screen[None]):
-    HORIZONTAL_BREAKPOINTS = [(0, "-stacked"), (100, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-stacked"), (WIDE, "-wide")]
     AUTO_FOCUS = "#table-pod"
 
     BINDINGS = [
@@ -109,6 +110,9 @@ class Main(Screen[None]):
     def on_resize(self, event: events.Resize) -> None:
         tiny = event.size.width < 60 or event.size.height < 15
         self.set_class(tiny, "-tiny")
+        self._header.tiny = self._banner.tiny = tiny
+        for table in self._tables:
+            table.takes_turns = event.size.width < WIDE
         self.set_class(event.size.height < 30, "-short")
         self.call_after_refresh(self.commit)
 

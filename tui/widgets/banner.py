@@ -27,6 +27,7 @@ class Banner(Panel):
         self._state = state
         self._clock = clock
         self._short = ""
+        self.tiny = False  # room for one line only
 
     @property
     def watches(self) -> list[WatchStatus]:
@@ -76,7 +77,7 @@ class Banner(Panel):
         return " · ".join(parts)
 
     def rows(self, width: int) -> list[Row]:
-        if self.screen.has_class("-tiny"):
+        if self.tiny:
             return [[(self._short, "error")]]
         rows: list[Row] = []
         said: set[str] = set()

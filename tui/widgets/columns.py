@@ -20,6 +20,7 @@ class Column:
     rank: int = 0
     right: bool = False
     ticks: bool = False
+    least: int = 0  # cells; for words that come and go, so that the columns stay where they are
 
 
 def _status(o: ObjectView, now: float) -> Cell:
@@ -46,12 +47,13 @@ NAMESPACE = Column("NAMESPACE", lambda o, now: (o.ref.namespace, "muted"), rank=
 NAME = Column("NAME", lambda o, now: (o.ref.name, "text"))
 READY = Column("READY", _cell("ready"), rank=1)
 STATUS = Column("STATUS", _status)
+POD_STATUS = Column("STATUS", _status, least=len("ContainerCreating"))
 AGE = Column("AGE", _age, rank=2, right=True, ticks=True)
 
 COLUMNS: dict[str, tuple[Column, ...]] = {
     "Redis": (NAMESPACE, NAME, READY, STATUS, Column("PORT", _cell("port", "muted"), rank=5), AGE),
     "Pod": (
-        NAMESPACE, NAME, READY, STATUS,
+        NAMESPACE, NAME, READY, POD_STATUS,
         Column("RESTARTS", _restarts, rank=3, right=True),
         AGE,
         Column("IP", _cell("ip", "muted"), rank=6),

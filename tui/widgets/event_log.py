@@ -38,6 +38,8 @@ def line_row(line: Line, width: int, *, subject: bool = True) -> Row:
     detail = safe_text(line.detail)
     if by and left - cell_len(by) < 8:
         by = ""
+    if cell_len(about) + cell_len(_BEFORE.sub("→", detail)) + cell_len(by) + 3 > left:
+        by = by.replace("by reconcile #", "by #")
     room = left - (cell_len(by) + 2 if by else 0)
     about = fit(about, room)
     row.append((about, "text" if line.style != "muted" else "muted"))

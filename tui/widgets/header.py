@@ -39,10 +39,11 @@ class Header(Panel):
         self._state = state
         self._clock = clock
         self._title = title
+        self.tiny = False  # room for one line only
         self._read_only = read_only
 
     def rows(self, width: int) -> list[Row]:
-        if self.screen.has_class("-tiny"):
+        if self.tiny:
             return [self._chips(width, self._clock())]
         return [self._where(width), self._chips(width, self._clock())]
 

@@ -16,8 +16,8 @@ from controller.bus_events import Ref
 from tui.filters import Filter
 from tui.objects import ObjectView
 from tui.state import ConsoleState, uid_of
-from tui.text import natural, pad, safe_text, wrap
-from tui.widgets.columns import COLUMNS, NAMESPACE, Column
+from tui.text import fit_middle, natural, pad, safe_text, wrap
+from tui.widgets.columns import COLUMNS, NAME, NAMESPACE, Column
 from tui.widgets.lines import LineView, Row
 from tui.widgets.table_body import body
 
@@ -64,6 +64,7 @@ class ResourceTable(LineView):
         self.title = title
         self.number = number
         self.read_only = read_only
+        self.takes_turns = False
         self.others: list[tuple[int, str]] = []  # tables that take turns with this one when space is short
         self.filter: Filter | None = None
         self.faults_only = False
@@ -278,18 +279,21 @@ class ResourceTable(LineView):
             parts.append(f"/{self.filter.text}")
         if self.faults_only:
             parts.append("faults only")
-        others = [f"[{n}] {title}" for n, title in self.others] if self.screen.has_class("-stacked") else []
+        others = [f"[{n}] {title}" for n, title in self.others] if self.takes_turns else []
         self.entitle(" · ".join(parts), "  ".join(others))
 
     def _layout(self, width: int) -> list[tuple[Column, int]]:
         """The columns that fit, widest need first served by rank; NAME gives way last."""
         columns = [c for c in COLUMNS[self.kind] if c is not NAMESPACE or self._shows_namespaces]
-        sizes = {c.title: self._widths[c.title] if not c.ticks else 5 for c in columns}
+        sizes = {c.title: max(self._widths[c.title], c.least) if not c.ticks else 5 for c in columns}
         while len(columns) > 2 and 2 + sum(sizes[c.title] + GAP for c in columns) - GAP > width:
             columns.remove(max(columns, key=lambda c: c.rank))
             if max(c.rank for c in columns) == 0:
                 break
         extra = 2 + sum(sizes[c.title] + GAP for c in columns) - GAP - width
+        if extra > 0:
+            sizes |= {c.title: self._widths[c.title] for c in columns if c.least}
+            extra = 2 + sum(sizes[c.title] + GAP for c in columns) - GAP - width
         if extra > 0:
             sizes["NAME"] = max(sizes["NAME"] - extra, 4)
         return [(c, sizes[c.title]) for c in columns]
@@ -327,7 +331,10 @@ class ResourceTable(LineView):
             return cached[2]
         row = [("› " if over else "  ", "accent")]
         for (column, size), (text, style) in zip(layout, cells, strict=True):
-            row += [(pad(safe_text(text), size, right=column.right), style), (" " * GAP, "text")]
+            text = safe_text(text)
+            if column is NAME:
+                text = fit_middle(text, size)
+            row += [(pad(text, size, right=column.right), style), (" " * GAP, "text")]
         strip = self.paint(row, width, over)
         if len(self._cache) > 1000:
             self._cache.clear()
