@@ -47,7 +47,7 @@ def port_of(container: Container) -> int:
 
 
 def is_redis(container: Container) -> bool:
-    repository = re.sub(r"(@.*|:[^/:]*)$", "", container.image)
+    repository = re.sub(r"(:[^/:@]*)?(@.*)?$", "", container.image)
     return repository.rpartition("/")[2] in IMAGES
 
 

@@ -69,6 +69,8 @@ class Kubelet:
         if process is not None and any(map(process.takes, containers)):
             runtimes: list[Runtime] = [process if is_redis(c) else self._simulated for c in containers]
             return await process.address(pod.metadata.uid, node, containers), runtimes
+        if process is not None and any(map(is_redis, containers)):
+            self._simulated.why = f"the limit of {self._options.max_processes} real ones is reached"
         address = await self._simulated.address(pod.metadata.uid, node, containers)
         return address, [self._simulated for _ in containers]
 

@@ -12,9 +12,9 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import pytest_asyncio
@@ -25,9 +25,10 @@ from sandbox.controllers.podgc import PodCollector
 from sandbox.controllers.run import run_controllers
 from sandbox.informer import Informers
 from sandbox.kubelet import KubeletOptions, run_kubelet
-from sandbox.objects import NAMESPACES, PODS, Resource
+from sandbox.objects import NAMESPACES, NODES, PODS, Resource
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 @contextlib.contextmanager
@@ -51,6 +52,15 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         return
     with sandbox_process(tmp_path_factory.mktemp("sandbox"), "--bare") as ready:
         yield Path(ready["kubeconfig"])
+
+
+async def eventually(look: Callable[[], Awaitable[T | None]], seconds: float = 8.0) -> T:
+    """What `look` answers as soon as that is something; TimeoutError when it never is."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if answer := await look():
+                return answer
+            await asyncio.sleep(0.02)
 
 
 class World:
@@ -91,20 +101,24 @@ class World:
         self, resource: Resource, name: str, holds: Callable[[Json], Any], seconds: float = 8.0
     ) -> Json:
         """The object as soon as the condition holds."""
-        found = None
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while True:
-                    found = await self.get(resource, name)
-                    if found is not None and holds(found):
-                        return found
-                    await asyncio.sleep(0.02)
-        raise AssertionError(f"{name} did not get there: {json.dumps((found or {}).get('status', found))}")
+        found: Json | None = None
+
+        async def look() -> Json | None:
+            nonlocal found
+            found = await self.get(resource, name)
+            return found if found is not None and holds(found) else None
+
+        try:
+            return await eventually(look, seconds)
+        except TimeoutError:
+            told = (found or {}).get("status", found)
+            raise AssertionError(f"{name} did not get there: {json.dumps(told)}") from None
 
     async def gone(self, resource: Resource, name: str, seconds: float = 8.0) -> None:
-        async with asyncio.timeout(seconds):
-            while await self.get(resource, name) is not None:
-                await asyncio.sleep(0.02)
+        async def look() -> bool:
+            return await self.get(resource, name) is None
+
+        await eventually(look, seconds)
 
     async def running(self, name: str) -> Json:
         return await self.until(PODS, name, is_ready)
@@ -118,10 +132,8 @@ class World:
         return [event for event in answer["items"] if event["reason"] == reason]
 
     async def event(self, reason: str) -> Json:
-        async with asyncio.timeout(8):
-            while not (found := await self.events(reason)):
-                await asyncio.sleep(0.02)
-            return found[0]
+        found = await eventually(lambda: self.events(reason))
+        return found[0]
 
 
 def is_ready(pod: Json) -> bool:
@@ -173,12 +185,9 @@ async def node_world(world: World, request: pytest.FixtureRequest, tmp_path: Pat
             group.create_task(PodCollector(informers).run()),
         ]
         yield world
-        pods = await world.client.get(PODS.path(world.namespace))
-        for pod in pods["items"]:
-            await world.client.delete(PODS.path(world.namespace, pod["metadata"]["name"]), grace=0)
-        for node in [*map("node-{}".format, range(1, world.options.nodes + 1))]:
-            with contextlib.suppress(ApiError):
-                await world.client.delete(f"/api/v1/nodes/{node}")
+        at_once = {"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0}
+        await world.client.request("DELETE", PODS.path(world.namespace), body=at_once)
+        await world.client.request("DELETE", NODES.path(), body=at_once)
         for task in tasks:
             task.cancel()
     await informers.close()
