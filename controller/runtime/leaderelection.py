@@ -152,6 +152,7 @@ class LeaderElector:
         self._observed = 0.0  # when it was first seen like that
         self._renewed: float | None = None  # when the request of the last renewal was sent; None: never led
         self._lost = ""
+        self._telling = threading.Lock()
         self._told: tuple[str, str, str] | None = None
         self._thread = threading.Thread(target=self._run, name="leader-election", daemon=True)
 
@@ -348,6 +349,11 @@ class LeaderElector:
     # What is told
 
     def _tell(self, state: Any, message: str = "") -> None:
+        with self._telling:
+            if not (self._lost and state in ("standby", "leading")):  # an answer that came after the end
+                self._tell_change(state, message)
+
+    def _tell_change(self, state: Any, message: str) -> None:
         spec = self._record.get("spec") or {}
         holder = spec.get("holderIdentity") or ""
         if (state, holder, message) == self._told:

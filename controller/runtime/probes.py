@@ -85,8 +85,8 @@ class HttpServer:
     """
 
     def __init__(self, address: str, pages: Mapping[str, Handler]) -> None:
-        host, _, port = address.rpartition(":")
-        if not port.isdecimal() or int(port) > 65535:
+        host, colon, port = address.rpartition(":")
+        if not colon or not port.isdecimal() or int(port) > 65535:
             raise ValueError(f"{address!r} is no address to listen on: write it as :8080 or 127.0.0.1:8080")
         try:
             self._server = ThreadingHTTPServer((host.strip("[]"), int(port)), _handler(pages))

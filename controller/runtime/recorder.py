@@ -40,6 +40,7 @@ RETRY_SLEEP = 10.0  # seconds, times 1 to 1.25
 FINISH_AFTER = 360.0  # seconds without a repetition
 REFRESH_EVERY = 1800.0  # seconds
 QUEUE_SIZE = 1000  # events; more are dropped and counted
+TEND_EVERY = 1.0  # seconds; how often a busy recorder looks after retries and old series
 MAX_NOTE = 1024  # bytes; the API refuses more
 
 _PATH = "/apis/events.k8s.io/v1/namespaces/{}/events"
@@ -114,6 +115,7 @@ class EventBroadcaster:
         self._series: dict[_Key, _Series] = {}
         self._retries: list[_Retry] = []
         self._retry_number = 0
+        self._tend_at = 0.0
         self._refused = ""
         self._thread = threading.Thread(target=self._run, name="event-recorder", daemon=True)
         self._ending = threading.Event()
@@ -148,13 +150,17 @@ class EventBroadcaster:
                 self.handle(occurrence.key, occurrence.note, occurrence.at)
             elif self._ending.is_set():
                 break
-            self.tend()
-        for key, series in self._series.items():
-            if series.written and series.written != series.count:
-                self._send(key, 1)
+            if occurrence is None or self._now() >= self._tend_at:
+                self._tend_at = self._now() + TEND_EVERY
+                self.tend()
+        for key, series in list(self._series.items()):
+            if series.written != series.count:
+                self._send(key, MAX_TRIES)
 
     def _pause(self) -> float:
         """Seconds until something has to be tried again or a series may have ended."""
+        if self._ending.is_set():
+            return 0.01
         due = self._retries[0].due - self._now() if self._retries else 60.0
         return min(max(due, 0.01), 60.0)
 
@@ -211,7 +217,7 @@ class EventBroadcaster:
         try:
             self._write(series)
         except (Unreachable, ServerError, TooManyRequests) as error:
-            if tries >= MAX_TRIES or self._ending.is_set():
+            if tries >= MAX_TRIES:
                 self._give_up(key, str(error))
                 return
             self._retry_number += 1

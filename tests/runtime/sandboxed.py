@@ -17,7 +17,6 @@ from controller.runtime.client import Client
 from controller.runtime.config import load_configuration
 from controller.runtime.manager import Manager
 
-
 E = TypeVar("E")
 
 

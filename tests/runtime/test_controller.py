@@ -1,0 +1,453 @@
+"""The controller loop: workers, retries, causes, own writes, and what it waits for before it starts."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from controller.bus import EventBus
+from controller.bus_events import Enqueued, QueueSnapshot, ReconcileFinished, ReconcileStarted
+from controller.runtime.builder import Builder, new_controller_managed_by
+from controller.runtime.controller import Controller
+from controller.runtime.events import CreateEvent, DeleteEvent, Event, GenericEvent, UpdateEvent
+from controller.runtime.handlers import EnqueueRequestForObject, Funcs
+from controller.runtime.manager import Manager
+from controller.runtime.ownwrites import OwnWrites
+from controller.runtime.reconcile import (
+    ReconcileCancelled,
+    Request,
+    Result,
+    TerminalError,
+    Write,
+    current_reconcile,
+)
+from tests.cluster import eventually
+from tests.runtime.fakes import ManualSource, Reconciling, configmap, manager
+from tests.runtime.sandboxed import Recording, running
+
+KEY = Request("ns", "a")
+
+
+class World:
+    """One controller on one manual source, running."""
+
+    def __init__(self, reconcile: Callable[[Request], Result | None], **options: Any) -> None:
+        self.bus = EventBus()
+        self.recording = Recording(self.bus)
+        self.manager: Manager = manager(self.bus)
+        self.source = ManualSource()
+        self.reconciler = Reconciling(reconcile)
+        self.controller: Controller = (
+            new_controller_managed_by(self.manager)
+            .named("test")
+            .watches(self.source, EnqueueRequestForObject())
+            .with_options(**options)
+            .complete(self.reconciler)
+        )
+
+    def __enter__(self) -> World:
+        self._running = running(self.manager)
+        self._running.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._running.__exit__(None, None, None)
+
+    def send(self, event: Event[Any]) -> None:
+        self.source.deliver(event)
+
+    def finished(self, count: int) -> list[ReconcileFinished]:
+        """Wait for that many reconciles to end."""
+        return eventually(
+            lambda: f if len(f := self.recording.of(ReconcileFinished)) >= count else [], seconds=5
+        )
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        full = f"controller_runtime_{name}"
+        return self.manager.metrics.registry.get_sample_value(full, {"controller": "test", **labels})
+
+
+def test_an_event_becomes_a_reconcile_that_names_its_causes() -> None:
+    gate = threading.Event()
+
+    def reconcile(request: Request) -> None:
+        assert gate.wait(5)
+
+    with World(reconcile) as world:
+        world.send(CreateEvent(configmap("a")))
+        eventually(lambda: world.reconciler.requests)
+        world.send(UpdateEvent(configmap("a"), configmap("a", version="2")))
+        world.send(DeleteEvent(configmap("a", version="3")))
+        gate.set()
+        world.finished(2)
+    started = world.recording.of(ReconcileStarted)
+    assert [[(t.type, t.resource_version) for t in s.triggers] for s in started] == [
+        [("ADDED", "1")],
+        [("MODIFIED", "2"), ("DELETED", "3")],
+    ]
+    finished = world.recording.of(ReconcileFinished)
+    assert [(f.id, f.number, f.result) for f in finished] == [(s.id, s.number, "success") for s in started]
+    assert [s.number for s in started] == [1, 2]
+    assert [e.key for e in world.recording.of(Enqueued)] == ["ns/a"] * 3
+    assert world.metric("reconcile_total", result="success") == 2
+    assert world.metric("reconcile_time_seconds_count") == 2
+
+
+def test_errors_are_retried_with_growing_delays_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    left = [OSError("disk full"), OSError("disk full"), OSError("disk full")]
+
+    def reconcile(request: Request) -> None:
+        if left:
+            raise left.pop()
+
+    with caplog.at_level(logging.ERROR), World(reconcile) as world:
+        world.send(CreateEvent(configmap("a")))
+        finished = world.finished(4)
+        eventually(lambda: world.controller.queue.num_requeues(KEY) == 0)
+    assert [(f.result, f.error) for f in finished] == [("error", "disk full")] * 3 + [("success", "")]
+    assert [s.attempt for s in world.recording.of(ReconcileStarted)] == [1, 2, 3, 4]
+    starts = [s.at for s in world.recording.of(ReconcileStarted)]
+    ends = [f.at for f in finished]
+    gaps = [start - end for start, end in zip(starts[1:], ends, strict=False)]
+    assert all(gap >= delay - 0.001 for gap, delay in zip(gaps, (0.005, 0.01, 0.02), strict=True))
+    records = [r for r in caplog.records if r.message == "Reconciler error"]
+    fields: dict[str, Any] = records[0].__dict__["fields"]
+    assert {k: fields[k] for k in ("controller", "namespace", "name", "error")} == {
+        "controller": "test",
+        "namespace": "ns",
+        "name": "a",
+        "error": "disk full",
+    }
+    assert fields["reconcileID"] == finished[0].id
+    assert world.metric("reconcile_errors_total") == 3
+    assert world.metric("reconcile_total", result="error") == 3
+
+
+def test_a_terminal_error_is_not_retried() -> None:
+    def reconcile(request: Request) -> None:
+        raise TerminalError("the spec can never work")
+
+    with World(reconcile) as world:
+        world.send(CreateEvent(configmap("a")))
+        [finished] = world.finished(1)
+        world.send(CreateEvent(configmap("b")))
+        world.finished(2)
+        assert world.controller.queue.num_requeues(KEY) == 0
+        assert len(world.controller.queue) == 0
+    assert (finished.result, finished.error) == ("terminal_error", "terminal error: the spec can never work")
+    assert world.metric("terminal_reconcile_errors_total") == 2
+
+
+def test_what_would_end_a_thread_does_not_end_a_worker() -> None:
+    left: list[BaseException] = [SystemExit(3)]
+
+    def reconcile(request: Request) -> None:
+        if left:
+            raise left.pop()
+
+    with World(reconcile) as world:
+        world.send(CreateEvent(configmap("a")))
+        assert [f.result for f in world.finished(2)] == ["error", "success"]
+    assert world.metric("reconcile_panics_total") == 1
+
+
+def test_requeue_after() -> None:
+    answers = [Result(requeue_after=0.03), None]
+    with World(lambda _: answers.pop(0)) as world:
+        world.send(CreateEvent(configmap("a")))
+        first, second = world.finished(2)
+    assert (first.result, first.requeue_after, second.result) == ("requeue_after", 0.03, "success")
+    assert second.at - first.at >= 0.03
+    assert [s.attempt for s in world.recording.of(ReconcileStarted)] == [1, 1]
+    assert world.metric("reconcile_total", result="requeue_after") == 1
+
+
+def test_one_key_never_runs_twice_at_once_and_keys_run_side_by_side() -> None:
+    lock = threading.Lock()
+    running_now: list[Request] = []
+    most = 0
+    together = threading.Barrier(3, timeout=5)
+
+    def reconcile(request: Request) -> None:
+        nonlocal most
+        with lock:
+            assert request not in running_now
+            running_now.append(request)
+            most = max(most, len(running_now))
+        if request.name.startswith("first"):
+            together.wait()
+        time.sleep(0.001)
+        with lock:
+            running_now.remove(request)
+
+    with World(reconcile, max_concurrent_reconciles=3) as world:
+        for name in ("first-1", "first-2", "first-3"):
+            world.send(CreateEvent(configmap(name)))
+        world.finished(3)
+        for number in range(60):
+            world.send(GenericEvent(configmap(f"k{number % 4}")))
+            if number % 7 == 0:
+                time.sleep(0.002)
+        eventually(lambda: len(world.controller.queue) == 0 and not running_now)
+    assert most == 3
+    assert {f.result for f in world.recording.of(ReconcileFinished)} == {"success"}
+
+
+def test_the_deadline_stops_the_next_request_to_the_api_server() -> None:
+    calls = 0
+
+    def reconcile(request: Request) -> None:
+        nonlocal calls
+        calls += 1
+        context = current_reconcile.get()
+        assert context is not None
+        context.check()
+        if calls == 1:
+            assert (context.remaining() or 0) <= 0.02
+            time.sleep(0.03)
+            context.check()  # what the client does before each request
+
+    with World(reconcile, reconcile_timeout=0.02) as world:
+        world.send(CreateEvent(configmap("a")))
+        first, second = world.finished(2)
+    assert (first.result, first.error) == ("timeout", "reconcile of ns/a ran out of time")
+    assert second.result == "success"
+    assert world.metric("reconcile_timeouts_total") == 1
+
+
+def test_after_a_lost_election_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = ""
+    monkeypatch.setattr(Manager, "leadership_lost", property(lambda self: lost))
+
+    def reconcile(request: Request) -> None:
+        nonlocal lost
+        lost = "leader election lost"
+        context = current_reconcile.get()
+        assert context is not None
+        with pytest.raises(ReconcileCancelled, match="leader election lost"):
+            context.check()
+        raise TerminalError
+
+    with World(reconcile) as world:
+        world.send(CreateEvent(configmap("a")))
+        world.finished(1)
+
+
+def test_a_broken_handler_harms_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(event: object, queue: object) -> None:
+        raise KeyError("oops")
+
+    bus = EventBus()
+    recording = Recording(bus)
+    mgr, source = manager(bus), ManualSource()
+    builder = (
+        new_controller_managed_by(mgr).named("test").watches(source, Funcs(create=broken, update=_enqueue))
+    )
+    builder.complete(Reconciling())
+    with running(mgr):
+        source.deliver(CreateEvent(configmap("a")))
+        source.deliver(UpdateEvent(configmap("a"), configmap("a", version="2")))
+        eventually(lambda: recording.of(ReconcileFinished))
+    assert "Event handler failed" in caplog.text
+
+
+def _enqueue(event: UpdateEvent[Any], queue: Any) -> None:
+    queue.add(Request("ns", event.new.metadata.name))
+
+
+def _wait(gate: threading.Event) -> None:
+    assert gate.wait(5)
+
+
+def test_initial_objects_have_low_priority_also_through_user_handlers() -> None:
+    gate = threading.Event()
+    bus = EventBus()
+    recording = Recording(bus)
+    mgr, source = manager(bus), ManualSource()
+    handler = Funcs(create=lambda e, q: q.add(Request("ns", e.obj.metadata.name)))
+    reconciler = Reconciling(lambda _: _wait(gate))
+    new_controller_managed_by(mgr).named("test").watches(source, handler).complete(reconciler)
+    with running(mgr):
+        source.deliver(CreateEvent(configmap("first")))
+        eventually(lambda: reconciler.requests)
+        source.deliver(CreateEvent(configmap("old"), is_initial=True))
+        source.deliver(CreateEvent(configmap("new")))
+        gate.set()
+        eventually(lambda: len(reconciler.requests) == 3)
+    assert [r.name for r in reconciler.requests] == ["first", "new", "old"]
+    assert [(e.key, e.priority) for e in recording.of(Enqueued)] == [
+        ("ns/first", 0),
+        ("ns/old", -100),
+        ("ns/new", 0),
+    ]
+
+
+def _two_sources(builder: Builder, primary: ManualSource, other: ManualSource) -> Reconciling:
+    """A controller whose first watch is the primary one, as ``for_`` makes it."""
+    from dataclasses import replace
+
+    reconciler = Reconciling()
+    handler = EnqueueRequestForObject()
+    controller = builder.named("test").watches(primary, handler).watches(other, handler).build(reconciler)
+    controller.watches = (replace(controller.watches[0], primary=True), controller.watches[1])
+    controller.manager.add(controller)
+    return reconciler
+
+
+def test_workers_wait_for_the_primary_kind_and_only_once_for_others() -> None:
+    mgr = manager()
+    primary, other = ManualSource("primary", synced=False), ManualSource("other", synced=False)
+    reconciler = _two_sources(new_controller_managed_by(mgr), primary, other)
+    with running(mgr):
+        primary.deliver(CreateEvent(configmap("a")))
+        primary.failed = other.failed = True  # the primary kind is waited for all the same
+        time.sleep(0.05)
+        assert reconciler.requests == []
+        primary.synced = True
+        eventually(lambda: reconciler.requests == [Request("ns", "a")])
+        other.deliver(CreateEvent(configmap("b"), is_initial=True))
+        eventually(lambda: len(reconciler.requests) == 2)
+
+
+def test_an_other_kind_that_still_tries_for_the_first_time_is_waited_for() -> None:
+    mgr = manager()
+    primary, other = ManualSource("primary"), ManualSource("other", synced=False)
+    reconciler = _two_sources(new_controller_managed_by(mgr), primary, other)
+    with running(mgr):
+        primary.deliver(CreateEvent(configmap("a")))
+        time.sleep(0.05)
+        assert reconciler.requests == []
+        other.failed = True
+        eventually(lambda: reconciler.requests)
+
+
+def test_stopping_waits_for_the_reconcile_that_runs_and_leaves_the_rest() -> None:
+    gate, entered = threading.Event(), threading.Event()
+
+    def reconcile(request: Request) -> None:
+        entered.set()
+        assert gate.wait(5)
+
+    world = World(reconcile)
+    with world:
+        world.send(CreateEvent(configmap("a")))
+        world.send(CreateEvent(configmap("b")))
+        assert entered.wait(5)
+        threading.Timer(0.05, gate.set).start()
+    assert [r.name for r in world.reconciler.requests] == ["a"]
+    assert [f.key for f in world.recording.of(ReconcileFinished)] == ["ns/a"]
+
+
+def test_snapshots_show_the_queue_at_most_twice_a_second() -> None:
+    gate = threading.Event()
+    with World(lambda _: _wait(gate)) as world:
+        for number in range(50):
+            world.send(CreateEvent(configmap(f"k{number}")))
+        eventually(
+            lambda: any(
+                len(s.items) == 50 and sum(i.worker == 0 for i in s.items) == 1
+                for s in world.recording.of(QueueSnapshot)
+            )
+        )
+        gate.set()
+        eventually(lambda: world.recording.of(QueueSnapshot)[-1].items == ())
+    snapshots = world.recording.of(QueueSnapshot)
+    assert all(later.at - earlier.at >= 0.49 for earlier, later in pairwise(snapshots))
+
+
+# Read your own writes
+
+
+class FakeStore:
+    def __init__(self) -> None:
+        self.objects: dict[str, Any] = {}
+        self.live = True
+
+    def get(self, namespace: str, name: str) -> Any:
+        return self.objects.get(name)
+
+    def is_live(self) -> bool:
+        return self.live
+
+
+def _write(verb: Any, version: str, name: str = "child") -> Write:
+    return Write(verb, configmap(name).resource, "ns", name, f"uid-{name}", version)
+
+
+class OwnWorld:
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.store = FakeStore()
+        self.resumed: list[Request] = []
+        resource = configmap("x").resource
+        self.own = OwnWrites({resource: self.store}, self.resumed.append, clock=lambda: self.now)
+
+    def show(self, event: Event[Any]) -> None:
+        gone = isinstance(event, DeleteEvent)
+        self.store.objects[event.obj.metadata.name] = None if gone else event.obj
+        self.own.observe(event)
+
+
+def test_a_key_waits_for_its_own_write() -> None:
+    world = OwnWorld()
+    world.own.record(KEY, [_write("create", "7")])
+    assert world.own.park(Request("ns", "other")) == 0
+    assert world.own.park(KEY) == 5.0
+    world.show(CreateEvent(configmap("unrelated", version="6")))
+    assert world.resumed == []
+    world.show(CreateEvent(configmap("child", version="7")))
+    assert world.resumed == [KEY]
+    assert world.own.park(KEY) == 0
+
+
+def test_the_store_may_be_faster_than_the_answer() -> None:
+    world = OwnWorld()
+    world.show(CreateEvent(configmap("child", version="9")))
+    world.own.record(KEY, [_write("patch", "9"), _write("patch", "7", "gone-again")])
+    assert world.own.park(KEY) == 0
+
+
+def test_a_delete_is_shown_when_the_object_is_gone_terminating_or_another() -> None:
+    for shown in (
+        DeleteEvent(configmap("child", version="9")),
+        UpdateEvent(
+            configmap("child"), configmap("child", version="9", deletion_timestamp="2026-01-01T00:00:00Z")
+        ),
+    ):
+        world = OwnWorld()
+        world.show(CreateEvent(configmap("child")))
+        world.own.record(KEY, [_write("delete", "1")])
+        assert world.own.park(KEY) == 5.0
+        world.show(shown)
+        assert world.resumed == [KEY]
+
+
+def test_the_wait_is_bounded_and_a_blind_watch_is_not_waited_for() -> None:
+    world = OwnWorld()
+    world.own.record(KEY, [_write("create", "7")])
+    world.now += 2
+    assert world.own.park(KEY) == 3.0
+    world.now += 3
+    assert world.own.park(KEY) == 0
+    world.own.record(KEY, [_write("create", "8")])
+    world.store.live = False
+    assert world.own.park(KEY) == 0
+
+
+def test_all_writes_are_waited_for_and_those_to_unwatched_kinds_are_not() -> None:
+    from controller.runtime.kinds import Pod
+
+    world = OwnWorld()
+    unwatched = Write("create", Pod.resource, "ns", "p", "u", "8")
+    world.own.record(KEY, [_write("create", "7", "one"), unwatched, _write("create", "9", "two")])
+    assert world.own.park(KEY) > 0
+    world.show(CreateEvent(configmap("one", version="7")))
+    assert world.resumed == []
+    world.show(CreateEvent(configmap("two", version="9")))
+    assert world.resumed == [KEY]

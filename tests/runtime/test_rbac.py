@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import yaml
+
+from controller.bus_events import PolicyRule
+from controller.runtime.builder import new_controller_managed_by
+from controller.runtime.handlers import Funcs
+from controller.runtime.kinds import ConfigMap, Lease, Pod, Service
+from controller.runtime.rbac import RUNTIME_RULES, controller_rules, merge, missing_rule, to_yaml
+from tests.runtime.fakes import ManualSource, Reconciling, manager
+
+
+def test_rules_come_from_what_a_controller_watches_and_what_is_declared() -> None:
+    builder = new_controller_managed_by(manager()).for_(ConfigMap).owns(Pod).watches(Service, Funcs())
+    controller = builder.watches(Lease, Funcs()).watches(ManualSource(), Funcs()).build(Reconciling())
+    extra = [PolicyRule(("",), ("pods",), ("create", "delete", "get"))]
+    assert controller_rules([controller], extra) == [
+        PolicyRule(("",), ("configmaps", "services"), ("get", "list", "watch")),
+        PolicyRule(("",), ("pods",), ("create", "delete", "get", "list", "watch")),
+        PolicyRule(("coordination.k8s.io",), ("leases",), ("get", "list", "watch")),
+    ]
+
+
+def test_merging_is_stable_and_loses_nothing() -> None:
+    rules = [
+        PolicyRule(("b", "a"), ("y", "x"), ("list",)),
+        PolicyRule(("a",), ("x",), ("get", "list")),
+        *RUNTIME_RULES,
+    ]
+    merged = merge(rules)
+    assert merged == merge(reversed(rules)) == merge(merged)
+    assert PolicyRule(("a",), ("x",), ("get", "list")) in merged
+    assert PolicyRule(("b",), ("x", "y"), ("list",)) in merged
+
+
+def test_the_missing_rule_as_yaml_to_paste() -> None:
+    text = to_yaml([missing_rule("", "pods", "list"), missing_rule("apps", "deployments", "*")])
+    assert text == (
+        "- apiGroups:\n"
+        '  - ""\n'
+        "  resources:\n"
+        "  - pods\n"
+        "  verbs:\n"
+        "  - list\n"
+        "- apiGroups:\n"
+        "  - apps\n"
+        "  resources:\n"
+        "  - deployments\n"
+        "  verbs:\n"
+        '  - "*"\n'
+    )
+    assert yaml.safe_load(text)[0] == {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}
