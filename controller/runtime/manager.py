@@ -24,6 +24,7 @@ from controller.runtime.objects import KubeObject
 from controller.runtime.probes import Check, Checks, HttpServer, metrics_page
 from controller.runtime.recorder import EventBroadcaster, EventRecorder
 from controller.runtime.runnables import Runnable, RunnableGroup
+from controller.runtime.store import RawCache
 
 log = logging.getLogger("controller.runtime")
 
@@ -68,6 +69,7 @@ class Manager:
         self._probe_address = health_probe_bind_address
         self._grace = graceful_shutdown_timeout
         self._lock = threading.Lock()
+        self._raw = RawCache()  # one bound for all kinds
         self._informers: dict[tuple[type[KubeObject], str], Informer[Any]] = {}
         self._informers_started = False
         self._names: set[str] = set()
@@ -89,8 +91,9 @@ class Manager:
             found = self._informers.get(key)
             if found is None:
                 found = Informer(
-                    self.client, kind, self.bus, namespaces=self.namespaces, label_selector=label_selector
-                )
+                    self.client, kind, self.bus, namespaces=self.namespaces, label_selector=label_selector,
+                    raw_cache=self._raw,
+                )  # fmt: skip
                 self._informers[key] = found
                 if self._informers_started:
                     found.start()

@@ -21,10 +21,8 @@ from controller.runtime.errors import (
     Expired,
     Forbidden,
     NotFound,
-    Status,
     Unauthorized,
     Unreachable,
-    api_error,
 )
 from controller.runtime.objects import Resource
 from controller.runtime.quietgc import quiet_gc
@@ -36,6 +34,7 @@ from controller.runtime.wire import (
     decode_envelope,
     decode_page,
     lines,
+    stream_error,
     with_kind,
 )
 
@@ -124,7 +123,8 @@ class Reflector:
         self._version = ""  # resume from here; "" needs a list
         self._tries = 0  # of this version
         self._verb = ""
-        self._bookmarks = resource.plural != "events"
+        self._bookmarks = resource.plural != "events"  # whether the server sends them regularly
+        self._bookmark_seen = False  # on this stream
 
     def stop(self) -> None:
         """Shut the connection and let ``run`` return. From any thread."""
@@ -195,7 +195,7 @@ class Reflector:
         with ExitStack() as stack:
             while True:
                 answer = self._transport.request("GET", self._path, query, cancel=self._cancel, before=before)
-                if before is not None:
+                if before is not None and not self.synced.is_set():
                     stack.enter_context(quiet_gc())
                     self.report.syncing()
                 before = None  # the pages after the first are no new tries
@@ -223,11 +223,11 @@ class Reflector:
             self._path, query, idle_timeout=idle_timeout, cancel=self._cancel, before=self._gate.wait_turn
         )
         opened, items = self._timing.monotonic(), 0
+        self._bookmark_seen = False
         confirm = threading.Timer(self._healthy_after, self.report.live)
         confirm.daemon = True
         with ExitStack() as stack:
             stack.callback(stream.close)
-            stack.callback(confirm.cancel)
             if not initial and self.report.state != "live":
                 confirm.start()
             try:
@@ -236,11 +236,13 @@ class Reflector:
             except Unreachable as error:
                 if isinstance(error, Cancelled):
                     raise
-                if str(error) == "timed out" and self._bookmarks and self.report.status.last_event is None:
-                    self._bookmarks = False  # a server without them: let it end the watch itself
+                if str(error) == "timed out" and not self._bookmark_seen:
+                    self._bookmarks = False  # perhaps a server without them: let it end the watch itself
                 raise StreamError(f"the watch broke: {error}") from error
             finally:
                 confirm.cancel()
+                if confirm.ident is not None:
+                    confirm.join()  # or it could call live what has just failed
                 lasted = self._timing.monotonic() - opened
                 if (lasted >= self._healthy_after and items) or lasted >= QUIET_HEALTHY_AFTER:
                     self._backoff.reset()
@@ -274,31 +276,38 @@ class Reflector:
             if initial:
                 self.relists += 1
                 sink.begin(scope)
-            listing = initial
+            listing, quiet = initial, False
             for line in lines(stream):
                 if not line or line.isspace():
                     continue
                 try:
                     event = decode_envelope(line)
+                    bookmark = decode_bookmark(event.object) if event.type == "BOOKMARK" else None
                 except msgspec.MsgspecError:
                     self.bad_lines += 1
                     bad_since = self._timing.monotonic() if bad_since is None else bad_since
                     continue
                 if event.type == "ERROR":
-                    raise _stream_error(event.object)
+                    raise stream_error(event.object)
                 if listing:
-                    if report.state == "starting":
+                    if not self.synced.is_set() and not quiet:
+                        quiet = True
                         stack.enter_context(quiet_gc())
                         report.syncing()
-                    if event.type != "BOOKMARK":
-                        sink.seen(scope, event.object)
+                    if bookmark is None:
+                        if event.type == "DELETED":
+                            sink.change(scope, event.type, event.object)
+                        else:
+                            sink.seen(scope, event.object)
                         yield
                         continue
+                    if not bookmark.ends_initial_list:
+                        self._transport.has_watch_list = False
+                        raise StreamError("the server does not know how to begin a watch with a list")
                 report.touch()
-                if event.type == "BOOKMARK":
-                    bookmark = decode_bookmark(event.object)
+                if bookmark is not None:
                     version = bookmark.metadata.resource_version
-                    if listing and bookmark.ends_initial_list:
+                    if listing:
                         sink.end(scope, version)
                         self.synced.set()
                         stack.close()
@@ -307,9 +316,8 @@ class Reflector:
                             confirm.start()  # it may be one that breaks after each list
                         else:
                             report.live()
-                    elif listing:
-                        continue
                     else:
+                        self._bookmarks = self._bookmark_seen = True
                         sink.progress(scope, version)
                         report.refresh() if report.state == "live" else report.live()
                 else:
@@ -382,13 +390,3 @@ class Reflector:
             name = f"{self._resource.plural}.{self._resource.group}".rstrip(".")
             return f"the cluster does not know {name} {self._resource.version}: {error.message}"
         return str(error) or type(error).__name__
-
-
-def _stream_error(raw: msgspec.Raw) -> Exception:
-    """The exception for an event of type ERROR."""
-    body = bytes(raw)
-    try:
-        code = msgspec.json.decode(body, type=Status).code
-    except msgspec.MsgspecError:
-        code = 0
-    return api_error(code or 500, body)

@@ -6,6 +6,8 @@ Every request may carry a ``Cancel``, with which another thread shuts its socket
 from __future__ import annotations
 
 import contextlib
+import http.client
+import re
 import socket
 import threading
 import time
@@ -292,5 +294,7 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "timed out"
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+        return re.sub(r" \(_ssl\.c:\d+\)$", "", error.strerror)
+    if isinstance(error, (ValueError, http.client.IncompleteRead)):
+        return "the connection was closed in the middle of an answer"
     return str(error) or type(error).__name__

@@ -6,6 +6,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from controller.bus import EventBus
 from controller.bus_events import PolicyRule, WatchState, WatchStatus
 from controller.runtime.objects import Resource
@@ -43,7 +45,8 @@ class WatchReport:
 
     @property
     def status(self) -> WatchStatus:
-        return self._status
+        """What was published last, with the present count and age."""
+        return replace(self._status, last_event=self._last_event, objects=self._objects())
 
     @property
     def state(self) -> WatchState:

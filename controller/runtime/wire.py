@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 import msgspec
+
+from controller.runtime.errors import ApiError, Status, api_error
 
 # Longer lines are no watch events: etcd refuses objects of more than 1.5 MB.
 LINE_LIMIT = 16 << 20  # bytes
@@ -17,7 +20,7 @@ class StreamError(Exception):
 class Envelope(msgspec.Struct, gc=False):
     """One line of a watch."""
 
-    type: str
+    type: Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"]
     object: msgspec.Raw
 
 
@@ -85,6 +88,16 @@ def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield from whole
     if parts and b"".join(parts).strip():
         raise StreamError("the watch broke off in the middle of a line")
+
+
+def stream_error(raw: msgspec.Raw) -> ApiError:
+    """The exception for an event of type ERROR."""
+    body = bytes(raw)
+    try:
+        code = msgspec.json.decode(body, type=Status).code
+    except msgspec.MsgspecError:
+        code = 0
+    return api_error(code or 500, body)
 
 
 def with_kind(raw: msgspec.Raw, api_version: str, kind: str) -> msgspec.Raw:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -105,14 +106,16 @@ def world(
     start: bool = True,
     namespaces: tuple[str, ...] = (),
     label_selector: str = "",
+    tls: ssl.SSLContext | None = None,
+    fields: dict[str, Any] | None = None,
 ) -> Iterator[World]:
     clock = VirtualClock(limit)
-    server = FaultServer(clock=clock.monotonic, script=script).start()
+    server = FaultServer(clock=clock.monotonic, script=script, tls=tls).start()
     for name in pods:
         server.put(name)
     bus = EventBus()
     subscription = bus.subscribe("test")
-    client = Client(configuration(server.url), bus=bus)
+    client = Client(configuration(server.url, **(fields or {})), bus=bus)
     timing = Timing(clock.wall, clock.monotonic, clock.random, clock.wait)
     informer = Informer(
         client, Pod, bus, namespaces=namespaces, label_selector=label_selector, timing=timing,

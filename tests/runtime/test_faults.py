@@ -5,15 +5,18 @@ Time is virtual (see VirtualClock): one minute of fault takes milliseconds, and 
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from controller.bus_events import PolicyRule, Quarantined
 from controller.runtime.events import DeleteEvent
+from tests.runtime.certificates import server_context
 from tests.runtime.faultserver import Exchange, highest_rate, pod, status
 from tests.runtime.harness import World, eventually, world
 
@@ -238,6 +241,7 @@ def test_garbage_lines_do_not_stop_the_others() -> None:
         x.chunk(b"\n  \nnot json\n")
         x.event("ADDED", pod("a", 101))
         x.chunk(b'{"type": 7}\n')
+        x.event("SURPRISE", pod("b", 102))
         x.event("ADDED", pod("b", 102))
         x.bookmark(ends_list=True)
         x.follow(102)
@@ -245,7 +249,7 @@ def test_garbage_lines_do_not_stop_the_others() -> None:
     with world(script) as w:
         w.wait_for("live")
         assert w.names() == ["a", "b"]
-        assert w.informer.reflectors[0].bad_lines == 2
+        assert w.informer.reflectors[0].bad_lines == 3
 
 
 def test_nothing_but_garbage() -> None:
@@ -384,6 +388,7 @@ def test_server_restart() -> None:
         w.clock.advance(5.0)
         w.server.stop()
         w.run_to_limit()
+        assert "the connection was closed in the middle of an answer" in w.statuses()[3].message
         assert w.status.state == "unreachable"
         assert w.status.message == "Connection refused"
         assert w.names() == ["a", "b"]
@@ -393,6 +398,28 @@ def test_server_restart() -> None:
         eventually(lambda: w.names() == ["b"])
         w.wait_for("live")
         assert w.states() == ["starting", "syncing", "live", "reconnecting", "unreachable", "live"]
+
+
+def test_certificates_rotated(tmp_path: Path) -> None:
+    context, first = server_context(tmp_path, "first")
+    authority = tmp_path / "ca.crt"
+    authority.write_bytes(first.read_bytes())
+    with world(tls=context, fields={"ssl_ca_cert": str(authority)}, limit=30.0) as w:
+        w.wait_for("live")
+        w.clock.advance(5.0)
+        w.server.stop()
+        w.server.tls, second = server_context(tmp_path, "second")
+        w.server.put("c")
+        w.server.start()
+        w.let_go_on(30.0)
+        w.run_to_limit()
+        assert highest_rate(w.server.requests) <= 2
+        assert w.status.state == "unreachable"
+        assert "certificate verify failed" in w.status.message.lower()
+        authority.write_bytes(second.read_bytes())
+        w.let_go_on()
+        w.wait_for("live")
+        assert w.names() == ["a", "b", "c"]
 
 
 def test_a_regular_end_is_no_fault() -> None:
@@ -430,3 +457,59 @@ def test_stop_is_instant(when: str) -> None:
         assert time.monotonic() - started < 0.5
         assert w.status.state == "stopped"
         released.set()
+
+
+def test_a_server_too_old_to_begin_a_watch_with_a_list() -> None:
+    """It ignores sendInitialEvents, so the bookmark that ends the list never comes."""
+
+    def script(x: Exchange) -> None:
+        if x.verb == "watch" and not x.query.get("resourceVersion"):
+            x.begin()
+            x.event("ADDED", pod("a", 101))
+            x.bookmark()
+            x.follow(102)
+        else:
+            x.serve()
+
+    with world(script) as w:
+        w.wait_for("live")
+        assert w.names() == ["a", "b"]
+        assert [r.verb for r in w.server.requests] == ["watch", "list", "watch"]
+        assert w.states() == ["starting", "syncing", "reconnecting", "live"]
+
+
+def test_deletes_while_the_first_list_comes() -> None:
+    def script(x: Exchange) -> None:
+        x.begin()
+        x.event("ADDED", pod("a", 101))
+        x.event("ADDED", pod("b", 102))
+        x.event("DELETED", pod("a", 103))
+        x.bookmark(103, ends_list=True)
+        x.follow(103)
+
+    with world(script) as w:
+        w.wait_for("live")
+        assert w.names() == ["b"]
+        assert w.changes() == [("ADDED", "a"), ("ADDED", "b"), ("DELETED", "a")]
+
+
+def test_bad_bookmarks_are_bad_lines() -> None:
+    def script(x: Exchange) -> None:
+        x.initial()
+        x.event("BOOKMARK", {"metadata": 7})
+        x.event("ADDED", pod("c", 103))
+        x.follow(103)
+
+    with world(script) as w:
+        eventually(lambda: w.names() == ["a", "b", "c"])
+        assert w.informer.reflectors[0].bad_lines == 1
+
+
+def test_the_collector_is_left_as_it_was() -> None:
+    assert gc.isenabled()
+    with world(forbid("watch"), limit=30.0) as w:  # type: ignore[arg-type]
+        eventually(w.informer.has_synced)
+        assert gc.isenabled()
+        frozen = gc.get_freeze_count()
+        w.run_to_limit()
+        assert gc.get_freeze_count() <= frozen  # lists that only refresh are not worth it
