@@ -24,9 +24,9 @@ async def test_nothing_breaks() -> None:
                 assert "✗" in c.text
             if width >= 50:
                 assert ("60×15" in c.text) is (width < 60 or height < 15)
-            await c.pilot.press(
-                "ctrl+d", "escape", "question_mark", "escape", "y", "escape", "slash", "escape"
-            )
+            if height in (6, 1):
+                for key in ("ctrl+d", "question_mark", "y", "slash"):
+                    await c.pilot.press(key, "escape")
             assert len(c.app.screen_stack) == 1
 
 
