@@ -101,10 +101,12 @@ class LogRegistry:
 
     def __init__(self) -> None:
         self._pods: dict[tuple[str, str], dict[str, tuple[Log | None, Log | None]]] = {}
+        self._regular: dict[tuple[str, str], list[str]] = {}
 
-    def register(self, namespace: str, name: str, containers: list[str]) -> None:
+    def register(self, namespace: str, name: str, containers: list[str], init: list[str]) -> None:
         """A pod has come to a node; what another pod of that name wrote is forgotten."""
-        self._pods[namespace, name] = {container: (None, None) for container in containers}
+        self._regular[namespace, name] = containers
+        self._pods[namespace, name] = {container: (None, None) for container in [*containers, *init]}
 
     def begin(self, namespace: str, name: str, container: str) -> Log:
         """A container starts: its log; the log of the run before becomes the previous one."""
@@ -114,6 +116,7 @@ class LogRegistry:
         return log
 
     def drop(self, namespace: str, name: str) -> None:
+        self._regular.pop((namespace, name), None)
         for logs in self._pods.pop((namespace, name), {}).values():
             for log in logs:
                 if log is not None:
@@ -127,10 +130,11 @@ class LogRegistry:
         if containers is None:
             raise LogError(f"pod {name} does not have a host assigned")
         if not container:
-            if len(containers) > 1:
-                names = " ".join(containers)
+            regular = self._regular[namespace, name]
+            if len(regular) > 1:
+                names = " ".join(regular)
                 raise LogError(f"a container name must be specified for pod {name}, choose one of: [{names}]")
-            container = next(iter(containers))
+            container = regular[0]
         if container not in containers:
             raise LogError(f"container {container} is not valid for pod {name}")
         current, before = containers[container]

@@ -70,6 +70,7 @@ class PodState:
     restart_policy: str
     containers: list[ContainerState]
     host: str
+    init: list[Container] = field(default_factory=list)
     started: str = field(default_factory=now)
     address: str = ""
     failed: tuple[str, str] | None = None
@@ -108,12 +109,22 @@ class PodState:
             "hostIPs": [{"ip": self.host}],
             "startTime": self.started,
         }
+        if self.init:
+            status["initContainerStatuses"] = [self._initialized(container) for container in self.init]
         if self.address:
             status["podIP"] = self.address
             status["podIPs"] = [{"ip": self.address}]
         if self.failed:
             status["reason"], status["message"] = self.failed
         return {"metadata": {"uid": self.uid}, "status": status}
+
+    def _initialized(self, container: Container) -> dict[str, Any]:
+        """Init containers are not run: they have ended well as soon as the pod has come to its node."""
+        state = ContainerState(container, id=container_id(self.uid, container.name, 0))
+        state.end(Exit(0))
+        ended = state.state["terminated"]
+        ended["startedAt"] = ended["finishedAt"] = self.started
+        return state.json() | {"ready": True}
 
     def _unready(self, phase: str) -> str:
         if phase == "Succeeded":

@@ -47,7 +47,9 @@ class PodWorker:
         self._wake: asyncio.Event | None = None
         self._runtimes: list[Runtime] = []
         states = [ContainerState(container) for container in pod.spec.containers]
-        self.state = PodState(pod.metadata.uid, pod.spec.restart_policy, states, host)
+        self.state = PodState(
+            pod.metadata.uid, pod.spec.restart_policy, states, host, list(pod.spec.init_containers or ())
+        )
         self.update(pod)
 
     @property
@@ -97,9 +99,13 @@ class PodWorker:
                 raise
 
     async def run(self) -> None:
-        names = [container.spec.name for container in self.state.containers]
-        logs = self._options.logs
-        logs.register(*self.pod.metadata.key, names)
+        logs, key = self._options.logs, self.pod.metadata.key
+        init = self.state.init
+        logs.register(*key, [c.spec.name for c in self.state.containers], [c.name for c in init])
+        for first in init:
+            log = logs.begin(*key, first.name)
+            log.write(f"simulated container {first.image}: init containers are not run".encode())
+            log.close()
         tasks: list[asyncio.Task[None]] = []
         try:
             if not self.pod.finished and not self._ending.is_set():
