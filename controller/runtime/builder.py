@@ -101,6 +101,8 @@ class Builder:
                 "multiple controllers reporting the same metric. This validation can be disabled via the "
                 "SkipNameValidation option"
             )
+        if self._for is not None:
+            self._manager.require(self._for[0])
         return Controller(
             name,
             reconciler,

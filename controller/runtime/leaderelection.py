@@ -186,7 +186,7 @@ class LeaderElector:
         leading = self.is_leader() and release
         self._stop.set()
         self._cancel.set()
-        if self._thread.is_alive():
+        if self._thread.is_alive() and not self._lost:
             self._thread.join(self.config.request_timeout)
         if leading:
             self._lost = "released"

@@ -30,6 +30,7 @@ log = logging.getLogger("controller.runtime")
 
 K = TypeVar("K", bound=KubeObject)
 
+INFORMER_STOP = 2.0  # seconds
 GRACEFUL_SHUTDOWN = 30.0  # seconds; controller-runtime pkg/manager/internal.go
 
 
@@ -73,6 +74,8 @@ class Manager:
         self._informers: dict[tuple[type[KubeObject], str], Informer[Any]] = {}
         self._informers_started = False
         self._names: set[str] = set()
+        self._required: list[type[KubeObject]] = []
+        self.readyz.add("informer-sync", self._unsynced)
         self._reconciles = itertools.count(1)
         self._events = EventBroadcaster(client, dropped=self.metrics.events_dropped.inc)
         self._over = threading.Event()  # something ended the manager from inside
@@ -126,6 +129,14 @@ class Manager:
                 return False
             self._names.add(name)
             return True
+
+    def require(self, kind: type[KubeObject]) -> None:
+        """Be ready (/readyz) only when this kind has synced. The builder asks it for the kinds of for_."""
+        self._required.append(kind)
+
+    def _unsynced(self) -> str:
+        missing = [k.resource.plural for k in self._required if not self.informer(k).has_synced()]
+        return f"not synced: {', '.join(missing)}" if missing else ""
 
     def next_reconcile(self) -> int:
         return next(self._reconciles)
@@ -222,8 +233,10 @@ class Manager:
         deadline = time.monotonic() + (grace if grace >= 0 else threading.TIMEOUT_MAX / 2)
         ended = self._others.stop(deadline)
         ended = self._leaders.stop(deadline) and ended
-        for informer in self.informers():
-            informer.stop()
+        informers = self.informers()
+        for wait in (0.0, 0.0 if lost else INFORMER_STOP):  # tell all of them before waiting for the first
+            for informer in informers:
+                informer.stop(wait)
         for server in self.servers:
             server.stop()
         if self._elector is not None:

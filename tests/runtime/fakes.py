@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 from controller.bus import EventBus
@@ -18,7 +19,7 @@ from controller.runtime.sources import Deliver, Informers
 
 def manager(bus: EventBus | None = None, **options: Any) -> Manager:
     """A manager that has nobody to talk to; for controllers whose sources ask for no informer."""
-    return Manager(cast(Client, None), bus or EventBus(), **options)
+    return Manager(cast(Client, SimpleNamespace(transport=None)), bus or EventBus(), **options)
 
 
 def configmap(name: str, *, namespace: str = "ns", version: str = "1", **meta: Any) -> ConfigMap:

@@ -16,13 +16,13 @@ from controller.bus_events import LeaderStatus, ReconcileFinished, WatchStatus
 from controller.runtime.builder import new_controller_managed_by
 from controller.runtime.client import Client
 from controller.runtime.config import load_configuration
-from controller.runtime.handlers import EnqueueRequestForObject
+from controller.runtime.handlers import EnqueueRequestForObject, Funcs
 from controller.runtime.kinds import ConfigMap, Pod
 from controller.runtime.leaderelection import LeaderElectionConfig, LeaderElectionLost
 from controller.runtime.manager import GracefulShutdownTimeout, Manager
 from controller.runtime.reconcile import Request
 from tests.cluster import eventually
-from tests.runtime.fakes import Reconciling, manager
+from tests.runtime.fakes import ManualSource, Reconciling, manager
 from tests.runtime.sandboxed import Recording, api_server, client, running
 from tests.runtime.test_leaderelection import Http, LeaseServer
 
@@ -237,6 +237,7 @@ def test_a_forbidden_kind_stops_nothing_and_comes_in_when_it_is_granted(tmp_path
         with running(mgr):
             admin.create(_configmap("first"))
             eventually(lambda: Request("default", "first") in reconciler.requests)
+            assert mgr.readyz("", {}).status == 200  # pods are not what it reconciles
             pods = [s for s in recording.of(WatchStatus) if s.resource == "pods"]
             assert pods[-1].state == "forbidden"
             assert not mgr.informer(Pod).has_synced()
@@ -258,6 +259,14 @@ def _pod(name: str) -> dict[str, Any]:
         "metadata": {"name": name, "namespace": "default"},
         "spec": spec,
     }
+
+
+def test_it_is_ready_when_what_it_reconciles_has_synced() -> None:
+    mgr = manager()
+    new_controller_managed_by(mgr).named("test").watches(ManualSource(), Funcs()).build(Reconciling())
+    assert mgr.readyz("", {}).status == 200
+    mgr.require(ConfigMap)
+    assert mgr.readyz("/informer-sync", {}).body == b"internal server error: not synced: configmaps\n"
 
 
 def test_a_reconcile_sees_its_own_writes(tmp_path: Path) -> None:
