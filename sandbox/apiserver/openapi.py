@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from sandbox.apiserver import schemas
+from sandbox.apiserver import openapi_wire, schemas
 from sandbox.apiserver.objects import Obj
 from sandbox.apiserver.resources import Registry, Resource
 
@@ -126,9 +126,9 @@ class OpenAPI:
         data = self._kept[path] = msgspec.json.encode(document)
         return data
 
-    def v2(self) -> bytes:
-        """/openapi/v2: everything in one document."""
-        data = self._cached("v2")
+    def v2(self, protobuf: bool = False) -> bytes:
+        """/openapi/v2: everything in one document, as JSON or in gnostic's protobuf."""
+        data = self._cached(f"v2 {protobuf}")
         if data is None:
             found = list(self._registry)
             document = {
@@ -137,7 +137,8 @@ class OpenAPI:
                 "paths": _paths(found, v3=False),
                 "definitions": _closure(found),
             }
-            data = self._kept["v2"] = msgspec.json.encode(document)
+            data = openapi_wire.encode(document) if protobuf else msgspec.json.encode(document)
+            self._kept[f"v2 {protobuf}"] = data
         return data
 
 

@@ -24,6 +24,8 @@ CONTENT_TYPE = "application/vnd.kubernetes.protobuf"
 _MAGIC = b"k8s\x00"
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 _MAX_DEPTH = 64
+# What reading bytes that are no such message can run into.
+_BROKEN = (ValueError, IndexError, KeyError, AttributeError, TypeError, OverflowError, OSError, struct.error)
 # Types of FieldDescriptorProto.
 _DOUBLE, _BOOL, _STRING, _MESSAGE, _BYTES = 1, 8, 9, 11, 12
 # Go pointers, for which 0 and false are values; elsewhere they mean "not set", as "" always does.
@@ -63,7 +65,7 @@ def decode(data: bytes) -> Obj:
         if name is None or name not in _messages():
             raise bad_request(f'no kind "{kind}" is registered for version "{api_version}" in protobuf')
         body = _message(envelope.get(2, b""), name, 0)
-    except (ValueError, IndexError, AttributeError, TypeError, struct.error) as error:
+    except _BROKEN as error:
         raise bad_request(f"the body is not well-formed protobuf: {error}") from None
     return {"kind": kind, "apiVersion": api_version, **body}
 

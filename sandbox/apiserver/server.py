@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from sandbox.apiserver import decoding, discovery, request, reviews, status
+from sandbox.apiserver import decoding, discovery, openapi_wire, request, reviews, status
 from sandbox.apiserver.authn import ANONYMOUS, MASTERS, User, impersonated
 from sandbox.apiserver.authz import Attributes
 from sandbox.apiserver.cluster import Cluster
@@ -197,7 +197,10 @@ class ApiServer:
 
     def _openapi(self, http: web.BaseRequest, path: str) -> web.StreamResponse:
         if path == "/openapi/v2":
-            accepted(http.headers.get("Accept", ""))
+            accept = http.headers.get("Accept", "")
+            if any(name in accept for name in openapi_wire.ASKED_AS):
+                return self._json(200, self.openapi.v2(True), {"Content-Type": openapi_wire.MEDIA_TYPE})
+            accepted(accept)
             return self._json(200, self.openapi.v2())
         if path == "/openapi/v3":
             return self._json(200, self.openapi.index())

@@ -99,10 +99,12 @@ def _set_orders(original: Obj, patch: Obj, schema: Obj) -> None:
         field = _field(schema, name)
         _, key = _markers(field)
         items = schemas.resolve(field.get("items"))
-        if deletions and here:
+        if isinstance(deletions, list) and isinstance(here, list):
             here = _merge_list(here, deletions, items, key, True)
         if changes is None and here is None:
             continue
+        if not isinstance(changes or [], list) or not isinstance(here or [], list):
+            raise bad_request(f"invalid patch format of setElementOrder list: {name} is not a list")
         if changes is None:
             merged = here or []
         elif here is None:

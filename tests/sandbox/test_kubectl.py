@@ -221,6 +221,13 @@ def test_validation(kubectl: Kubectl) -> None:
     assert "not found" in kubectl.refused("get", "cm", "dry")
 
 
+def test_unknown_kinds(kubectl: Kubectl) -> None:
+    bar = "apiVersion: foo.io/v1\nkind: Bar\nmetadata: {name: x}\n"
+    refused = kubectl.refused("apply", "-f", "-", stdin=bar)
+    assert 'no matches for kind "Bar" in version "foo.io/v1"' in refused
+    assert "ensure CRDs are installed first" in refused
+
+
 def test_create_of_every_sort(kubectl: Kubectl) -> None:
     """These commands send protobuf."""
     kubectl("create", "ns", "made")
@@ -338,6 +345,7 @@ def test_explain(kubectl: Kubectl) -> None:
     assert "FIELD: ports <[]ContainerPort>" in kubectl("explain", "pod.spec.containers.ports")
     assert "GROUP:      myapp.tangx.in" in kubectl("explain", "redis")
     assert "port\t<integer> -required-" in kubectl("explain", "redis.spec")
+    assert "RESOURCE: spec <Object>" in kubectl("explain", "redis.spec", "--output=plaintext-openapiv2")
     assert "does not exist" in kubectl.refused("explain", "redis.spec.nope")
 
 
