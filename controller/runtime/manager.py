@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, TypeVar
 
 from controller.bus import EventBus
@@ -84,6 +85,8 @@ class Manager:
         self._leaders = RunnableGroup("leader", self._failed)
         self._elector = self._new_elector(leader_election) if leader_election else None
         self.metrics.registry.register(InformerCollector(self.informers, now))
+        host = client.host.partition("://")[2]
+        client.transport.observers.append(partial(self.metrics.request, host))
 
     # Putting together
 

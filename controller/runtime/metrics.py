@@ -23,6 +23,9 @@ QUEUE_BUCKETS = tuple(10e-9 * 10**n for n in range(12))
 # Distinct priorities before the rest share one label value. Same source.
 MAX_PRIORITIES = 25
 
+# Source: k8s.io/component-base metrics/prometheus/restclient.
+REQUEST_BUCKETS = (.005, .025, .1, .25, .5, 1, 2, 4, 8, 15, 30, 60)  # fmt: skip
+
 Result = Literal["success", "requeue_after", "requeue", "error"]
 
 
@@ -122,8 +125,26 @@ class Metrics:
             "Events that were not recorded: the queue was full, or the API server would not take them",
             registry=registry,
         )
+        self.requests = Counter(
+            "rest_client_requests_total",
+            "Number of HTTP requests, partitioned by status code, method, and host.",
+            ["code", "method", "host"],
+            registry=registry,
+        )
+        self.request_duration = Histogram(
+            "rest_client_request_duration_seconds",
+            "Request latency in seconds. Broken down by verb, and host.",
+            ["verb", "host"],
+            registry=registry,
+            buckets=REQUEST_BUCKETS,
+        )
         self._running = _RunningCollector()
         registry.register(self._running)
+
+    def request(self, host: str, method: str, status: int, seconds: float) -> None:
+        """A request to an API server was answered, or with status 0 was not."""
+        self.requests.labels(str(status) if status else "<error>", method, host).inc()
+        self.request_duration.labels(method, host).observe(seconds)
 
     def controller(self, name: str, max_concurrent: int) -> ControllerMetrics:
         """The series of one controller, at zero from now on."""

@@ -19,7 +19,8 @@ from controller.runtime.sources import Deliver, Informers
 
 def manager(bus: EventBus | None = None, **options: Any) -> Manager:
     """A manager that has nobody to talk to; for controllers whose sources ask for no informer."""
-    return Manager(cast(Client, SimpleNamespace(transport=None)), bus or EventBus(), **options)
+    client = SimpleNamespace(host="https://nowhere", transport=SimpleNamespace(observers=[]))
+    return Manager(cast(Client, client), bus or EventBus(), **options)
 
 
 def configmap(name: str, *, namespace: str = "ns", version: str = "1", **meta: Any) -> ConfigMap:

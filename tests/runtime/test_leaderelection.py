@@ -69,6 +69,7 @@ class Http:
         self.server = server
         self.who = who
         self.fault: Callable[[], None] = lambda: None
+        self.observers: list[object] = []
 
     def request(
         self,

@@ -125,6 +125,7 @@ class LeaseClient:
     """A client whose only use is leader election."""
 
     def __init__(self, server: LeaseServer, who: str) -> None:
+        self.host = "https://lease"
         self.transport = Http(server, who)
 
 
@@ -245,6 +246,9 @@ def test_a_forbidden_kind_stops_nothing_and_comes_in_when_it_is_granted(tmp_path
             admin.create(_pod("late"))
             eventually(lambda: Request("default", "late") in reconciler.requests)
         assert {f.result for f in recording.of(ReconcileFinished)} == {"success"}
+        labels = {"code": "403", "method": "GET", "host": mgr.client.host.removeprefix("https://")}
+        refused = mgr.metrics.registry.get_sample_value("rest_client_requests_total", labels)
+        assert 1 <= (refused or 0) < 20
 
 
 def _configmap(name: str) -> dict[str, Any]:
