@@ -14,7 +14,8 @@ from controller.runtime.objects import KubeObject
 
 K = TypeVar("K", bound=KubeObject)
 Key = tuple[str, str]  # namespace ("" for cluster-scoped kinds), name
-IndexFunction = Callable[[K], Iterable[str]]
+# Pure: the values of an object are asked for again when it leaves.
+IndexFunction = Callable[[K], builtins.list[str] | tuple[str, ...]]
 
 RAW_LIMIT = 16 << 20  # bytes
 
@@ -62,7 +63,7 @@ class Store(Generic[K]):
             "owner": lambda o: [r.uid for r in o.metadata.owner_references],
             "label": lambda o: [f"{k}={v}" for k, v in o.metadata.labels.items()],
         }
-        self._indexes: dict[str, dict[str, dict[Key, K]]] = {name: {} for name in self._functions}
+        self._indexes: dict[str, dict[str, dict[Key, None]]] = {name: {} for name in self._functions}
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -75,7 +76,7 @@ class Store(Generic[K]):
             self._functions[name] = function
             self._indexes[name] = {}
             for key, obj in self._objects.items():
-                self._enter(name, function, key, obj)
+                self._enter(name, function(obj), key)
 
     def get(self, namespace: str, name: str) -> K | None:
         return self._objects.get((namespace, name))
@@ -87,21 +88,21 @@ class Store(Generic[K]):
         with self._lock:
             if labels:
                 first, *others = labels.items()
-                found = self._indexes["label"].get("=".join(first), {}).values()
+                found = self._indexes["label"].get("=".join(first), ())
                 return [
                     o
-                    for o in found
+                    for o in map(self._objects.__getitem__, found)
                     if all(o.metadata.labels.get(k) == v for k, v in others)
                     and (not namespace or o.metadata.namespace == namespace)
                 ]
             if namespace:
-                return list(self._indexes["namespace"].get(namespace, {}).values())
+                return [self._objects[key] for key in self._indexes["namespace"].get(namespace, ())]
             return list(self._objects.values())
 
     def by_index(self, name: str, value: str) -> builtins.list[K]:
         """Raises KeyError when there is no index of that name."""
         with self._lock:
-            return list(self._indexes[name].get(value, {}).values())
+            return [self._objects[key] for key in self._indexes[name].get(value, ())]
 
     def keys(self, namespace: str = "") -> set[Key]:
         """The keys in one namespace, or in all ("")."""
@@ -116,34 +117,38 @@ class Store(Generic[K]):
         key = (obj.metadata.namespace, obj.metadata.name)
         with self._lock:
             old = self._objects.get(key)
-            if old is not None:
-                self._leave(key, old)
             self._objects[key] = obj
             for name, function in self._functions.items():
-                self._enter(name, function, key, obj)
+                values = function(obj)
+                if old is not None:
+                    before = function(old)
+                    if before == values:
+                        continue
+                    self._leave(name, before, key)
+                self._enter(name, values, key)
 
     def remove(self, key: Key) -> K | None:
         """The object that was there."""
         with self._lock:
             old = self._objects.pop(key, None)
             if old is not None:
-                self._leave(key, old)
+                for name, function in self._functions.items():
+                    self._leave(name, function(old), key)
             return old
 
-    def _enter(self, name: str, function: IndexFunction[K], key: Key, obj: K) -> None:
+    def _enter(self, name: str, values: Iterable[str], key: Key) -> None:
         index = self._indexes[name]
-        for value in function(obj):
-            index.setdefault(value, {})[key] = obj
+        for value in values:
+            index.setdefault(value, {})[key] = None
 
-    def _leave(self, key: Key, obj: K) -> None:
-        for name, function in self._functions.items():
-            index = self._indexes[name]
-            for value in function(obj):
-                entries = index.get(value)
-                if entries is not None:
-                    entries.pop(key, None)
-                    if not entries:
-                        del index[value]
+    def _leave(self, name: str, values: Iterable[str], key: Key) -> None:
+        index = self._indexes[name]
+        for value in values:
+            entries = index.get(value)
+            if entries is not None:
+                entries.pop(key, None)
+                if not entries:
+                    del index[value]
 
 
 def _length(raw: msgspec.Raw) -> int:

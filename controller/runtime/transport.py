@@ -73,7 +73,8 @@ class Stream:
 
     def __iter__(self) -> Iterator[bytes]:
         """Chunks as they come. Raises Unreachable when the stream breaks or is silent for too long."""
-        read = self._response.read1
+        # http.client's own reader: urllib3's, which also knows compression, costs as much as the decoding.
+        read = self._response._fp.read1
         while True:
             try:
                 chunk = read(_CHUNK)

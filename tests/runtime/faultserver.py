@@ -246,7 +246,6 @@ class FaultServer:
 
     def stop(self) -> None:
         """Refuse connections and reset those that are open."""
-        self.end_streams()
         self._http.shutdown()
         self._http.server_close()
         for connection in list(self._sockets):
@@ -254,6 +253,7 @@ class FaultServer:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
                 continue
+        self.end_streams()
 
     def end_streams(self) -> None:
         """Bring every well-served watch to its regular end."""
