@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import fcntl
 import json
 import logging
 import os
@@ -64,7 +65,7 @@ async def _serve(args: argparse.Namespace, folder: Path, stop: asyncio.Event) ->
         port = await api.start(_HOST, args.port, made.context)
     except OSError as error:
         raise Failure(
-            f"cannot listen on {_HOST}:{args.port}: {error.strerror}; choose another --port"
+            f"cannot listen on {_HOST}:{args.port}: {os.strerror(error.errno or 0).lower()}; choose another --port"
         ) from error
     server = f"https://{_HOST}:{port}"
     bootstrap.bootstrap(cluster, port)
@@ -148,6 +149,18 @@ def _write(path: Path, text: str) -> None:
         raise Failure(f"cannot write {path}: {error.strerror}; choose another --dir") from error
 
 
+def _lock(folder: Path) -> int:
+    """Take the folder for this process; the lock goes with the process, however it ends."""
+    lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise Failure(
+            f"another embedded cluster uses {folder}: stop it, or choose another sandbox directory"
+        ) from error
+    return lock
+
+
 def _watch_parent(stop: asyncio.Event) -> None:
     """End when standard input does, if somebody holds the other end of it."""
     loop = asyncio.get_running_loop()
@@ -187,6 +200,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _lock(folder)
         asyncio.run(_main(args, folder))
     except OSError as error:
         print(f"cannot use {folder}: {error.strerror}; choose another --dir", file=sys.stderr)

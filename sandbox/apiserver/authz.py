@@ -134,7 +134,8 @@ class Authorizer:
                 label = f"{name}/{namespace}" if namespace else name
                 for subject in binding.get("subjects") or []:
                     key, shown = _subject(subject, namespace)
-                    reason = f'RBAC: allowed by {kind} "{label}" of {ref.get("kind")} "{ref.get("name")}" to {shown}'
+                    role = f'{ref.get("kind")} "{ref.get("name")}"'
+                    reason = f'RBAC: allowed by {kind} "{label}" of {role} to {shown}'
                     index.setdefault(key, []).append(_Grant(reason, namespace, rules))
         return index
 

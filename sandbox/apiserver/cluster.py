@@ -320,6 +320,7 @@ class Cluster:
         """Fill the rules of aggregated cluster roles from the roles that their selectors name."""
         storage = qualified("clusterroles", RBAC)
         bucket = self.store.bucket(storage)
+        changed = False
         for key in bucket.ordered():
             entry = bucket.objects[key]
             if b'"aggregationRule"' not in entry.body:
@@ -334,3 +335,7 @@ class Cluster:
             if rules != (role.get("rules") or []):
                 role["rules"] = rules
                 self.store.put(storage, key, role, ())
+                changed = True
+        if changed:
+            # view is a part of edit, and edit of admin.
+            self._aggregate()

@@ -107,7 +107,8 @@ def terminating(crd: Obj) -> None:
                 "status": "True",
                 "lastTransitionTime": now(),
                 "reason": "InstanceDeletionPending",
-                "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+                "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will"
+                " begin soon",
             }
         )
 
@@ -132,7 +133,7 @@ def errors(crd: Obj) -> list[FieldError]:
         out += [invalid_value("spec.group", group, t) for t in names.subdomain(group)]
     want = f"{called.get('plural', '')}.{group}"
     if crd["metadata"].get("name") and crd["metadata"]["name"] != want:
-        text = f'must be spec.names.plural+"."+spec.group'
+        text = 'must be spec.names.plural+"."+spec.group'
         out.append(invalid_value("metadata.name", crd["metadata"]["name"], text))
     if spec.get("scope") not in ("Cluster", "Namespaced"):
         allowed = ["Cluster", "Namespaced"]

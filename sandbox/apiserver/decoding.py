@@ -33,7 +33,8 @@ def as_object(raw: bytes, content_type: str, what: str = "") -> Obj:
     if not isinstance(value, dict):
         word = "string" if isinstance(value, str) else type(value).__name__
         raise bad_request(
-            f"couldn't get version/kind; json parse error: json: cannot unmarshal {word} into Go value of type struct"
+            f"couldn't get version/kind; json parse error: json: cannot unmarshal {word} into Go value of"
+            " type struct"
         )
     return value
 
@@ -97,7 +98,7 @@ class Ingest:
         raise bad_request(f"failed to create typed patch object ({what}): {why}")
 
     def normal(self, resource: Resource, obj: Obj, mode: str, warnings: list[str]) -> Obj:
-        """Types checked, unknown fields handled as fieldValidation says, nulls dropped, in the stored form."""
+        """Types checked, unknown fields treated as fieldValidation says, nulls dropped; as stored."""
         lead = f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
         custom = resource.custom
         if custom:
@@ -110,17 +111,17 @@ class Ingest:
         else:
             unknown, wrong = fieldvalidation.check(resource.group, resource.version, resource.kind, obj)
             if not wrong:
-                obj = without_nulls(
-                    fieldvalidation.prune(resource.group, resource.version, resource.kind, obj)
-                )
+                if unknown:
+                    obj = fieldvalidation.prune(resource.group, resource.version, resource.kind, obj)
+                obj = without_nulls(obj)
         if wrong:
             raise bad_request(lead + wrong)
         if unknown and mode == "Strict":
             raise bad_request(lead + "strict decoding error: " + _unknown(unknown))
         if unknown and mode != "Ignore":
             warnings += [f'unknown field "{path}"' for path in unknown]
-        meta = obj.get("metadata")
-        obj["metadata"] = meta if isinstance(meta, dict) else {}
+        if not isinstance(obj.get("metadata"), dict):
+            obj["metadata"] = {}
         if custom:
             schema.default(custom.schema, obj)
         _drop_empty(obj["metadata"])

@@ -36,8 +36,8 @@ def check(authorizer: Authorizer, user: User, resource: Resource, namespace: str
         listed = "\n".join(_words(rule) for rule in unique)
         groups = " ".join(quote(g) for g in user.groups)
         why = (
-            f'user "{user.name}" (groups=[{groups}]) is attempting to grant RBAC permissions not currently held:'
-            f"\n{listed}"
+            f'user "{user.name}" (groups=[{groups}]) is attempting to grant RBAC permissions '
+            f"not currently held:\n{listed}"
         )
         raise forbidden(resource.group, resource.plural, name, why)
 

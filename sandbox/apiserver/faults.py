@@ -40,7 +40,7 @@ class Faults:
 
     def set(self, wish: Obj) -> Obj:
         """Carry out {"dropWatches":true}, {"compact":true}, {"clear":true}, or arm
-        {"status":429,"retryAfter":1} or {"delay":0.5} for "seconds" (5), limited to a "resource" and a "verb".
+        {"status":429,"retryAfter":1} or {"delay":0.5} for "seconds" (5), of one "resource" and "verb" or all.
         """
         done: Obj = {}
         if wish.get("clear"):

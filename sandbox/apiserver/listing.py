@@ -96,7 +96,7 @@ def watch_options(info: RequestInfo) -> Options:
     initial = truthy(query.get("sendInitialEvents")) if "sendInitialEvents" in query else False
     seconds = _whole(f"timeoutSeconds={query.get('timeoutSeconds')}", query.get("timeoutSeconds"))
     return Options(
-        None if not since else since,
+        since or None,
         truthy(query.get("allowWatchBookmarks")),
         initial,
         float(seconds) if seconds > 0 else 1800.0,
@@ -144,8 +144,8 @@ async def page(cluster: Cluster, info: RequestInfo, resource: Resource) -> tuple
         at = at if at > 0 else store.revision
         if at < store.compacted:
             raise expired(
-                "The provided continue parameter is too old to display a consistent list result. You can start "
-                "a new list without the continue parameter."
+                "The provided continue parameter is too old to display a consistent list result. You can "
+                "start a new list without the continue parameter."
             )
     elif rv and query.get("resourceVersionMatch") == "Exact":
         if rv < store.compacted:
@@ -153,7 +153,7 @@ async def page(cluster: Cluster, info: RequestInfo, resource: Resource) -> tuple
         at = rv
     bucket = store.bucket(resource.storage_name)
     objects = store.snapshot(resource.storage_name, at)
-    keys = bucket.keys() if objects is bucket.objects else sorted(objects)
+    keys = bucket.ordered() if objects is bucket.objects else sorted(objects)
     entries = [objects[k] for k in keys if after is None or k > after]
     if chosen.namespace or not chosen.everything:
         entries = [e for e in entries if chosen.matches(e)]

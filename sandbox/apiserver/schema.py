@@ -219,7 +219,8 @@ def _combined(schema: Obj, value: Any, path: str) -> list[FieldError]:
             continue
         good = sum(not validate(p, value, path) for p in parts)
         if good < least:
-            text = f'"{path}" must validate {"at least one" if most is None else "one and only one"} schema ({word})'
+            how = "at least one" if most is None else "one and only one"
+            text = f'"{path}" must validate {how} schema ({word})'
             out.append(invalid_value(path, value, text))
         elif most is not None and good > most:
             text = f'"{path}" must validate one and only one schema (oneOf). Found {good} valid alternatives'

@@ -94,7 +94,8 @@ class _Parser:
             op = {"!=": "notin", ">": "gt", "<": "lt"}.get(operator, "in")
             if op in ("gt", "lt") and not re.fullmatch(r"-?\d+", value):
                 raise ValueError(
-                    f"values[0][{key}]: Invalid value: \"{value}\": for 'Gt', 'Lt' operators, the value must be an integer"
+                    f'values[0][{key}]: Invalid value: "{value}": '
+                    "for 'Gt', 'Lt' operators, the value must be an integer"
                 )
             return Requirement(key, op, frozenset([value]))
         raise ValueError(f"found '{operator}', expected: {_OPERATORS}")
@@ -157,7 +158,10 @@ class FieldSelector:
 
 
 def parse_fields(text: str, known: Sequence[str], strict_words: bool) -> FieldSelector:
-    """`metadata.name=x,status.phase!=Running`; `strict_words` picks upstream's sentence for kinds with own fields."""
+    """`metadata.name=x,status.phase!=Running`.
+
+    `strict_words` picks the sentence that upstream has for kinds with fields of their own.
+    """
     terms: list[tuple[str, bool, str]] = []
     for part in re.split(r"(?<!\\),", text):
         if not part:

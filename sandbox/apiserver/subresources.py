@@ -21,6 +21,7 @@ from sandbox.apiserver.status import (
     success,
 )
 from sandbox.apiserver.verbs import Call, Verbs
+from sandbox.kubelet.logs import LogError
 
 
 class LogSource(Protocol):
@@ -110,7 +111,8 @@ class Subresources:
             container = known[0]
         elif container not in known:
             raise bad_request(f"container {container} is not valid for pod {call.info.name}")
-        states = {c["name"]: c for c in pod.get("status", {}).get("containerStatuses") or []}
+        groups = ("containerStatuses", "initContainerStatuses")
+        states = {c["name"]: c for g in groups for c in pod.get("status", {}).get(g) or []}
         state = states.get(container, {}).get("state") or {}
         if not spec.get("nodeName") or "waiting" in state or not state:
             reason = (state.get("waiting") or {}).get("reason") or "ContainerCreating"
@@ -124,21 +126,24 @@ class Subresources:
         if self.logs is None:
             raise StatusError(500, "InternalError", "there is no kubelet that keeps the logs of this pod", {})
         since: float | None = _number(query, "sinceSeconds")
-        if text := query.get("sinceTime"):
+        if moment := query.get("sinceTime"):
             try:
-                since = max(time.time() - parse_time(text), 0)
+                since = max(time.time() - parse_time(moment), 0)
             except ValueError:
-                raise bad_request(f"sinceTime: {text!r} is not a time") from None
-        lines = self.logs.open_log(
-            call.info.namespace,
-            call.info.name,
-            container,
-            follow=truthy(query.get("follow")),
-            tail_lines=_number(query, "tailLines"),
-            since_seconds=since,
-            timestamps=truthy(query.get("timestamps")),
-            previous=truthy(query.get("previous")),
-        )
+                raise bad_request(f"sinceTime: {moment!r} is not a time") from None
+        try:
+            lines = self.logs.open_log(
+                call.info.namespace,
+                call.info.name,
+                container,
+                follow=truthy(query.get("follow")),
+                tail_lines=_number(query, "tailLines"),
+                since_seconds=since,
+                timestamps=truthy(query.get("timestamps")),
+                previous=truthy(query.get("previous")),
+            )
+        except LogError as error:
+            raise bad_request(str(error)) from None
         limit = _number(query, "limitBytes")
         return lines if limit is None else _first_bytes(lines, limit)
 

@@ -199,8 +199,9 @@ def _data(obj: Obj) -> list[FieldError]:
         for key in obj.get(part) or {}:
             if not re.fullmatch(r"[-._a-zA-Z0-9]{1,253}", key) or key in (".", ".."):
                 text = (
-                    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',"
-                    "  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
+                    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g."
+                    " 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is"
+                    " '[-._a-zA-Z0-9]+')"
                 )
                 out.append(invalid_value(f"{part}[{key}]", key, text))
     return out

@@ -17,7 +17,7 @@ from sandbox.apiserver import (
 from sandbox.apiserver.authn import User
 from sandbox.apiserver.cluster import Cluster
 from sandbox.apiserver.negotiate import Form, Renderer, encode
-from sandbox.apiserver.objects import Obj, copy, without_nulls
+from sandbox.apiserver.objects import Obj, without_nulls
 from sandbox.apiserver.request import RequestInfo, truthy
 from sandbox.apiserver.resources import Resource
 from sandbox.apiserver.status import (
@@ -188,7 +188,7 @@ class Verbs:
         self.cluster.get(resource, call.key)
 
         def changed(old: Obj) -> Obj:
-            current = resource.outward(copy(old)) if resource.outward else copy(old)
+            current = resource.outward(old) if resource.outward else old
             current = {"kind": resource.kind, "apiVersion": resource.api_version, **current}
             new = patch.apply(kind, resource.group, resource.kind, current, change)
             self.ingest.check_kind(resource, new)

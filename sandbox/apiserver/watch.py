@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -26,8 +26,8 @@ class Filter:
 
     resource: Resource
     namespace: str = ""
-    labels: LabelSelector = LabelSelector()
-    fields: FieldSelector = FieldSelector()
+    labels: LabelSelector = field(default_factory=LabelSelector)
+    fields: FieldSelector = field(default_factory=FieldSelector)
 
     @property
     def everything(self) -> bool:
@@ -127,7 +127,7 @@ class WatchStream:
         """Queue what comes first and join the store; False when the revision is too old."""
         since = self._options.since
         if since is None or self._options.initial_events:
-            for key in self._bucket.keys():
+            for key in self._bucket.ordered():
                 entry = self._bucket.objects[key]
                 if self._filter.matches(entry):
                     self._queue(self._line("ADDED", entry))
