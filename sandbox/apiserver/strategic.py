@@ -3,7 +3,7 @@
 from typing import Any
 
 from sandbox.apiserver import schemas
-from sandbox.apiserver.objects import Obj, copy
+from sandbox.apiserver.objects import Obj
 from sandbox.apiserver.status import bad_request
 
 _DIRECTIVE = "$patch"
@@ -15,7 +15,7 @@ _ORDER = "$setElementOrder/"
 def merge(group: str, kind: str, current: Obj, patch: Obj) -> Obj:
     """`current` with the patch applied; neither is changed. StatusError 400 when the patch makes no sense."""
     schema = schemas.schema_of(group, _version(group, current), kind) or {}
-    return _merge_map(copy(current), copy(patch), schema)
+    return _merge_map(current, patch, schema)
 
 
 def _version(group: str, current: Obj) -> str:
@@ -38,6 +38,7 @@ def _markers(field: Obj) -> tuple[list[str], str]:
 
 
 def _merge_map(original: Obj, patch: Obj, schema: Obj) -> Obj:
+    original, patch = dict(original), dict(patch)
     if _DIRECTIVE in patch:
         directive = patch.pop(_DIRECTIVE)
         if directive == "replace":
@@ -125,7 +126,7 @@ def _merge_list(original: list[Any], patch: list[Any], items: Obj, key: str, del
     if not key:
         raise bad_request("the list has no merge key, so it cannot be merged")
     kept, changes = _special_elements(original, patch, key)
-    merged = copy(kept)
+    merged = list(kept)
     for change in changes:
         found = _find(merged, change[key], key)
         if found is None:

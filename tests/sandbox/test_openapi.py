@@ -122,7 +122,7 @@ def test_unknown_fields(kind: str, obj: Json, unknown: list[str]) -> None:
         (
             "Pod",
             {"spec": {"containers": [{"ports": [{"containerPort": "80"}]}]}},
-            "cannot unmarshal string into Go struct field ContainerPort.spec.containers.ports.containerPort of ",
+            "cannot unmarshal string into Go struct field ContainerPort.spec.containers.ports.containerPort",
         ),
         (
             "ConfigMap",
