@@ -8,8 +8,7 @@ The API server of the same process serves `pods/log` from here:
     async for line in lines:                              # bytes, each with its newline
         await response.write(line)
 
-Errors are raised by the first step of the iteration, so take the first line before the headers are sent, or
-call `registry.check(...)` with the same pod, container and previous. A follower ends with its container.
+`open_log` itself raises LogError, before the headers are sent. A follower ends with its container.
 """
 
 from __future__ import annotations
@@ -24,11 +23,7 @@ MAX_BYTES = 512 * 1024
 
 
 class LogError(Exception):
-    """There is no such log. `status` is the HTTP status that the API server answers with."""
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
+    """There is no such log; the message is that of a BadRequest answer."""
 
 
 class Log:
@@ -145,7 +140,7 @@ class LogRegistry:
             raise LogError(f'container "{container}" in pod "{name}" is waiting to start: ContainerCreating')
         return log
 
-    async def open_log(
+    def open_log(
         self,
         namespace: str,
         name: str,
@@ -157,9 +152,7 @@ class LogRegistry:
         timestamps: bool = False,
         previous: bool = False,
     ) -> AsyncIterator[bytes]:
-        """The lines of a container, each with its newline. LogError when there is no such log."""
+        """The lines of a container, each with its newline. LogError, at once, when there is no such log."""
         log = self.check(namespace, name, container, previous=previous)
         since = 0.0 if since_seconds is None else time.time() - since_seconds
-        lines = log.read(follow=follow, tail_lines=tail_lines, since=since, timestamps=timestamps)
-        async for line in lines:
-            yield line
+        return log.read(follow=follow, tail_lines=tail_lines, since=since, timestamps=timestamps)

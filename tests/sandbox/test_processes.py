@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.client import Client, Connection
+from sandbox.client import ApiError, Client, Connection
 from sandbox.kubelet.process import find_server, port_of
 from sandbox.objects import PODS, Container, ContainerPort
 
@@ -187,3 +187,19 @@ async def test_asking_for_processes_without_a_server_is_refused(tmp_path: Path) 
         "--runtime process needs redis-server or valkey-server on PATH, on Linux: install one, "
         "or use --runtime auto."
     )
+
+
+async def test_logs_are_served_by_the_api_server(tmp_path: Path) -> None:
+    with sandbox_process(tmp_path, "--runtime", "simulated") as ready:
+        connection = Connection.from_kubeconfig(Path(ready["kubeconfig"]))
+        async with Client(connection, user_agent="tests") as client:
+            world = World(client, "default")
+            await world.pod("a", image="redis:5-alpine", initContainers=[{"name": "first", "image": "i"}])
+            await world.running("a")
+            path = PODS.path("default", "a", "log")
+            told = await client.request("GET", path, params={"container": "main", "tailLines": "1"})
+            assert told == b"simulated container redis:5-alpine: ready\n"
+            told = await client.request("GET", path, params={"container": "first"})
+            assert told == b"simulated container i: init containers are not run\n"
+            with pytest.raises(ApiError, match='previous terminated container "main" in pod "a" not found'):
+                await client.request("GET", path, params={"container": "main", "previous": "true"})
