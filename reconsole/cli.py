@@ -97,6 +97,12 @@ def _parser() -> argparse.ArgumentParser:
         "--runtime", choices=("auto", "process", "simulated"), default="auto",
         help="run Redis for real where redis-server is installed (auto)",
     )  # fmt: skip
+    sandbox.add_argument("--nodes", metavar="N", type=_count, default=2, help="how many nodes (2)")
+    sandbox.add_argument("--seed", metavar="N", type=_count, default=0, help="repeatable delays (0)")
+    sandbox.add_argument(
+        "--fault", metavar="JSON", action="append", default=[],
+        help='a fault from the start, as in \'{"status": 503, "seconds": 5}\' (see docs/sandbox.md)',
+    )  # fmt: skip
     manifests = commands.add_parser("manifests", help="YAML for kubectl apply -f -", allow_abbrev=False)
     manifests.add_argument("what", choices=("crd", "rbac", "all"), nargs="?", default="all")
     return parser
@@ -108,12 +114,21 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+    return int(text)
+
+
 def _default_dir() -> Path:
     return DEFAULT_SANDBOX_DIR.expanduser()
 
 
 def _sandbox_arguments(args: argparse.Namespace) -> list[str]:
-    return ["--bare"] if args.bare else ["--runtime", args.runtime]
+    faults = [word for fault in args.fault for word in ("--fault", fault)]
+    if args.bare:
+        return ["--bare", *faults]
+    return ["--runtime", args.runtime, "--nodes", str(args.nodes), "--seed", str(args.seed), *faults]
 
 
 def _options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Options:

@@ -64,9 +64,8 @@ async def _serve(args: argparse.Namespace, folder: Path, stop: asyncio.Event) ->
     try:
         port = await api.start(_HOST, args.port, made.context)
     except OSError as error:
-        raise Failure(
-            f"cannot listen on {_HOST}:{args.port}: {os.strerror(error.errno or 0).lower()}; choose another --port"
-        ) from error
+        reason = os.strerror(error.errno or 0).lower()
+        raise Failure(f"cannot listen on {_HOST}:{args.port}: {reason}; choose another --port") from error
     server = f"https://{_HOST}:{port}"
     bootstrap.bootstrap(cluster, port)
     for text in args.fault:
