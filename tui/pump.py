@@ -12,6 +12,8 @@ from tui.state import ConsoleState
 
 INTERVAL = 0.1  # seconds between drains
 BUDGET = 0.008  # seconds of work in one drain
+STORM = 500  # events that wait; from there on a drain may take longer
+STORM_BUDGET = 0.03  # seconds
 CHUNK = 64  # events taken from the subscription at once
 
 
@@ -35,8 +37,13 @@ class Pump:
     def backlog(self) -> int:
         return len(self._waiting) + len(self._subscription)
 
-    def drain(self, budget: float = BUDGET) -> int:
-        """Apply events until there are none or ``budget`` seconds are used up. Returns how many."""
+    def drain(self, budget: float | None = None) -> int:
+        """Apply events until there are none or ``budget`` seconds are used up. Returns how many.
+
+        Without a budget it takes 8 ms, and 30 ms while a storm of events waits.
+        """
+        if budget is None:
+            budget = STORM_BUDGET if self.backlog > STORM else BUDGET
         end = self._stopwatch() + budget
         applied = 0
         while True:

@@ -36,7 +36,7 @@ from tui.state import (
     uid_of,
 )
 from tui.stream import Line
-from tui.text import milliseconds
+from tui.text import age, milliseconds
 
 BROKEN = ("forbidden", "unauthorized", "unreachable", "reconnecting", "expired")
 
@@ -162,7 +162,7 @@ def _reconcile_finished(state: ConsoleState, event: ReconcileFinished, news: boo
     if event.writes:
         parts.append(f"{event.writes} write{'s' if event.writes > 1 else ''}")
     if event.result == "requeue_after":
-        parts.append(f"again in {milliseconds(event.requeue_after)}")
+        parts.append(f"again {age(event.requeue_after)}")
     style = "info" if event.writes else "muted"
     _say(state, Line(event.at, style, "↻", "RECONCILE", subject, " · ".join(parts), key=key))
 

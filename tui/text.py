@@ -125,3 +125,11 @@ def milliseconds(seconds: float) -> str:
 def natural(text: str) -> tuple[tuple[int, int | str], ...]:
     """A sort key that puts redis-2 before redis-10."""
     return tuple((0, int(p)) if p.isdigit() else (1, p) for p in re.split(r"([0-9]+)", text) if p)
+
+
+def identity_forms(identity: str) -> list[str]:
+    """Ways to write an identity, each shorter than the one before."""
+    forms = [identity]
+    if identity.startswith("system:serviceaccount:"):
+        forms += ["…:" + identity.removeprefix("system:serviceaccount:"), "…:" + identity.rpartition(":")[2]]
+    return forms

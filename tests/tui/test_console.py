@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from textual.events import Key
 from textual.widgets import Button, Input
 
+from controller.bus_events import ApiWrite, ReconcileStarted
 from tests.tui.screen import console
 from tui.screens.confirm import ConfirmDelete, ConfirmQuit
 from tui.screens.help import Help
@@ -86,6 +88,18 @@ async def test_moving_and_focus() -> None:
         assert c.app.focused.id == "stream"
         await c.press("tab")
         assert c.app.focused.id != "stream"
+
+
+async def test_keys_that_come_at_once_reach_the_pane_they_are_meant_for() -> None:
+    async with console() as c:
+        driver = c.app._driver
+        assert driver is not None
+        for key in ("3", "ctrl+d", "ctrl+d"):
+            driver.send_message(Key(key, key if len(key) == 1 else None))
+        await c.until(lambda: isinstance(c.app.screen, ConfirmDelete))
+        await c.show()
+        assert "Delete Service?" in c.text
+        assert len(c.app.screen_stack) == 2
 
 
 async def test_delete_asks_first_with_cancel_in_focus() -> None:
@@ -252,6 +266,22 @@ async def test_pause_and_follow() -> None:
         assert "paused" in await c.show()
         await c.press("G")
         assert "following" in await c.show()
+
+
+async def test_the_author_is_not_cut_by_the_scrollbar() -> None:
+    async with console() as c:
+        c.world.bus.publish(ReconcileStarted(at=1, controller="redis", key="default/a", id="r", number=12345))
+        for i in range(40):
+            version = c.world.pod("MODIFIED", "my-op-redis-0", "uid-0", restarts=i)
+            ref = c.world.ref("Pod", "my-op-redis-0", "uid-0")
+            c.world.bus.publish(
+                ApiWrite(at=1, verb="patch", ref=ref, reconcile="r", status=200, resource_version=version)
+            )
+        await c.show()
+        await c.show()
+        assert c.text.count("~ MODIFIED  Pod my-op-redis-0") > 20
+        news = [line for line in c.text.splitlines() if "~ MODIFIED  Pod my-op-redis-0" in line]
+        assert all("#12345" in line for line in news)
 
 
 async def test_yaml_and_help() -> None:

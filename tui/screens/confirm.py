@@ -13,7 +13,7 @@ from textual.widgets import Button, Static
 from tui.objects import ObjectView
 from tui.ports import Actions
 from tui.state import ConsoleState, rule_yaml
-from tui.text import safe_text
+from tui.text import identity_forms, safe_text
 
 PROPAGATION = "Background"
 
@@ -110,6 +110,8 @@ class ConfirmDelete(Confirm):
         person = self._state.person or self._state.connection
         known = [c for c in (self._state.connection, person) if c is not None]
         cluster = next((name for c in known for name in (c.cluster, c.server) if name), "")
+        identity = identity_forms(person.identity if person else "")
+        who = next((form for form in identity if len(form) <= 50), identity[-1])
         grace = (
             "the default of the server" if self._target.grace is None else f"{self._target.grace} s, its own"
         )
@@ -117,7 +119,7 @@ class ConfirmDelete(Confirm):
             ("name", ref.name, "bold"),
             ("namespace", ref.namespace or "none: cluster-scoped", "bold"),
             ("cluster", cluster, ""),
-            ("as", person.identity if person else "", ""),
+            ("as", who, ""),
             ("grace", grace if ref.kind == "Pod" else "none", ""),
             ("propagation", PROPAGATION, ""),
         ]

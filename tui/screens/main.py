@@ -125,11 +125,12 @@ class Main(Screen[None]):
             other.set_class(other is table, "-active")
 
     def action_table(self, index: int) -> None:
+        # Not focus(), which comes later: the next key is meant for this table already.
         self._activate(self._tables[index])
-        self._tables[index].focus()
+        self.set_focus(self._tables[index])
 
     def action_stream(self) -> None:
-        self._stream.focus()
+        self.set_focus(self._stream)
 
     @on(ResourceTable.Highlighted)
     def show_timeline(self, event: ResourceTable.Highlighted) -> None:
@@ -155,7 +156,7 @@ class Main(Screen[None]):
 
     @on(FilterBar.Closed)
     def leave_filter(self, event: FilterBar.Closed) -> None:
-        event.target.focus()
+        self.set_focus(event.target)
 
     def _set_filter(self, target: Widget, wanted: Filter | None) -> None:
         if isinstance(target, ResourceTable | EventLog):
@@ -198,6 +199,8 @@ class Main(Screen[None]):
 
     @on(ResourceTable.DeleteRequested)
     def confirm_delete(self, event: ResourceTable.DeleteRequested) -> None:
+        if self.app.screen is not self:  # a second ctrl+d that was quicker than the dialog
+            return
         target = event.target
 
         def answered(confirmed: bool | None) -> None:

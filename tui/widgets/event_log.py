@@ -89,7 +89,7 @@ class EventLog(LineView):
         self._first = stream.first
         if self._matching is not None:
             evicted = self._extend_matching()
-        size = Size(self.size.width, self.count)
+        size = Size(self.room.width, self.count)
         if size != self.virtual_size:
             self.virtual_size = size
         if self.follow:
@@ -165,7 +165,7 @@ class EventLog(LineView):
         self._cache.clear()
 
     def line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self.room.width
         index = round(self.scroll_offset.y) + y
         if index >= self.count:
             if y == 0 and not self.count:

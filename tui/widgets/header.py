@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from controller.bus_events import WatchStatus
 from tui.reducer import plural
 from tui.state import ConsoleState
-from tui.text import fine_age, safe_text
+from tui.text import fine_age, identity_forms, safe_text
 from tui.widgets.lines import Panel, Piece, Row
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -19,14 +19,6 @@ SECONDS = 12  # of the sparkline
 def sparkline(counts: list[int]) -> str:
     top = max([*counts, 1])
     return "".join(BARS[min(c * (len(BARS) - 1) // top, len(BARS) - 1)] if c else BARS[0] for c in counts)
-
-
-def identity_forms(identity: str) -> list[str]:
-    """Ways to write an identity, each shorter than the one before."""
-    forms = [identity]
-    if identity.startswith("system:serviceaccount:"):
-        forms += ["…:" + identity.removeprefix("system:serviceaccount:"), "…:" + identity.rpartition(":")[2]]
-    return forms
 
 
 class Header(Panel):

@@ -157,6 +157,11 @@ class LineView(ScrollView, Painter, can_focus=True):
         super().__init__(id=id)
         self._drawn = {}
 
+    @property
+    def room(self) -> Size:
+        """What is left for lines beside the scrollbar."""
+        return self.scrollable_content_region.size
+
     def action_line(self, step: int) -> None:
         self.scroll_relative(y=step, animate=False)
 

@@ -171,7 +171,7 @@ class ResourceTable(LineView):
                     self._cache.clear()
 
     def _settle_size(self) -> None:
-        self.virtual_size = Size(self.size.width, len(self._order) + 1)
+        self.virtual_size = Size(self.room.width, len(self._order) + 1)
 
     # The cursor -----------------------------------------------------------------------------------
 
@@ -304,7 +304,7 @@ class ResourceTable(LineView):
         return connection is None or len(connection.namespaces) != 1
 
     def line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self.room.width
         if not self._order:
             return self._render_body(y, width)
         layout = self._layout(width)

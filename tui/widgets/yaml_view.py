@@ -31,4 +31,4 @@ class YamlView(LineView):
 
     def line(self, y: int) -> Strip:
         index = round(self.scroll_offset.y) + y
-        return self.paint(yaml_row(self._lines[index]) if index < len(self._lines) else [], self.size.width)
+        return self.paint(yaml_row(self._lines[index]) if index < len(self._lines) else [], self.room.width)
