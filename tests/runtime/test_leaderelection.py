@@ -191,6 +191,36 @@ def test_each_renewal_begins_the_wait_anew(server: LeaseServer, clock: Clock) ->
         assert (one.elector.is_leader(), two.elector.is_leader()) == (True, False)
 
 
+@pytest.mark.parametrize("offset", [0.0, 0.3, 0.7, 1.1, 1.99])
+def test_a_standby_takes_over_soon_and_asks_little(server: LeaseServer, clock: Clock, offset: float) -> None:
+    one, two = Candidate(server, "one", clock), Candidate(server, "two", clock)
+    one.elector.try_once()
+    last = began = clock.now
+    look = began + offset
+    while not two.elector.is_leader():
+        clock.now = min(look, last + 2.02) if last < began + 60 else look  # after a minute the leader dies
+        if clock.now == look:
+            problem = two.elector.try_once()
+            look += two.elector.pause(failed=bool(problem))
+        else:
+            one.elector.try_once()
+            last = clock.now
+    assert 15 <= clock.now - last <= 15.3
+    looks = sum(request == ("two", "GET") for request in server.requests)
+    assert looks < 150  # in 75 s
+
+
+def test_a_released_lease_is_noticed_within_a_retry_period(server: LeaseServer, clock: Clock) -> None:
+    one, two = Candidate(server, "one", clock), Candidate(server, "two", clock)
+    one.elector.try_once()
+    for _ in range(100):
+        assert two.elector.try_once() == ""
+        pause = two.elector.pause(failed=False)
+        assert 0 < pause <= 2
+        clock.now += pause
+    assert two.elector.pause(failed=True) == 2  # and up to 2.2 times that, at random
+
+
 def test_a_paused_leader_knows_at_once_that_it_leads_no_more(server: LeaseServer, clock: Clock) -> None:
     one, two = Candidate(server, "one", clock), Candidate(server, "two", clock)
     one.elector.try_once()
