@@ -1,0 +1,147 @@
+"""Watch events as fast as they can be read: a server that writes prepared lines and nothing else."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench.child import Meter, background, call
+from bench.cluster import large_pod
+from bench.figures import Figure
+
+PODS = 100
+BLOCK = 100  # lines per write
+LIMIT = 300.0  # seconds
+
+
+def run(kubeconfig: str | None, quick: bool) -> list[Figure]:
+    # The server is always our own: no API server could write this fast.
+    ours_count, theirs_count = (1_000, 500) if quick else (50_000, 5_000)
+    cost = {}
+    for who, count in (("ours", ours_count), ("shared_informer", theirs_count)):
+        with background("bench.events", str(count)) as (_, ready):
+            cost[who] = call("bench.events", who, port=ready["port"], count=count)
+    ours, theirs = (cost[who]["each"] * 1e6 for who in ("ours", "shared_informer"))
+    return [
+        Figure("watch events flat out: CPU per event", ours, "µs", theirs, "SharedInformer", None, 20.0),
+    ]
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """An empty list of pods, and a watch of ``count`` modifications."""
+
+    protocol_version = "HTTP/1.1"
+    count = 0
+    lines: list[bytes] = []
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        if "watch=" not in self.path:
+            body = b'{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"1"},"items":[]}'
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+            return
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        if "sendInitialEvents" in self.path:
+            self._chunk(_line("BOOKMARK", _bookmark()))
+        if self.server.served:  # type: ignore[attr-defined]
+            threading.Event().wait()
+        self.server.served = True  # type: ignore[attr-defined]
+        for number in range(0, self.count, BLOCK):
+            self._chunk(b"".join(self.lines[number : number + BLOCK]))
+        threading.Event().wait()  # an open watch with nothing to say
+
+    def _chunk(self, data: bytes) -> None:
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        self.wfile.flush()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nobody reads it."""
+
+
+def _line(kind: str, body: Any) -> bytes:
+    return json.dumps({"type": kind, "object": body}, separators=(",", ":")).encode() + b"\n"
+
+
+def _bookmark() -> dict[str, Any]:
+    meta = {"resourceVersion": "1", "annotations": {"k8s.io/initial-events-end": "true"}}
+    return {"kind": "Pod", "apiVersion": "v1", "metadata": meta, "spec": {"containers": []}}
+
+
+def _event(index: int) -> bytes:
+    pod = large_pod(index % PODS)
+    identity = {"namespace": "default", "uid": f"uid-{index % PODS}", "resourceVersion": str(index + 2)}
+    pod["metadata"] |= identity | {"creationTimestamp": "2026-01-01T00:00:00Z"}
+    pod["status"] = {"phase": "Running", "podIP": "10.0.0.1"}
+    return _line("ADDED" if index < PODS else "MODIFIED", pod)
+
+
+def serve(count: int) -> None:
+    """Say the port as JSON, then serve until killed."""
+    Handler.count = count
+    Handler.lines = [_event(i) for i in range(count)]
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.served = False  # type: ignore[attr-defined]
+    print(json.dumps({"port": server.server_port}), flush=True)
+    server.serve_forever()
+
+
+def _measure(start: Callable[[], Any], version: Callable[[], int], count: int) -> dict[str, float]:
+    meter = Meter()
+    start()
+    deadline = time.monotonic() + LIMIT
+    while version() < count + 1:
+        if time.monotonic() > deadline:
+            sys.exit(f"at {version()} of {count} events after {LIMIT:g} s")
+        time.sleep(0.02)
+    return {"each": meter.read()["cpu"] / count}
+
+
+def ours(port: int, count: int) -> dict[str, float]:
+    from kubernetes.client import Configuration as Official
+
+    from controller.runtime.client import Client
+    from controller.runtime.config import Configuration
+    from controller.runtime.informer import Informer
+    from controller.runtime.kinds import Pod
+
+    official = Official()
+    official.host = f"http://127.0.0.1:{port}"
+    informer = Informer(Client(Configuration(official, "", "", None, lambda: official)), Pod)
+    seen = [0]
+
+    def handle(event: Any) -> None:
+        seen[0] = int(event.obj.metadata.resource_version)
+
+    informer.add_handler(handle)
+    return _measure(informer.start, lambda: seen[0], count)
+
+
+def shared_informer(port: int, count: int) -> dict[str, float]:
+    from kubernetes.client import ApiClient, Configuration, CoreV1Api
+    from kubernetes.informer import ADDED, MODIFIED, SharedInformer
+
+    official = Configuration()
+    official.host = f"http://127.0.0.1:{port}"
+    informer = SharedInformer(CoreV1Api(ApiClient(official)).list_pod_for_all_namespaces)
+    seen = [0]
+
+    def handle(pod: Any) -> None:
+        seen[0] = int(pod.metadata.resource_version)
+
+    informer.add_event_handler(ADDED, handle)
+    informer.add_event_handler(MODIFIED, handle)
+    return _measure(informer.start, lambda: seen[0], count)
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]))

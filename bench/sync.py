@@ -1,0 +1,94 @@
+"""First sync: many large pods from nothing into a store, while another thread wants to run."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench.child import Meter, call
+from bench.cluster import Cluster, cluster, create, large_pod, namespace
+from bench.figures import Figure
+
+TICK = 0.001  # seconds
+LIMIT = 300.0  # seconds
+
+
+def run(kubeconfig: str | None, quick: bool) -> list[Figure]:
+    found: list[Figure] = []
+    with cluster(kubeconfig, "--bare") as target, namespace(target) as name:
+        made = 0
+        for wanted in (200,) if quick else (5_000, 10_000):
+            create(target, f"/api/v1/namespaces/{name}/pods", [large_pod(i) for i in range(made, wanted)])
+            made = wanted
+            found += _compare(target, name, wanted)
+    return found
+
+
+def _compare(target: Cluster, name: str, pods: int) -> list[Figure]:
+    arguments = {"kubeconfig": target.kubeconfig, "namespace": name, "pods": pods}
+    ours, theirs = (call("bench.sync", who, **arguments) for who in ("ours", "shared_informer"))
+    bars = {"cpu": 0.8, "memory": 100.0} if pods == 5_000 else {}
+    title = f"first sync of {pods:,} pods"
+    rival = "SharedInformer"
+    return [
+        Figure(f"{title}: wall", ours["wall"], "s", theirs["wall"], rival),
+        Figure(f"{title}: CPU", ours["cpu"], "s", theirs["cpu"], rival, bars.get("cpu")),
+        Figure(f"{title}: peak memory", ours["memory"], "MB", theirs["memory"], rival, bars.get("memory")),
+        Figure(
+            f"{title}: longest stall", ours["stall"] * 1000, "ms", theirs["stall"] * 1000, rival,
+            30.0 if pods >= 5_000 else None,
+        ),
+    ]  # fmt: skip
+
+
+class Ticker(threading.Thread):
+    """A second thread that wants to run every millisecond; ``stall`` is the longest it had to wait."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.stall = 0.0
+        self.start()
+
+    def run(self) -> None:
+        before = time.perf_counter()
+        while True:
+            time.sleep(TICK)
+            now = time.perf_counter()
+            self.stall = max(self.stall, now - before - TICK)
+            before = now
+
+
+def _measure(start: Callable[[], Any], count: Callable[[], int], pods: int) -> dict[str, float]:
+    ticker, meter = Ticker(), Meter()
+    start()
+    deadline = time.monotonic() + LIMIT
+    while count() < pods:
+        if time.monotonic() > deadline:
+            sys.exit(f"{count()} of {pods} pods after {LIMIT:g} s")
+        time.sleep(0.005)
+    found = meter.read()
+    time.sleep(0.2)  # what follows the last pod stalls others too
+    return found | {"stall": ticker.stall}
+
+
+def ours(kubeconfig: str, namespace: str, pods: int) -> dict[str, float]:
+    from controller.runtime.client import Client
+    from controller.runtime.config import load_configuration
+    from controller.runtime.informer import Informer
+    from controller.runtime.kinds import Pod
+
+    informer = Informer(Client(load_configuration(Path(kubeconfig))), Pod, namespaces=(namespace,))
+    return _measure(informer.start, lambda: pods if informer.has_synced() else 0, pods)
+
+
+def shared_informer(kubeconfig: str, namespace: str, pods: int) -> dict[str, float]:
+    from kubernetes import client, config
+    from kubernetes.informer import SharedInformer
+
+    config.load_kube_config(kubeconfig)
+    informer = SharedInformer(client.CoreV1Api().list_namespaced_pod, namespace)
+    return _measure(informer.start, lambda: len(informer.cache.list_keys()), pods)
