@@ -28,6 +28,7 @@ _UNTRACKED = frozenset(
         "uid",
     ]
 )
+_MAX_DEPTH = 100
 _BEFORE_FIRST = "before-first-apply"
 # What a typed object of Go has before anything is set: those members are not added by a create.
 _ZERO: Obj = {
@@ -214,10 +215,11 @@ def well_formed(given: Any) -> bool:
     )
 
 
-def _is_set(fields: Any) -> bool:
-    return isinstance(fields, dict) and all(
-        (key == "." or key[:2] in ("f:", "k:", "v:", "i:")) and _is_set(node) for key, node in fields.items()
-    )
+def _is_set(fields: Any, depth: int = 0) -> bool:
+    if not isinstance(fields, dict) or depth > _MAX_DEPTH:
+        return False
+    known = (key == "." or key[:2] in ("f:", "k:", "v:", "i:") for key in fields)
+    return all(known) and all(_is_set(node, depth + 1) for node in fields.values())
 
 
 def _new_entry(manager: str, operation: str, api_version: str, subresource: str, fields: Set) -> Obj:

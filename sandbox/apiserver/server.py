@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 _HEADERS = {"Cache-Control": "no-cache, private"}
 _AGGREGATED = "as=APIGroupDiscoveryList"
 _AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_ENDPOINTS = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
 _BODY_SECONDS = 30.0
 _IDLE_SECONDS = 120.0
 _HEALTH = ("/healthz", "/livez", "/readyz")
@@ -81,6 +82,9 @@ class ApiServer:
             return web.Response(status=404, text="404 page not found\n", headers=_HEADERS)
         except (ConnectionError, asyncio.CancelledError):
             raise
+        except RecursionError:
+            # Nothing was written: an object is walked, checked and encoded before it is stored.
+            return self._json(400, encode(status.bad_request("json: exceeded max depth").body()))
         except Exception:
             # The client gets one sentence; the trace is for whoever runs the sandbox.
             log.exception("request failed: %s %s", http.method, http.path)
@@ -273,6 +277,8 @@ class ApiServer:
             kind = ";stream=watch" if form.content_type != JSON_TYPE else ""
             return await self._stream(http, self.verbs.watch(call), JSON_TYPE + kind)
         code, data = await self._dispatch(call)
+        if resource.plural == "endpoints":
+            call.warnings.append(_ENDPOINTS)
         headers = {"Content-Type": form.content_type}
         response = self._json(code, body(form, data), headers)
         for warning in dict.fromkeys(call.warnings):
@@ -283,7 +289,9 @@ class ApiServer:
     async def _dispatch(self, call: Call) -> tuple[int, bytes]:
         info, verbs, subs = call.info, self.verbs, self.subresources
         if not call.resource.stored:
-            review = reviews.answer(self.cluster, call.user, call.resource, info.namespace, call.body())
+            kind = call.resource
+            asked = decoding.checked(kind.group, kind.version, kind.kind, call.body())
+            review = reviews.answer(self.cluster, call.user, kind, info.namespace, asked)
             return 201, encode(review)
         if info.subresource == "binding":
             return 201, subs.binding(call)

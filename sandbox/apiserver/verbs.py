@@ -28,11 +28,13 @@ from sandbox.apiserver.status import (
     not_found,
     required,
     success,
+    too_long,
 )
 from sandbox.apiserver.store import Entry, Key
 from sandbox.apiserver.watch import Filter, Options, WatchStream
 
 _PATCHES = (patch.JSON, patch.MERGE, patch.STRATEGIC, patch.APPLY)
+_LONGEST_MANAGER = 128
 _MODES = ("Ignore", "Warn", "Strict")
 
 
@@ -74,7 +76,11 @@ class Call:
     @property
     def manager(self) -> str:
         """Who is written down as the owner of fields."""
-        return self.info.query.get("fieldManager", "") or self.user_agent.partition("/")[0] or "unknown"
+        asked = self.info.query.get("fieldManager", "")
+        if len(asked) > _LONGEST_MANAGER:
+            kind = {"create": "CreateOptions", "update": "UpdateOptions"}.get(self.info.verb, "PatchOptions")
+            raise invalid("meta.k8s.io", kind, "", [too_long("fieldManager", _LONGEST_MANAGER)])
+        return asked or self.user_agent.partition("/")[0][:_LONGEST_MANAGER] or "unknown"
 
     @property
     def owner(self) -> apply.Owner:
@@ -276,6 +282,7 @@ class Verbs:
         options: Obj = {}
         if call.raw:
             options = decoding.as_object(call.raw, call.content_type)
+            options = decoding.checked("", "v1", "DeleteOptions", options)
             if options.get("kind") not in (None, "", "DeleteOptions"):
                 raise bad_request(
                     f'{options["kind"]} in version "v1" cannot be handled as a DeleteOptions: unknown kind'
@@ -292,8 +299,6 @@ class Verbs:
             options.setdefault("propagationPolicy", policy)
         if (orphan := query.get("orphanDependents")) is not None:
             options.setdefault("orphanDependents", orphan == "true")
-        if not isinstance(options.get("preconditions") or {}, dict):
-            raise bad_request("preconditions: not an object")
         if errors := lifecycle.option_errors(options):
             raise invalid("meta.k8s.io", "DeleteOptions", "", errors)
         return options
