@@ -39,6 +39,15 @@ def as_object(raw: bytes, content_type: str, what: str = "") -> Obj:
     return value
 
 
+def checked(group: str, version: str, kind: str, obj: Obj) -> Obj:
+    """An object of a kind that is not stored (a review, a Binding), once its types are right."""
+    wrong = fieldvalidation.check(group, version, kind, obj)[1]
+    if wrong:
+        raise bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {wrong}')
+    out: Obj = without_nulls(obj)
+    return out
+
+
 class Ingest:
     """Turns decoded JSON into what a resource stores; collects what the client should be warned of."""
 

@@ -52,7 +52,7 @@ class Subresources:
 
     def binding(self, call: Call) -> bytes:
         """Put a pod on a node."""
-        obj = call.body()
+        obj = decoding.checked("", "v1", "Binding", call.body())
         target = obj.get("target") or {}
         if not isinstance(target, dict) or not target.get("name"):
             raise invalid("", "Binding", call.info.name, [required("target.name")])
@@ -83,7 +83,7 @@ class Subresources:
 
     def eviction(self, call: Call) -> bytes:
         """Delete a pod as a drain does."""
-        body = call.body()
+        body = decoding.checked("policy", "v1", "Eviction", call.body())
         name = (body.get("metadata") or {}).get("name") or call.info.name
         if name != call.info.name:
             raise bad_request("name in URL does not match name in Eviction object")
@@ -151,7 +151,7 @@ class Subresources:
 
     def token(self, call: Call) -> bytes:
         """TokenRequest: a token for the service account."""
-        obj = call.body()
+        obj = decoding.checked("authentication.k8s.io", "v1", "TokenRequest", call.body())
         account = self.cluster.get(call.resource, call.key).decode()
         spec = obj.get("spec") or {}
         seconds = spec.get("expirationSeconds") or 3600
@@ -224,15 +224,11 @@ class Subresources:
             new = patch.apply(content_type, "autoscaling", "Scale", copy(current), change)
         else:
             new = call.body()
+        new = decoding.checked("autoscaling", "v1", "Scale", new)
         version = (new.get("metadata") or {}).get("resourceVersion")
         if version and version != current["metadata"]["resourceVersion"]:
             raise conflict(call.resource.group, call.resource.plural, call.info.name)
-        replicas = (new.get("spec") or {}).get("replicas") or 0
-        if not isinstance(replicas, int) or isinstance(replicas, bool):
-            raise bad_request(
-                'Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal '
-                "into Go struct field ScaleSpec.spec.replicas of type int32"
-            )
+        replicas: int = (new.get("spec") or {}).get("replicas") or 0
         if replicas < 0:
             wrong = invalid_value("spec.replicas", replicas, "must be greater than or equal to 0")
             raise invalid("autoscaling", "Scale", call.info.name, [wrong])

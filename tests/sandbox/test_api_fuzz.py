@@ -12,8 +12,29 @@ from hypothesis import strategies as st
 from tests.sandbox.server import Api
 
 _keys = st.sampled_from(
-    "apiVersion kind metadata name labels spec status containers image ports replicas rules data finalizers "
-    "selector subsets versions names type preconditions ownerReferences".split()
+    [
+        "apiVersion",
+        "kind",
+        "metadata",
+        "name",
+        "labels",
+        "spec",
+        "status",
+        "containers",
+        "image",
+        "ports",
+        "replicas",
+        "rules",
+        "data",
+        "finalizers",
+        "selector",
+        "subsets",
+        "versions",
+        "names",
+        "type",
+        "preconditions",
+        "ownerReferences",
+    ]
 ) | st.text(max_size=5)
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
@@ -73,7 +94,9 @@ def test_random_objects(api: Api, path: str, body: Any) -> None:
 @_quiet
 @given(
     body=st.dictionaries(_keys, _json, max_size=3) | st.lists(_json, max_size=3),
-    kind=st.sampled_from(["merge-patch+json", "json-patch+json", "strategic-merge-patch+json", "apply-patch+yaml"]),
+    kind=st.sampled_from(
+        ["merge-patch+json", "json-patch+json", "strategic-merge-patch+json", "apply-patch+yaml"]
+    ),
     path=st.sampled_from(
         [
             "/api/v1/namespaces/default/services/kubernetes",
