@@ -22,7 +22,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "See",
         (
-            ("/", "filter the pane by a regular expression; ! inverts; esc clears"),
+            ("/", "filter the pane: regular expression, ! inverts, esc clears"),
             ("ctrl+z", "faults only, and back"),
             ("p", "pause or follow the stream"),
             ("y", "YAML of the object"),
@@ -45,7 +45,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("− DELETED", "gone"),
             ("↻ RECONCILE", "the controller looked: how long, how many writes"),
             ("✓ HEALED", "from the delete request to a ready replacement"),
-            ("● ◐ ✗ ○", "well, on its way, faulty, going"),
+            ("● ◌ ↻ ✗", "a watch: live, starting, connecting again, refused"),
         ),
     ),
 )

@@ -78,7 +78,7 @@ class Main(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield self._header
-        yield Static("Make the window 60×15 or larger to see more.", id="enlarge")
+        yield Static("Enlarge to 60×15", id="enlarge")
         yield self._banner
         with Container(id="body"):
             yield Vertical(*self._tables, id="tables")

@@ -22,6 +22,7 @@ from tui.widgets.lines import LineView, Row
 from tui.widgets.table_body import body
 
 GAP = 2
+LEAST_STATUS = 9  # cells of a STATUS where there is no room: enough to tell them apart
 
 
 class ResourceTable(LineView):
@@ -292,7 +293,7 @@ class ResourceTable(LineView):
                 break
         extra = 2 + sum(sizes[c.title] + GAP for c in columns) - GAP - width
         if extra > 0:
-            sizes |= {c.title: self._widths[c.title] for c in columns if c.least}
+            sizes |= {c.title: min(self._widths[c.title], LEAST_STATUS) for c in columns if c.least}
             extra = 2 + sum(sizes[c.title] + GAP for c in columns) - GAP - width
         if extra > 0:
             sizes["NAME"] = max(sizes["NAME"] - extra, 4)
