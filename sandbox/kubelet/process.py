@@ -39,10 +39,9 @@ def port_of(container: Container) -> int:
     """--port of its arguments, else its first containerPort, else Redis' own."""
     words = [*(container.command or ()), *(container.args or ())]
     for word, value in itertools.pairwise([*words, ""]):
-        if word == "--port" and value.isdecimal():
-            return int(value)
-        if word.startswith("--port=") and word[7:].isdecimal():
-            return int(word[7:])
+        text = value if word == "--port" else word.removeprefix("--port=") if "--port=" in word else ""
+        if text.isdecimal() and 0 < int(text) < 65536:
+            return int(text)
     return next((port.container_port for port in container.ports or ()), DEFAULT_PORT)
 
 

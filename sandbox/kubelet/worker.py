@@ -69,8 +69,22 @@ class PodWorker:
             self._ending.set()
         if self._wake is not None:
             self._wake.set()
+        if pod.spec.containers != before.spec.containers:
+            self._replace()
         if pod.metadata.annotation(FAIL) and not before.metadata.annotation(FAIL):
             self._fail()
+
+    def _replace(self) -> None:
+        """An image is what may change of a container: it starts again with the new one."""
+        for container, spec in zip(self.state.containers, self.pod.spec.containers, strict=True):
+            if container.spec.image != spec.image:
+                container.spec = spec
+                text = f"Container {spec.name} definition changed, will be restarted"
+                self._event("Killing", text, field=f"spec.containers{{{spec.name}}}")
+                if container.running:
+                    self._end_soon(
+                        container.running, float(self.pod.spec.termination_grace_period_seconds or 0)
+                    )
 
     def removed(self) -> None:
         """Deleted by force: end at once and write nothing more."""
@@ -84,9 +98,12 @@ class PodWorker:
         """A shorter grace period than the one that is running."""
         for container in self.state.containers:
             if container.running:
-                task = asyncio.create_task(container.running.stop(seconds))
-                self._stops.add(task)
-                task.add_done_callback(self._stops.discard)
+                self._end_soon(container.running, seconds)
+
+    def _end_soon(self, running: Running, seconds: float) -> None:
+        task = asyncio.create_task(running.stop(seconds))
+        self._stops.add(task)
+        task.add_done_callback(self._stops.discard)
 
     async def send(self) -> None:
         """Write the status as it is now."""

@@ -136,8 +136,9 @@ class World:
         return found[0]
 
 
-def is_ready(pod: Json) -> bool:
-    conditions = pod["status"].get("conditions", ())
+def is_ready(item: Json) -> bool:
+    """Whether a pod or a node is."""
+    conditions = item["status"].get("conditions", ())
     return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
@@ -184,6 +185,8 @@ async def node_world(world: World, request: pytest.FixtureRequest, tmp_path: Pat
             group.create_task(EndpointsController(informers).run()),
             group.create_task(PodCollector(informers).run()),
         ]
+        for number in range(1, world.options.nodes + 1):
+            await world.until(NODES, f"node-{number}", is_ready)
         yield world
         at_once = {"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0}
         await world.client.request("DELETE", PODS.path(world.namespace), body=at_once)

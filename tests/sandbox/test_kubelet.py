@@ -128,6 +128,17 @@ async def test_an_image_that_cannot_be_pulled_is_waited_for(node_world: World) -
     await node_world.running("p")
 
 
+async def test_a_new_image_starts_the_container_again(node_world: World) -> None:
+    await node_world.pod("p", image="nginx:1")
+    await node_world.running("p")
+    image = [{"op": "replace", "path": "/spec/containers/0/image", "value": "nginx:2"}]
+    path = PODS.path(node_world.namespace, "p")
+    await node_world.client.patch(path, image, "application/json-patch+json")
+    pod = await node_world.until(PODS, "p", lambda o: container(o)["restartCount"] and is_ready(o))
+    assert container(pod)["image"] == "nginx:2"
+    assert "definition changed" in (await node_world.event("Killing"))["message"]
+
+
 async def test_nodes_are_ready_and_renew_their_leases(node_world: World) -> None:
     for name in ("node-1", "node-2"):
         node = await node_world.until(NODES, name, lambda o: o["status"].get("conditions"))

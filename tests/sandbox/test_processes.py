@@ -57,6 +57,7 @@ def test_the_port_is_that_of_the_arguments_or_of_the_container() -> None:
     ports = [ContainerPort(container_port=7000)]
     assert port_of(Container(args=["--port", "8333"], ports=ports)) == 8333
     assert port_of(Container(command=["redis-server", "--port=8334"])) == 8334
+    assert port_of(Container(args=["--port", "99999"], ports=ports)) == 7000
     assert port_of(Container(ports=ports)) == 7000
     assert port_of(Container()) == 6379
 
