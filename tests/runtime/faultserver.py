@@ -74,6 +74,9 @@ class Exchange:
     seen: Seen
     streaming: bool = False
 
+    def __post_init__(self) -> None:
+        self.generation = self.server.generation
+
     @property
     def verb(self) -> str:
         return self.seen.verb
@@ -119,12 +122,15 @@ class Exchange:
             meta["annotations"] = {"k8s.io/initial-events-end": "true"}
         self.event("BOOKMARK", {"kind": "Pod", "apiVersion": "v1", "metadata": meta})
 
-    def initial(self) -> None:
-        """The head and the first list of a WatchList answer."""
+    def initial(self) -> int:
+        """The head and the first list of a WatchList answer; the version that it shows."""
         self.begin()
-        for obj in list(self.server.objects.values()):
+        with self.server.changed:
+            version, objects = self.server.version, list(self.server.objects.values())
+        for obj in objects:
             self.event("ADDED", obj)
-        self.bookmark(ends_list=True)
+        self.bookmark(version, ends_list=True)
+        return version
 
     def finish(self) -> None:
         """The regular end of a watch."""
@@ -133,7 +139,7 @@ class Exchange:
 
     def follow(self, version: int) -> None:
         """Send everything that happens after ``version``, until the server closes its streams."""
-        server, generation = self.server, self.server.generation
+        server, generation = self.server, self.generation
         while True:
             with server.changed:
                 if server.generation == generation and server.version <= version:
@@ -150,18 +156,18 @@ class Exchange:
         """The right answer."""
         server = self.server
         if self.verb == "list":
-            items = list(server.objects.values())
+            with server.changed:
+                items, version = list(server.objects.values()), server.version
             start, limit = int(self.query.get("continue", 0)), int(self.query.get("limit", 0)) or len(items)
             page = items[start : start + limit]
-            meta = {"resourceVersion": str(server.version)}
+            meta = {"resourceVersion": str(version)}
             if start + limit < len(items):
                 meta["continue"] = str(start + limit)
             bare = [{k: v for k, v in item.items() if k not in ("kind", "apiVersion")} for item in page]
             self.answer(200, json.dumps({"kind": "PodList", "metadata": meta, "items": bare}).encode())
         elif self.verb == "watch":
             if self.query.get("sendInitialEvents"):
-                version = server.version
-                self.initial()
+                version = self.initial()
             else:
                 version = int(self.query["resourceVersion"])
                 if version < server.oldest:
