@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sandbox.apiserver import apply, fieldsets
 from sandbox.apiserver.apply import Conflict, Owner
@@ -177,3 +179,55 @@ def test_sets_of_fields() -> None:
     assert fieldsets.intersection(a, b) == b
     assert fieldsets.union(b, {"f:x": {}}) == {"f:x": {".": {}, "f:y": {}}}
     assert fieldsets.paths({"f:l": {'k:{"a":1,"b":"c"}': {}, 'v:"q"': {}}}) == ['.l[a=1,b="c"]', '.l[="q"]']
+
+
+ANYTHING = Resource(
+    "g.io",
+    "v1",
+    "Thing",
+    "things",
+    custom=CustomVersion(
+        {"type": "object", "x-kubernetes-preserve-unknown-fields": True}, False, None, [], True
+    ),
+)
+scalars = st.integers(0, 3) | st.sampled_from(["a", "b"]) | st.booleans()
+trees = st.dictionaries(
+    st.sampled_from("abc"),
+    st.recursive(
+        scalars,
+        lambda inner: (
+            st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("abc"), inner, min_size=1)
+        ),
+        max_leaves=6,
+    ),
+    max_size=3,
+)
+
+
+def thing(spec: Json) -> Json:
+    return {"metadata": {"name": "t"}, **spec}
+
+
+def body(obj: Json) -> Json:
+    return {key: value for key, value in obj.items() if key != "metadata"}
+
+
+@settings(max_examples=300, deadline=None)
+@given(first=trees, second=trees)
+def test_a_lone_manager_gets_exactly_what_it_applies(first: Json, second: Json) -> None:
+    live = apply.apply(ANYTHING, None, thing(first), Owner("me"))
+    assert body(live) == first
+    out = apply.apply(ANYTHING, live, thing(second), Owner("me"))
+    assert body(out) == second
+    assert apply.apply(ANYTHING, out, thing(second), Owner("me")) == out
+
+
+@settings(max_examples=300, deadline=None)
+@given(mine=trees, yours=trees)
+def test_forced_fields_change_hands_and_nothing_is_lost(mine: Json, yours: Json) -> None:
+    live = apply.apply(ANYTHING, None, thing(mine), Owner("me"))
+    out = apply.apply(ANYTHING, live, thing(yours), Owner("you"), force=True)
+    # What you apply is there, whoever owned it; applied again it is no conflict.
+    assert apply.apply(ANYTHING, out, thing(yours), Owner("you")) == out
+    for key in mine.keys() - yours.keys():
+        assert out[key] == mine[key]
