@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from textual.app import App
@@ -67,6 +70,16 @@ class ConsoleApp(App[int]):
         self.register_theme(RECONSOLE)
         self.theme = RECONSOLE.name
         self.set_interval(INTERVAL, self.tick)
+        self._leave_on_signals()
+
+    def _leave_on_signals(self) -> None:
+        """Without this the terminal would stay as the console needs it when someone ends the process."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, getattr(signal, "SIGHUP", None)):
+            # Only the main thread may, and not on Windows.
+            with suppress(NotImplementedError, RuntimeError, ValueError):
+                if number is not None:
+                    loop.add_signal_handler(number, self.exit, 0)
 
     def tick(self) -> None:
         """One turn of the pump: drain, show the stream, and every third time the tables."""

@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pyte
+import pytest
 
 ROWS, COLUMNS = 36, 120
 
@@ -121,6 +123,15 @@ def test_a_crash_restores_the_terminal_and_says_why() -> None:
         assert t.read_rest() == 1
         assert is_restored(t.output)
         assert b"a bug in the console" in t.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signals_restore_the_terminal(number: int) -> None:
+    with terminal("plain") as t:
+        t.read_until(b"my-op-redis-0")
+        t.process.send_signal(number)
+        assert t.read_rest() == 0
+        assert is_restored(t.output)
 
 
 def test_quitting_restores_the_terminal() -> None:
