@@ -63,12 +63,13 @@ class Cluster:
         }
 
 
-def eventually(check: Callable[[], T], seconds: float = 20.0) -> T:
+def eventually(check: Callable[[], T | None], seconds: float = 20.0) -> T:
     """Call ``check`` until it answers something true; that answer. Fails after ``seconds``."""
     deadline = time.monotonic() + seconds
     while True:
         try:
-            answer, failure = check(), None
+            answer = check()
+            failure: Exception | None = None
         except (AssertionError, KeyError, OSError) as error:
             answer, failure = None, error
         if answer:

@@ -7,6 +7,8 @@ The rules, in the order in which they apply:
 * Pods above ``replicas`` go, the highest ordinal first. Failed and evicted pods go.
 * Of the pods with an old image or port one goes at a time, and only while every other pod is current
   and ready: those that are not ready first, then the highest ordinal.
+* A Redis that is deleted takes its pods along, unless it is deleted with ``--cascade=orphan``: then the
+  garbage collector sets them free.
 * What is missing is made, the lowest ordinal first.
 """
 
@@ -20,6 +22,9 @@ from controller.redis.desired import is_current, ordinal_of, pod_name
 from controller.runtime.kinds import Pod
 from controller.runtime.objects import KubeObject
 
+# The garbage collector's own finalizer: present until it has taken the owner out of every dependent.
+ORPHAN = "orphan"
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -30,11 +35,6 @@ class Plan:
     create: tuple[int, ...]  # ordinals
     owned: tuple[Pod, ...]  # pods of this Redis that exist, by ordinal
     foreign: tuple[str, ...]  # names in use by somebody else's pods
-
-    @property
-    def healing(self) -> bool:
-        """Whether a pod has to be made or is awaited."""
-        return bool(self.create)
 
 
 def is_owned(redis: Redis, obj: KubeObject) -> bool:
@@ -66,6 +66,8 @@ def plan(redis: Redis, pods: Iterable[Pod]) -> Plan:
     create = [o for n, o in names.items() if n not in by_name]
     ledger = [n for n in names if n not in foreign]
     ledger += sorted((n for n in owned if n not in names), key=lambda n: (ordinal(owned[n]), n))
+    if deleting and ORPHAN in redis.metadata.finalizers:
+        delete = []
     return Plan(
         ledger=tuple(ledger),
         delete=tuple(p for p in delete if not p.is_terminating),

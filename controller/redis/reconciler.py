@@ -10,7 +10,7 @@ from controller.redis import desired
 from controller.redis.api import FINALIZER_PREFIX, Redis, problems
 from controller.redis.plan import Plan, is_owned, plan
 from controller.redis.status import Problem, status
-from controller.runtime.errors import AlreadyExists, ApiError, NotFound
+from controller.runtime.errors import AlreadyExists, ApiError, Conflict, NotFound
 from controller.runtime.events import DeleteEvent
 from controller.runtime.kinds import Pod, Service
 from controller.runtime.manager import Manager
@@ -21,6 +21,7 @@ log = logging.getLogger("controller.redis")
 
 # How soon to look again when something is missing whose arrival no watch will tell of.
 RETRY_BLIND = 10.0  # seconds
+RETRY_CONFLICT = 0.05  # seconds
 
 
 def _utc_now() -> datetime:
@@ -65,6 +66,13 @@ class RedisReconciler:
     # Reconciling
 
     def reconcile(self, request: Request) -> Result | None:
+        try:
+            return self._reconcile(request)
+        except Conflict:
+            # The store is behind; by then the newer state will have arrived.
+            return Result(requeue_after=RETRY_CONFLICT)
+
+    def _reconcile(self, request: Request) -> Result | None:
         redis = self._redises.get(request.namespace, request.name)
         if redis is None:
             return None

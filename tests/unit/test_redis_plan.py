@@ -94,6 +94,13 @@ def test_deleting_a_redis_takes_its_pods_and_the_ledger_follows() -> None:
     assert plan(going, []).create == ()
 
 
+def test_a_redis_that_is_deleted_with_orphan_lets_its_pods_be() -> None:
+    going = redis(1, deletionTimestamp="2026-01-01T00:00:00Z", finalizers=["orphan"])
+    assert plan(going, [pod(0)]).delete == ()
+    assert plan(going, [pod(0)]).ledger == ("db-0",)
+    assert plan(going, [pod(0, ownerReferences=[])]).ledger == ()
+
+
 def test_a_spec_that_passed_an_older_schema_is_told_in_words() -> None:
     wrong = problems(redis(-1, image="red is", port=80))
     assert len(wrong) == 3

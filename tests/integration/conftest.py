@@ -1,0 +1,168 @@
+"""Any API server: the one that RECONSOLE_TEST_KUBECONFIG names, or a bare embedded one.
+
+A server without nodes gets one: the sandbox's kubelet, as a client. Everything that is made here goes again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.bus import EventBus, Subscription
+from controller.bus_events import Event
+from controller.heal import watch_heals
+from controller.redis.crd import custom_resource_definition
+from controller.redis.operator import add_redis_controller
+from controller.runtime.client import Client
+from controller.runtime.config import load_configuration
+from controller.runtime.errors import AlreadyExists, ApiError, NotFound, Unreachable
+from controller.runtime.manager import Manager
+from reconsole.embedded import EmbeddedCluster
+from sandbox.client import Client as NodeClient
+from sandbox.client import Connection
+from sandbox.kubelet import KubeletOptions, run_kubelet
+from tests.cluster import eventually
+
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+NODES = "/api/v1/nodes"
+
+
+def call(client: Client, method: str, path: str, body: Any = None) -> None:
+    import msgspec
+
+    raw = None if body is None else msgspec.json.encode(body)
+    client.transport.request(method, path, body=raw, content_type="application/json")
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    named = os.environ.get("RECONSOLE_TEST_KUBECONFIG")
+    if named:
+        yield Path(named)
+        return
+    with EmbeddedCluster(tmp_path_factory.mktemp("bare"), extra=["--bare"]) as cluster:
+        yield cluster.ready().kubeconfig
+
+
+@pytest.fixture(scope="session")
+def admin(kubeconfig: Path) -> Client:
+    return Client(load_configuration(kubeconfig))
+
+
+@pytest.fixture(scope="session")
+def crd(admin: Client) -> Iterator[None]:
+    mine = True
+    try:
+        call(admin, "POST", CRDS, custom_resource_definition())
+    except AlreadyExists:
+        mine = False
+    eventually(lambda: _is_served(admin))
+    yield
+    if mine:
+        call(admin, "DELETE", f"{CRDS}/redis.myapp.tangx.in")
+
+
+def _is_served(admin: Client) -> bool:
+    with suppress(NotFound):
+        return bool(admin.get_json("/apis/myapp.tangx.in/v1"))
+    return False
+
+
+@pytest.fixture(scope="session")
+def nodes(admin: Client, kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """At least one node that runs pods."""
+    if admin.get_json(NODES)["items"]:
+        yield
+        return
+    options = KubeletOptions(
+        nodes=1, runtime="simulated", start_delay=0.1, scratch=tmp_path_factory.mktemp("pods")
+    )
+    loop = asyncio.new_event_loop()
+
+    async def play() -> None:
+        async with NodeClient(Connection.from_kubeconfig(kubeconfig), user_agent="kubelet") as client:
+            await run_kubelet(client, options)
+
+    task = loop.create_task(play())
+
+    def run() -> None:
+        with suppress(asyncio.CancelledError):
+            loop.run_until_complete(task)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    eventually(lambda: admin.get_json(NODES)["items"])
+    yield
+    loop.call_soon_threadsafe(task.cancel)
+    thread.join(10)
+    for node in admin.get_json(NODES)["items"]:
+        call(admin, "DELETE", f"{NODES}/{node['metadata']['name']}")
+
+
+@pytest.fixture
+def namespace(admin: Client, crd: None, nodes: None) -> Iterator[str]:
+    name = f"reconsole-test-{uuid.uuid4().hex[:8]}"
+    call(admin, "POST", "/api/v1/namespaces", {"kind": "Namespace", "metadata": {"name": name}})
+    yield name
+    call(admin, "DELETE", f"/api/v1/namespaces/{name}")
+    eventually(lambda: _is_gone(admin, f"/api/v1/namespaces/{name}"), 60)
+
+
+def _is_gone(admin: Client, path: str) -> bool:
+    try:
+        admin.get_json(path)
+    except NotFound:
+        return True
+    except (ApiError, Unreachable):
+        pass
+    return False
+
+
+@dataclass
+class Operator:
+    bus: EventBus
+    subscription: Subscription
+    seen: list[Event]
+
+    def events(self) -> list[Event]:
+        self.seen += self.subscription.drain().events
+        return self.seen
+
+
+@pytest.fixture
+def operator(kubeconfig: Path, namespace: str) -> Iterator[Operator]:
+    """The Redis operator, in this process, for the test's namespace only."""
+    bus = EventBus()
+    subscription = bus.subscribe("test", maxlen=100_000)
+    stop = threading.Event()
+    manager = Manager(Client(load_configuration(kubeconfig), bus=bus), bus, namespaces=(namespace,))
+    add_redis_controller(manager)
+    heals = watch_heals(bus, stop)
+    thread = threading.Thread(target=manager.start, args=(stop,), daemon=True)
+    thread.start()
+    yield Operator(bus, subscription, [])
+    _remove_redises(manager.client, namespace)
+    stop.set()
+    thread.join(35)
+    heals.join(2)
+    assert not thread.is_alive()
+
+
+def _remove_redises(client: Client, namespace: str) -> None:
+    """While the operator runs: it is the one that lets their finalizers go."""
+    path = f"/apis/myapp.tangx.in/v1/namespaces/{namespace}/redis"
+    for item in client.get_json(path)["items"]:
+        call(client, "DELETE", f"{path}/{item['metadata']['name']}")
+    deadline = time.monotonic() + 60
+    while client.get_json(path)["items"] and time.monotonic() < deadline:
+        time.sleep(0.1)

@@ -1,0 +1,118 @@
+"""The operator and its runtime against any API server: ``make test-cluster KUBECONFIG=FILE``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from controller.bus_events import ApiWrite, Heal, ObjectChanged, ReconcileFinished, ReconcileStarted
+from controller.redis.api import FINALIZER_PREFIX, Redis
+from controller.runtime.client import Client
+from controller.runtime.errors import AlreadyExists, Conflict, Invalid, NotFound
+from controller.runtime.kinds import ConfigMap, Pod, Service
+from tests.cluster import eventually
+from tests.integration.conftest import Operator
+
+pytestmark = pytest.mark.cluster
+
+
+def redis(namespace: str, **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "myapp.tangx.in/v1",
+        "kind": "Redis",
+        "metadata": {"name": "db", "namespace": namespace},
+        "spec": {"replicas": 2, "port": 8333, "image": "redis:5-alpine", **spec},
+    }
+
+
+def ready(admin: Client, namespace: str) -> dict[str, str]:
+    pods = admin.list(Pod, namespace)
+    return {p.metadata.name: p.metadata.uid for p in pods if p.is_ready and not p.is_terminating}
+
+
+def test_delete_heal_scale_and_remove(admin: Client, operator: Operator, namespace: str) -> None:
+    admin.create(redis(namespace))
+    before = eventually(lambda: r if len(r := ready(admin, namespace)) == 2 else None, 60)
+    assert admin.get(Redis, namespace, "db").ledger == ("db-0", "db-1")
+    assert admin.get(Service, namespace, "db").controller
+
+    admin.delete(Pod, namespace, "db-1", uid=before["db-1"], grace_period=1)
+    heal = eventually(
+        lambda: next((e for e in operator.events() if isinstance(e, Heal) and e.stage == "ready"), None), 60
+    )
+    assert (heal.name, heal.old_uid) == ("db-1", before["db-1"])
+    assert heal.new_uid == ready(admin, namespace)["db-1"]
+
+    admin.patch(Redis, namespace, "db", {"spec": {"replicas": 1}}, subresource="scale")
+    eventually(lambda: set(ready(admin, namespace)) == {"db-0"} and len(admin.list(Pod, namespace)) == 1, 60)
+    eventually(lambda: admin.get(Redis, namespace, "db").ledger == ("db-0",))
+
+    admin.delete(Redis, namespace, "db")
+    eventually(lambda: not admin.list(Redis, namespace) and not admin.list(Pod, namespace), 60)
+
+
+def test_causes_can_be_followed_from_the_delete_to_the_write(
+    admin: Client, operator: Operator, namespace: str
+) -> None:
+    admin.create(redis(namespace, replicas=1))
+    old = eventually(lambda: ready(admin, namespace).get("db-0"), 60)
+    admin.delete(Pod, namespace, "db-0", grace_period=1)
+    eventually(lambda: ready(admin, namespace).get("db-0", old) != old, 60)
+    new = ready(admin, namespace)["db-0"]
+    eventually(lambda: any(isinstance(e, Heal) and e.stage == "ready" for e in operator.events()))
+    events = operator.events()
+    write = next(e for e in events if isinstance(e, ApiWrite) and e.verb == "create" and e.ref.uid == new)
+    started = next(e for e in events if isinstance(e, ReconcileStarted) and e.id == write.reconcile)
+    assert ("DELETED", old) in [(t.type, t.ref.uid) for t in started.triggers]
+    finished = next(e for e in events if isinstance(e, ReconcileFinished) and e.id == write.reconcile)
+    assert finished.writes >= 1
+    added = next(e for e in events if isinstance(e, ObjectChanged) and e.ref.uid == new)
+    assert (added.type, added.resource_version) == ("ADDED", write.resource_version)
+
+
+def test_bad_specs_are_refused(admin: Client, operator: Operator, namespace: str) -> None:
+    for spec in ({"port": 80}, {"port": 2000}, {"image": "red is:5"}, {"replicas": -1}):
+        with pytest.raises(Invalid):
+            admin.create(redis(namespace, **spec))
+    long = redis(namespace)
+    long["metadata"]["name"] = "a" * 58
+    with pytest.raises(Invalid, match="at most 57"):
+        admin.create(long)
+
+
+def test_the_ledger_keeps_a_redis_until_its_pods_are_gone(
+    admin: Client, operator: Operator, namespace: str
+) -> None:
+    admin.create(redis(namespace, replicas=1))
+    eventually(lambda: ready(admin, namespace), 60)
+    finalizers = admin.get(Redis, namespace, "db").metadata.finalizers
+    assert finalizers == (FINALIZER_PREFIX + "db-0",)
+    admin.delete(Redis, namespace, "db")
+    eventually(lambda: not admin.list(Redis, namespace), 60)
+    assert not admin.list(Pod, namespace)
+
+
+def test_an_orphaned_pod_stays(admin: Client, operator: Operator, namespace: str) -> None:
+    admin.create(redis(namespace, replicas=1))
+    before = eventually(lambda: ready(admin, namespace), 60)
+    admin.delete(Redis, namespace, "db", propagation="Orphan")
+    eventually(lambda: not admin.list(Redis, namespace), 60)
+    assert ready(admin, namespace) == before
+    assert admin.get(Pod, namespace, "db-0").controller is None
+
+
+def test_the_client_tells_refusals_apart(admin: Client, namespace: str) -> None:
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": namespace}}
+    made = admin.create(body, ConfigMap)
+    with pytest.raises(AlreadyExists):
+        admin.create(body)
+    with pytest.raises(NotFound):
+        admin.get(ConfigMap, namespace, "b")
+    old = {"metadata": {"resourceVersion": made.metadata.resource_version}, "data": {"k": "v"}}
+    admin.patch(ConfigMap, namespace, "a", old)
+    with pytest.raises(Conflict):
+        admin.patch(ConfigMap, namespace, "a", old | {"data": {"k": "w"}})
+    with pytest.raises(Conflict):
+        admin.delete(ConfigMap, namespace, "a", uid="00000000-0000-0000-0000-000000000000")
+    admin.delete(ConfigMap, namespace, "a", uid=made.metadata.uid)
