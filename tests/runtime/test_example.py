@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,7 @@ from controller.runtime.kinds import ConfigMap, Namespace
 from controller.runtime.manager import Manager
 from examples.copy_configmap import Copier
 from tests.cluster import eventually
-from tests.runtime.sandboxed import Recording, api_server, client, running
-
-
-@pytest.fixture(scope="module")
-def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with api_server(tmp_path_factory.mktemp("example")) as path:
-        yield path
+from tests.runtime.sandboxed import Recording, client, running
 
 
 @pytest.fixture
@@ -36,13 +31,16 @@ def cluster(kubeconfig: Path) -> Iterator[tuple[Client, Recording]]:
         yield client(kubeconfig), recording
 
 
-def configmap(name: str, data: str, labels: dict[str, str] | None = None) -> dict[str, Any]:
-    metadata = {"name": name, "namespace": "default", "labels": labels or {}}
+def configmap(namespace: str, data: str) -> dict[str, Any]:
+    metadata = {"name": "settings", "namespace": namespace, "labels": {"copy/me": "true"}}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"value": data}}
 
 
-def namespace(name: str, labels: dict[str, str] | None = None) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels or {}}}
+@contextmanager
+def target(api: Client, name: str, labels: dict[str, str]) -> Iterator[str]:
+    api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+    yield name
+    api.delete(Namespace, "", name)
 
 
 def data(cluster: Client, namespace: str, name: str) -> str:
@@ -57,27 +55,30 @@ def test_it_is_short() -> None:
     assert len(text.splitlines()) < 60
 
 
-def test_copies_follow_their_source(cluster: tuple[Client, Recording]) -> None:
+@pytest.mark.cluster
+def test_copies_follow_their_source(cluster: tuple[Client, Recording], namespace: str) -> None:
     api, recording = cluster
-    api.create(namespace("one", {"copy/here": "true"}))
-    api.create(namespace("two"))
-    api.create(configmap("settings", "a", {"copy/me": "true"}))
-    eventually(lambda: data(api, "one", "settings") == "a")
-    assert data(api, "two", "settings") == ""
+    with (
+        target(api, f"{namespace}-one", {"copy/here": "true"}) as one,
+        target(api, f"{namespace}-two", {}) as two,
+    ):
+        api.create(configmap(namespace, "a"))
+        eventually(lambda: data(api, one, "settings") == "a")
+        assert data(api, two, "settings") == ""
 
-    api.patch(Namespace, "", "two", {"metadata": {"labels": {"copy/here": "true"}}})
-    eventually(lambda: data(api, "two", "settings") == "a")
+        api.patch(Namespace, "", two, {"metadata": {"labels": {"copy/here": "true"}}})
+        eventually(lambda: data(api, two, "settings") == "a")
 
-    api.patch(ConfigMap, "default", "settings", {"data": {"value": "b"}})
-    eventually(lambda: data(api, "one", "settings") == "b" and data(api, "two", "settings") == "b")
+        api.patch(ConfigMap, namespace, "settings", {"data": {"value": "b"}})
+        eventually(lambda: data(api, one, "settings") == "b" and data(api, two, "settings") == "b")
 
-    api.patch(ConfigMap, "one", "settings", {"data": {"value": "edited"}})
-    eventually(lambda: data(api, "one", "settings") == "b")
-    api.delete(ConfigMap, "one", "settings")
-    eventually(lambda: data(api, "one", "settings") == "b")
+        api.patch(ConfigMap, one, "settings", {"data": {"value": "edited"}})
+        eventually(lambda: data(api, one, "settings") == "b")
+        api.delete(ConfigMap, one, "settings")
+        eventually(lambda: data(api, one, "settings") == "b")
 
-    api.delete(ConfigMap, "default", "settings")
-    eventually(lambda: data(api, "one", "settings") == "" and data(api, "two", "settings") == "")
+        api.delete(ConfigMap, namespace, "settings")
+        eventually(lambda: data(api, one, "settings") == "" and data(api, two, "settings") == "")
 
     finished = recording.of(ReconcileFinished)
     assert {f.result for f in finished} == {"success"}

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -391,26 +390,3 @@ def test_a_release_that_fails_is_no_error(server: LeaseServer) -> None:
     one.http.fault = refuse
     one.elector.stop()
     assert one.states()[-1] == "released"
-
-
-def test_against_the_api_server(tmp_path: Path) -> None:
-    """The whole way: Manager, HTTP, a Lease on the embedded API server."""
-    from controller.runtime.leaderelection import LeaderElectionConfig as Config
-    from controller.runtime.manager import Manager
-    from tests.runtime.sandboxed import api_server, client, running
-
-    with api_server(tmp_path) as kubeconfig:
-        managers = []
-        for who in ("one", "two"):
-            bus = EventBus()
-            config = Config(
-                "op", "kube-system", who, lease_duration=2.0, renew_deadline=1.0, retry_period=0.1
-            )
-            managers.append((Manager(client(kubeconfig, bus), bus, leader_election=config), Recording(bus)))
-        (one, one_seen), (two, two_seen) = managers
-        with running(two) as _:
-            eventually(lambda: [e.state for e in two_seen.of(LeaderStatus)] == ["leading"])
-            with running(one):
-                eventually(lambda: [e.holder for e in one_seen.of(LeaderStatus)] == ["two"])
-            assert one_seen.of(LeaderStatus)[-1].state == "standby"
-        assert [e.state for e in two_seen.of(LeaderStatus)] == ["leading", "released"]

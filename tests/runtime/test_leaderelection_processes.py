@@ -7,13 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cluster import eventually
-from tests.runtime.sandboxed import api_server
 
 # Works as long as it thinks that it leads, and signs every step with its name.
 CANDIDATE = """
@@ -25,7 +23,7 @@ from controller.runtime.config import load_configuration
 from controller.runtime.leaderelection import LeaderElectionConfig
 from controller.runtime.manager import Manager
 
-kubeconfig, name, journal = sys.argv[1:]
+kubeconfig, namespace, name, journal = sys.argv[1:]
 
 class Work:
     def start(self, stop):
@@ -35,7 +33,7 @@ class Work:
                     continue
                 out.write(f"{time.monotonic()} {name}\\n")
 
-config = LeaderElectionConfig("op", "kube-system", name, lease_duration=2.0, renew_deadline=1.0,
+config = LeaderElectionConfig("op", namespace, name, lease_duration=2.0, renew_deadline=1.0,
                               retry_period=0.1, on_lost=lambda why: os._exit(1))
 bus = EventBus()
 manager = Manager(Client(load_configuration(Path(kubeconfig))), bus, leader_election=config)
@@ -45,9 +43,9 @@ manager.start(threading.Event())
 
 
 class Candidate:
-    def __init__(self, kubeconfig: Path, name: str, journal: Path) -> None:
+    def __init__(self, kubeconfig: Path, namespace: str, name: str, journal: Path) -> None:
         self.name = name
-        command = [sys.executable, "-c", CANDIDATE, str(kubeconfig), name, str(journal)]
+        command = [sys.executable, "-c", CANDIDATE, str(kubeconfig), namespace, name, str(journal)]
         self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
 
 
@@ -60,18 +58,13 @@ def leads(journal: Path, candidate: Candidate) -> bool:
     return bool(entries(journal)) and entries(journal)[-1][1] == candidate.name
 
 
-@pytest.fixture
-def kubeconfig(tmp_path: Path) -> Iterator[Path]:
-    with api_server(tmp_path) as path:
-        yield path
-
-
-def test_a_pause_and_a_kill(kubeconfig: Path, tmp_path: Path) -> None:
+@pytest.mark.cluster
+def test_a_pause_and_a_kill(kubeconfig: Path, namespace: str, tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     processes: list[subprocess.Popen[bytes]] = []
 
     def start(name: str) -> Candidate:
-        candidate = Candidate(kubeconfig, name, journal)
+        candidate = Candidate(kubeconfig, namespace, name, journal)
         processes.append(candidate.process)
         return candidate
 

@@ -1,4 +1,4 @@
-"""The manager: order of start and stop, grace, errors, probes, and a watch that is forbidden."""
+"""The manager: order of start and stop, grace, errors, probes, leadership."""
 
 from __future__ import annotations
 
@@ -6,24 +6,21 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from controller.bus import EventBus
-from controller.bus_events import LeaderStatus, ReconcileFinished, WatchStatus
+from controller.bus_events import LeaderStatus
 from controller.runtime.builder import new_controller_managed_by
 from controller.runtime.client import Client
-from controller.runtime.config import load_configuration
-from controller.runtime.handlers import EnqueueRequestForObject, Funcs
-from controller.runtime.kinds import ConfigMap, Pod
+from controller.runtime.handlers import Funcs
+from controller.runtime.kinds import ConfigMap
 from controller.runtime.leaderelection import LeaderElectionConfig, LeaderElectionLost
 from controller.runtime.manager import GracefulShutdownTimeout, Manager
-from controller.runtime.reconcile import Request
 from tests.cluster import eventually
 from tests.runtime.fakes import ManualSource, Reconciling, manager
-from tests.runtime.sandboxed import Recording, api_server, client, running
+from tests.runtime.sandboxed import Recording, running
 from tests.runtime.test_leaderelection import Http, LeaseServer
 
 
@@ -188,116 +185,9 @@ def test_a_lost_lease_ends_the_manager_without_waiting() -> None:
     assert time.monotonic() - began < 2.0
 
 
-# Against the embedded API server
-
-
-class Forbidding:
-    """What the service account in this test may do is in its hands."""
-
-    def __init__(self, admin: Client, kubeconfig: Path, directory: Path) -> None:
-        import yaml
-
-        self.admin = admin
-        account = {"metadata": {"name": "limited", "namespace": "default"}}
-        admin.post("/api/v1/namespaces/default/serviceaccounts", account)
-        token = admin.post(
-            "/api/v1/namespaces/default/serviceaccounts/limited/token",
-            {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": []}},
-        )["status"]["token"]
-        config = yaml.safe_load(kubeconfig.read_text())
-        config["users"][0]["user"] = {"token": token}
-        self.kubeconfig = directory / "limited.kubeconfig"
-        self.kubeconfig.write_text(yaml.safe_dump(config))
-
-    def grant(self, *resources: str) -> None:
-        rules = [{"apiGroups": [""], "resources": list(resources), "verbs": ["get", "list", "watch"]}]
-        name = f"watch-{resources[0]}"
-        rbac = "/apis/rbac.authorization.k8s.io/v1"
-        self.admin.post(f"{rbac}/clusterroles", {"metadata": {"name": name}, "rules": rules})
-        self.admin.post(
-            f"{rbac}/clusterrolebindings",
-            {
-                "metadata": {"name": name},
-                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
-                "subjects": [{"kind": "ServiceAccount", "name": "limited", "namespace": "default"}],
-            },
-        )
-
-
-def test_a_forbidden_kind_stops_nothing_and_comes_in_when_it_is_granted(tmp_path: Path) -> None:
-    with api_server(tmp_path) as kubeconfig:
-        admin = client(kubeconfig)
-        limited = Forbidding(admin, kubeconfig, tmp_path)
-        limited.grant("configmaps")
-        bus = EventBus()
-        recording = Recording(bus)
-        mgr = Manager(Client(load_configuration(limited.kubeconfig), bus=bus), bus)
-        reconciler = Reconciling()
-        builder = new_controller_managed_by(mgr).for_(ConfigMap).watches(Pod, EnqueueRequestForObject())
-        builder.complete(reconciler)
-        with running(mgr):
-            admin.create(_configmap("first"))
-            eventually(lambda: Request("default", "first") in reconciler.requests)
-            assert mgr.readyz("", {}).status == 200  # pods are not what it reconciles
-            pods = [s for s in recording.of(WatchStatus) if s.resource == "pods"]
-            assert pods[-1].state == "forbidden"
-            assert not mgr.informer(Pod).has_synced()
-            limited.grant("pods")
-            admin.create(_pod("late"))
-            eventually(lambda: Request("default", "late") in reconciler.requests)
-        assert {f.result for f in recording.of(ReconcileFinished)} == {"success"}
-        labels = {"code": "403", "method": "GET", "host": mgr.client.host.removeprefix("https://")}
-        refused = mgr.metrics.registry.get_sample_value("rest_client_requests_total", labels)
-        assert 1 <= (refused or 0) < 20
-
-
-def _configmap(name: str) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "default"}}
-
-
-def _pod(name: str) -> dict[str, Any]:
-    spec = {"containers": [{"name": "c", "image": "redis:5-alpine"}]}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": "default"},
-        "spec": spec,
-    }
-
-
 def test_it_is_ready_when_what_it_reconciles_has_synced() -> None:
     mgr = manager()
     new_controller_managed_by(mgr).named("test").watches(ManualSource(), Funcs()).build(Reconciling())
     assert mgr.readyz("", {}).status == 200
     mgr.require(ConfigMap)
     assert mgr.readyz("/informer-sync", {}).body == b"internal server error: not synced: configmaps\n"
-
-
-def test_a_reconcile_sees_its_own_writes(tmp_path: Path) -> None:
-    """A counter that is read from the store and written back never loses a step."""
-    with api_server(tmp_path) as kubeconfig:
-        admin = client(kubeconfig)
-        bus = EventBus()
-        recording = Recording(bus)
-        mgr = Manager(client(kubeconfig, bus), bus)
-        maps = mgr.informer(ConfigMap)
-        seen: list[int] = []
-
-        def reconcile(request: Request) -> None:
-            found = maps.get(*request)
-            if found is None or "count" not in found.data:
-                return
-            count = int(found.data["count"])
-            seen.append(count)
-            if count < 30:
-                body = {"data": {"count": str(count + 1)}}
-                mgr.client.patch(ConfigMap, request.namespace, request.name, body)
-                mgr.client.patch(ConfigMap, request.namespace, request.name, {"data": {"at": str(count)}})
-
-        new_controller_managed_by(mgr).for_(ConfigMap).complete(Reconciling(reconcile))
-        with running(mgr):
-            admin.create({**_configmap("counter"), "data": {"count": "0"}})
-            eventually(lambda: 30 in seen)
-        assert sorted(set(seen)) == list(range(31))
-        assert len([n for n in seen if n < 30]) == 30
-        assert max(f.duration for f in recording.of(ReconcileFinished)) < 5

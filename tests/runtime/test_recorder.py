@@ -15,7 +15,7 @@ from controller.runtime.client import Client
 from controller.runtime.errors import ApiError, Forbidden, NotFound, Unreachable
 from controller.runtime.recorder import QUEUE_SIZE, EventBroadcaster, _Key
 from tests.cluster import eventually
-from tests.runtime.sandboxed import api_server, client
+from tests.runtime.sandboxed import client
 
 REF = Ref("Redis", "ns", "my-op-redis", "uid-1", "myapp.tangx.in/v1")
 KEY = _Key("redis-controller", REF, "Normal", "ScaledUp", "Create")
@@ -183,18 +183,16 @@ def test_a_full_queue_drops_and_never_blocks() -> None:
     assert len(world.api.calls) == QUEUE_SIZE + 1
 
 
-def test_against_the_api_server(tmp_path: Path) -> None:
-    with api_server(tmp_path) as kubeconfig:
-        api = client(kubeconfig)
-        dropped: list[None] = []
-        broadcaster = EventBroadcaster(api, dropped=lambda: dropped.append(None))
-        broadcaster.start()
-        recorder = broadcaster.recorder("redis-controller")
-        for _ in range(4):
-            recorder.event(
-                Ref("ConfigMap", "default", "settings"), "Warning", "Odd", "Reconcile", "it is odd"
-            )
-        broadcaster.stop(5)
-        [event] = api.get_json("/apis/events.k8s.io/v1/namespaces/default/events")["items"]
-        assert (event["reason"], event["note"], event["series"]["count"]) == ("Odd", "it is odd", 4)
-        assert dropped == []
+@pytest.mark.cluster
+def test_against_an_api_server(kubeconfig: Path, namespace: str) -> None:
+    api = client(kubeconfig)
+    dropped: list[None] = []
+    broadcaster = EventBroadcaster(api, dropped=lambda: dropped.append(None))
+    broadcaster.start()
+    recorder = broadcaster.recorder("redis-controller")
+    for _ in range(4):
+        recorder.event(Ref("ConfigMap", namespace, "settings"), "Warning", "Odd", "Reconcile", "it is odd")
+    broadcaster.stop(5)
+    [event] = api.get_json(f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")["items"]
+    assert (event["reason"], event["note"], event["series"]["count"]) == ("Odd", "it is odd", 4)
+    assert dropped == []
