@@ -74,7 +74,7 @@ class Change:
 
     def __init__(self, rv: int, old: Entry | None, new: Entry, deleted: bool) -> None:
         self.rv, self.old, self.new, self.deleted = rv, old, new, deleted
-        self.lines: dict[tuple[bytes, str], bytes] = {}
+        self.lines: dict[bytes, bytes] = {}
 
 
 class Watcher(Protocol):
@@ -161,6 +161,7 @@ class Store:
             self._forget_oldest()
         for watcher in tuple(bucket.watchers):
             watcher.offer(change)
+        change.lines.clear()  # they are shared by the watchers of now; history keeps the objects alone
         for listener in self.listeners:
             listener(resource, change)
         if self._waiting:

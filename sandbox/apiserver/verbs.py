@@ -128,8 +128,7 @@ class Verbs:
         options: Options = listing.watch_options(call.info)
         renderer = Renderer(call.resource, call.form)
         render = None if renderer.plain else renderer.event
-        form = "" if renderer.plain else f"{id(renderer)}"
-        stream = WatchStream(self.cluster.store, chosen, options, render, form)
+        stream = WatchStream(self.cluster.store, chosen, options, render)
         return lambda write: stream.run(write, self._stopping)
 
     # ---- create, update

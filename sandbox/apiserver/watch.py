@@ -63,12 +63,11 @@ class WatchStream:
         chosen: Filter,
         options: Options,
         render: Callable[[Entry], bytes] | None,
-        form: str,
     ) -> None:
         self._store, self._filter, self._options = store, chosen, options
         self._bucket = store.bucket(chosen.resource.storage_name)
         self._render = render or self._plain
-        self._form = (chosen.resource.prefix, form)
+        self._shared = render is None
         self._pending: list[bytes] = []
         self._pending_bytes = 0
         self._wake = asyncio.Event()
@@ -94,7 +93,10 @@ class WatchStream:
                 return
         else:
             return
-        key = (self._form[0] + word.encode(), self._form[1])
+        if not self._shared:
+            self._queue(self._line(word, new))
+            return
+        key = self._filter.resource.prefix + word.encode()
         line = change.lines.get(key)
         if line is None:
             line = change.lines[key] = self._line(word, new)
@@ -140,6 +142,7 @@ class WatchStream:
                 return False
             for change in self._store.since(self._filter.resource.storage_name, since):
                 self.offer(change)
+                change.lines.clear()
         self._bucket.watchers.add(self)
         return True
 
