@@ -201,6 +201,22 @@ async def test_every_state_of_a_watch_has_a_chip(state: str, words: str) -> None
         assert words in await c.show()
 
 
+async def test_an_unreachable_server_leaves_what_was_known() -> None:
+    async with console() as c:
+        for kind in ("Redis", "Pod", "Service"):
+            c.world.watch(
+                kind, "unreachable", attempts=2, message="Connection refused", next_try=c.world.now + 3
+            )
+        text = await c.show()
+        assert "THE API SERVER DOES NOT ANSWER" in text
+        assert text.count("│ Connection refused") == 1
+        assert "the last that was known" in text
+        assert "my-op-redis-1" in text
+        for kind in ("Redis", "Pod", "Service"):
+            c.world.watch(kind)
+        assert "DOES NOT ANSWER" not in await c.show()
+
+
 async def test_filter() -> None:
     async with console() as c:
         text = await c.press("slash", *"s-1$")

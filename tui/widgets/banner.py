@@ -90,6 +90,9 @@ class Banner(Panel):
                 scope = f"Role in {watch.scope}" if watch.scope else "ClusterRole"
                 rows.append([(f"The rule that is missing (add it to a {scope}; c copies it):", "muted")])
                 rows += [[("  " + line, "accent")] for line in rule_yaml(watch.missing_rule)]
+        if any(w.state == "unreachable" for w in self.watches):
+            what = "What you see is the last that was known; it goes on by itself when the server answers."
+            rows += [[(line, "muted")] for line in wrap(what, width)]
         connection = self._state.connection
         if not rows and connection is not None:
             rows = [[(line, "text")] for line in wrap(safe_text(connection.message), width)]
