@@ -35,6 +35,8 @@ from tests.cluster import eventually
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 NODES = "/api/v1/nodes"
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+EVENTS = "/api/v1/namespaces/default/events"
 
 
 def call(client: Client, method: str, path: str, body: Any = None) -> None:
@@ -106,7 +108,11 @@ def nodes(admin: Client, kubeconfig: Path, tmp_path_factory: pytest.TempPathFact
     loop.call_soon_threadsafe(task.cancel)
     thread.join(10)
     for node in admin.get_json(NODES)["items"]:
-        call(admin, "DELETE", f"{NODES}/{node['metadata']['name']}")
+        name = node["metadata"]["name"]
+        call(admin, "DELETE", f"{NODES}/{name}")
+        with suppress(NotFound):
+            call(admin, "DELETE", f"{LEASES}/{name}")
+        call(admin, "DELETE", f"{EVENTS}?fieldSelector=involvedObject.name%3D{name}")
 
 
 @pytest.fixture
