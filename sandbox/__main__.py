@@ -36,11 +36,17 @@ class Failure(Exception):
     """It cannot start or go on; one sentence says why."""
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: use 0 to 65535")
+    return int(text)
+
+
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description="An embedded Kubernetes cluster.")
     parser.add_argument("--bare", action="store_true", help="no nodes, nothing installed")
     parser.add_argument("--dir", type=Path, help="where the kubeconfigs go (a temporary directory)")
-    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (a free one)")
+    parser.add_argument("--port", type=_port, default=0, help="port on 127.0.0.1 (a free one)")
     parser.add_argument("--manifests", type=Path, help="kustomization to load (not with --bare)")
     parser.add_argument("--runtime", choices=("auto", "process", "simulated"), default="auto")
     parser.add_argument("--nodes", type=int, default=2, help="how many nodes there are")

@@ -109,13 +109,13 @@ class Cluster:
         if resource.has_generation:
             meta["generation"] = 1
         self._default(resource, obj)
-        lifecycle.prepare_create(resource, obj)
         if owner is not None:
             # A status that the server itself starts with is nobody's.
             started = resource.subresource("status") is not None
             apply.track(
                 resource, None, {k: v for k, v in obj.items() if k != "status"} if started else obj, owner
             )
+        lifecycle.prepare_create(resource, obj)
         self._validate(resource, obj, None)
         at = (meta.get("namespace", ""), meta["name"])
         old = self.store.get(resource.storage_name, at)
