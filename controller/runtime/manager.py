@@ -15,10 +15,11 @@ from functools import partial
 from typing import Any, TypeVar
 
 from controller.bus import EventBus
-from controller.bus_events import LeaderStatus
+from controller.bus_events import LeaderStatus, Ref
 from controller.runtime.client import Client
 from controller.runtime.informer import Informer
 from controller.runtime.informermetrics import InformerCollector
+from controller.runtime.kinds import Lease
 from controller.runtime.leaderelection import LeaderElectionConfig, LeaderElectionLost, LeaderElector
 from controller.runtime.metrics import Metrics
 from controller.runtime.objects import KubeObject
@@ -150,11 +151,18 @@ class Manager:
         return self._elector.lost if self._elector else ""
 
     def _new_elector(self, config: LeaderElectionConfig) -> LeaderElector:
+        def on_started() -> None:
+            namespace, _, name = elector.lease.partition("/")
+            lease = Ref(Lease.resource.kind, namespace, name, api_version=Lease.resource.api_version)
+            note = f"{config.identity} became leader"
+            self.event_recorder("leader-election").event(lease, "Normal", "LeaderElection", "Acquire", note)
+            self._leaders.start()
+
         elector = LeaderElector(
             self.client.transport,
             config,
             self.bus,
-            on_started=self._leaders.start,
+            on_started=on_started,
             on_lost=lambda why: self._failed(LeaderElectionLost(f"leader election lost: {why}")),
             gauge=self.metrics.leader.labels(config.name).set,
             now=self.now,

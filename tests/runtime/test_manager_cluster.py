@@ -154,3 +154,5 @@ def test_one_leads_and_the_other_stands_by(kubeconfig: Path, namespace: str) -> 
             eventually(lambda: [e.holder for e in one_seen.of(LeaderStatus)] == ["two"])
         assert one_seen.of(LeaderStatus)[-1].state == "standby"
     assert [e.state for e in two_seen.of(LeaderStatus)] == ["leading", "released"]
+    events = client(kubeconfig).get_json(f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")["items"]
+    assert "two became leader" in [event["note"] for event in events]
