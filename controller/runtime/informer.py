@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from controller.bus import EventBus
-from controller.bus_events import ChangeType, ObjectChanged, Quarantined, Ref, WatchStatus
+from controller.bus_events import ChangeType, ObjectChanged, Quarantined, WatchStatus
 from controller.runtime.backoff import REAL_TIME, Timing
 from controller.runtime.client import Client
 from controller.runtime.events import CreateEvent, DeleteEvent, Event, UpdateEvent
@@ -249,7 +249,7 @@ class Informer(Generic[K]):
         self._quarantine.pop((meta.namespace, meta.name), None)
         self.store.put(obj)
         self._raw.put(meta.uid, raw)
-        self._publish("ADDED" if old is None else "MODIFIED", obj.ref, meta.resource_version, raw, initial)
+        self._publish("ADDED" if old is None else "MODIFIED", obj, raw, initial)
         self._deliver(CreateEvent(obj, is_initial=initial) if old is None else UpdateEvent(old, obj))
 
     def _delete(self, key: Key, last: tuple[K, msgspec.Raw] | None, *, state_unknown: bool) -> None:
@@ -261,8 +261,7 @@ class Informer(Generic[K]):
         obj, raw = last if last is not None and last[0].metadata.uid == old.metadata.uid else (old, kept)
         if raw is None:
             raw = msgspec.Raw(msgspec.json.encode(obj))
-        version = obj.metadata.resource_version
-        self._publish("DELETED", obj.ref, version, raw, state_unknown=state_unknown)
+        self._publish("DELETED", obj, raw, state_unknown=state_unknown)
         self._deliver(DeleteEvent(obj, state_unknown=state_unknown))
 
     def _deliver(self, event: Event[K]) -> None:
@@ -272,8 +271,7 @@ class Informer(Generic[K]):
     def _publish(
         self,
         type_: ChangeType,
-        ref: Ref,
-        version: str,
+        obj: K,
         raw: msgspec.Raw,
         initial: bool = False,
         state_unknown: bool = False,
@@ -281,7 +279,8 @@ class Informer(Generic[K]):
         if self._bus is not None:
             self._bus.publish(
                 ObjectChanged(
-                    at=self._wall(), type=type_, ref=ref, resource_version=version, raw=raw,
+                    at=self._wall(), type=type_, ref=obj.ref, raw=raw,
+                    resource_version=obj.metadata.resource_version,
                     initial=initial, state_unknown=state_unknown,
                 )
             )  # fmt: skip

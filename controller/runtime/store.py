@@ -20,6 +20,15 @@ IndexFunction = Callable[[K], builtins.list[str] | tuple[str, ...]]
 RAW_LIMIT = 16 << 20  # bytes
 
 
+_BUILT_IN = ("namespace", "owner", "label")
+
+
+def _same_place(a: KubeObject, b: KubeObject) -> bool:
+    """Whether the built-in indexes have the same values for both, given that their keys are the same."""
+    one, other = a.metadata, b.metadata
+    return one.labels == other.labels and one.owner_references == other.owner_references
+
+
 class RawCache:
     """Raw JSON of objects by uid, least recently written first out. One for all stores; thread-safe."""
 
@@ -118,7 +127,11 @@ class Store(Generic[K]):
         with self._lock:
             old = self._objects.get(key)
             self._objects[key] = obj
+            # Most changes are of the status: the built-in indexes need not be asked.
+            built_in = _BUILT_IN if old is not None and _same_place(old, obj) else ()
             for name, function in self._functions.items():
+                if name in built_in:
+                    continue
                 values = function(obj)
                 if old is not None:
                     before = function(old)
