@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
+from prometheus_client import CollectorRegistry, Histogram
 
 from controller.bus import EventBus
 from controller.bus_events import ApiWrite, Event, Heal, ObjectChanged, ReconcileStarted
@@ -19,6 +21,8 @@ V = TypeVar("V")
 
 # Deletes and reconciles that are remembered while their watch events are on the way.
 REMEMBERED = 1024
+
+HEAL_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)  # seconds
 
 
 class _Owner(msgspec.Struct, frozen=True):
@@ -198,8 +202,23 @@ def _remember(table: OrderedDict[str, V], key: str, value: V) -> None:
         table.popitem(last=False)
 
 
-def watch_heals(bus: EventBus, stop: threading.Event) -> threading.Thread:
-    """Start a thread that publishes a ``Heal`` on ``bus`` at every stage of every heal, until ``stop``."""
+def heal_histogram(registry: CollectorRegistry) -> Histogram:
+    """``redis_pod_heal_seconds``: from the delete request to a ready replacement."""
+    return Histogram(
+        "redis_pod_heal_seconds",
+        "Seconds from the deletion of a pod to its ready replacement.",
+        buckets=HEAL_BUCKETS,
+        registry=registry,
+    )
+
+
+def watch_heals(
+    bus: EventBus, stop: threading.Event, observe: Callable[[float], None] = lambda seconds: None
+) -> threading.Thread:
+    """Start a thread that publishes a ``Heal`` on ``bus`` at every stage of every heal, until ``stop``.
+
+    ``observe`` is given the seconds of each heal that is complete.
+    """
     subscription = bus.subscribe("heal")
     tracker = HealTracker()
 
@@ -210,6 +229,8 @@ def watch_heals(bus: EventBus, stop: threading.Event) -> threading.Thread:
             for event in (*batch.states, *batch.events):
                 for heal in tracker.observe(event):
                     bus.publish(heal)
+                    if heal.seconds is not None:
+                        observe(heal.seconds)
         subscription.close()
 
     thread = threading.Thread(target=run, name="heal", daemon=True)

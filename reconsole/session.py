@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from concurrent.futures import Future
@@ -15,6 +17,7 @@ from reconsole.options import Failure, Options
 
 if TYPE_CHECKING:
     from controller.runtime.client import Client
+    from controller.runtime.leaderelection import LeaderElectionConfig
 
 
 LEASE = "reconsole.myapp.tangx.in"
@@ -46,11 +49,11 @@ class Session:
                 self._cluster.close()
 
     def _run(self) -> None:
-        from controller.heal import watch_heals
+        from controller.heal import heal_histogram, watch_heals
         from controller.redis.operator import add_redis_controller, watch_redis
         from controller.runtime.client import Client
         from controller.runtime.config import ConfigError, load_configuration
-        from controller.runtime.leaderelection import LeaderElectionConfig
+        from controller.runtime.leaderelection import LeaderElectionLost
         from controller.runtime.manager import Manager
         from reconsole.preflight import check
 
@@ -80,24 +83,38 @@ class Session:
         if options.ui:
             self._publish("person", "connected", server=configuration.host, identity=person.identity())
         self.person.set_result(person)
-        heals = watch_heals(self._bus, self.stop)
         manager = Manager(
             client,
             self._bus,
             namespaces=options.namespaces,
-            leader_election=LeaderElectionConfig(LEASE, _lease_namespace()) if options.leader_elect else None,
+            leader_election=self._election() if options.leader_elect else None,
             metrics_bind_address=options.metrics_bind_address,
             health_probe_bind_address=options.health_probe_bind_address,
         )
+        heals = watch_heals(self._bus, self.stop, heal_histogram(manager.metrics.registry).observe)
         if options.observe:
             watch_redis(manager)
         else:
             add_redis_controller(manager)
         try:
             manager.start(self.stop)
+        except LeaderElectionLost as lost:
+            raise Failure(
+                f"{lost}: somebody else may lead now, so this process ends; start it again"
+            ) from lost
+        except OSError as error:
+            raise Failure(f"cannot serve metrics or probes: {error.strerror or error}") from error
         finally:
             self.stop.set()
             heals.join(2.0)
+
+    def _election(self) -> LeaderElectionConfig:
+        from controller.runtime.leaderelection import LeaderElectionConfig
+
+        # What hangs cannot be wound up, so without a screen the process ends at once.
+        return LeaderElectionConfig(
+            LEASE, _lease_namespace(), on_lost=None if self._options.ui else _end_at_once
+        )
 
     def _publish(
         self,
@@ -119,3 +136,8 @@ class Session:
 def _lease_namespace() -> str:
     """The namespace of the pod that this runs in; outside a cluster, the one of ``manifests/``."""
     return "" if IN_CLUSTER_NAMESPACE.exists() else NAMESPACE
+
+
+def _end_at_once(reason: str) -> None:
+    print(f"error: {reason}", file=sys.stderr, flush=True)
+    os._exit(1)

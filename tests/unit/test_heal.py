@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import msgspec
+from prometheus_client import CollectorRegistry
 
+from controller.bus import EventBus
 from controller.bus_events import ApiWrite, Heal, ObjectChanged, ReconcileStarted, Ref
-from controller.heal import HealTracker
+from controller.heal import HealTracker, heal_histogram, watch_heals
+from tests.cluster import eventually
 
 
 def redis(at: float, replicas: int = 2, type_: Any = "MODIFIED", **metadata: Any) -> ObjectChanged:
@@ -121,3 +125,17 @@ def test_other_pods_and_broken_objects_are_passed_over() -> None:
     body = msgspec.structs.replace(stranger, raw=msgspec.Raw(b'{"metadata":{}}'))
     broken = msgspec.structs.replace(stranger, raw=msgspec.Raw(b'{"metadata":3}'))
     assert run(redis(0), body, broken) == []
+
+
+def test_heals_are_measured_and_published() -> None:
+    bus = EventBus()
+    heals = bus.subscribe("test")
+    stop = threading.Event()
+    registry = CollectorRegistry()
+    thread = watch_heals(bus, stop, heal_histogram(registry).observe)
+    for event in (redis(0), pod(5, "DELETED", "old"), pod(5.2, "ADDED", "new", ready=True)):
+        bus.publish(event)
+    eventually(lambda: registry.get_sample_value("redis_pod_heal_seconds_count") == 1.0)
+    stop.set()
+    thread.join(5)
+    assert [e.stage for e in heals.drain().events if isinstance(e, Heal)] == ["gone", "ready"]
