@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sandbox.apiserver.cluster import Cluster
@@ -14,6 +15,9 @@ _REASONS = {
     500: ("InternalError", "an error that was asked for"),
     503: ("ServiceUnavailable", "the server is currently unable to handle the request"),
 }
+
+_RESTART_SECONDS = 0.1
+"""The answer to the request gets out before."""
 
 
 @dataclass
@@ -34,18 +38,24 @@ class _Fault:
 class Faults:
     """What is to go wrong now, and for how long."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+    def __init__(self, cluster: Cluster, disconnect: Callable[[], None]) -> None:
+        self._cluster, self._disconnect = cluster, disconnect
         self._active: list[_Fault] = []
 
     def set(self, wish: Obj) -> Obj:
-        """Carry out {"dropWatches":true}, {"compact":true}, {"clear":true}, or arm
+        """Carry out {"dropWatches":true}, {"compact":true}, {"restart":"keep"}, {"clear":true}, or arm
         {"status":429,"retryAfter":1} or {"delay":0.5} for "seconds" (5), of one "resource" and "verb" or all.
         """
         done: Obj = {}
         if wish.get("clear"):
             self._active.clear()
-        if wish.get("compact"):
+        restart = wish.get("restart")
+        if restart not in (None, "", "keep", "forget"):
+            raise bad_request('restart is "keep" (the history) or "forget"')
+        if restart:
+            # What clients see of a restart: every connection breaks, and the history may be lost.
+            asyncio.get_running_loop().call_later(_RESTART_SECONDS, self._disconnect)
+        if wish.get("compact") or restart == "forget":
             self._cluster.store.compact()
             done["compacted"] = self._cluster.store.compacted
         try:

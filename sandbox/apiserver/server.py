@@ -46,16 +46,17 @@ class ApiServer:
         self.verbs = Verbs(cluster, self.stopping)
         self.subresources = Subresources(cluster, self.verbs)
         self.openapi = OpenAPI(cluster.registry, discovery.VERSION)
-        self.faults = Faults(cluster)
+        self.faults = Faults(cluster, self._disconnect)
         self.address = ""
+        self._server: web.Server | None = None
         self._runner: web.ServerRunner | None = None
 
     async def start(self, host: str, port: int, context: ssl.SSLContext) -> int:
         """Listen; returns the port. OSError when it is in use."""
-        server = web.Server(
+        self._server = web.Server(
             self._handle, keepalive_timeout=_IDLE_SECONDS, access_log=None, handler_cancellation=True
         )
-        self._runner = web.ServerRunner(server, shutdown_timeout=1.0)
+        self._runner = web.ServerRunner(self._server, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port, ssl_context=context, backlog=1024)
         await site.start()
@@ -69,6 +70,13 @@ class ApiServer:
         self.cluster.store.drop_watchers()
         if self._runner is not None:
             await self._runner.cleanup()
+
+    def _disconnect(self) -> None:
+        """Break every connection, as a server that dies does."""
+        for connection in self._server.connections if self._server else ():
+            connection.force_close()
+            if connection.transport is not None:
+                connection.transport.abort()
 
     # ---- one request
 

@@ -1,6 +1,10 @@
 """Watches: resuming, falling out of history, selections, bookmarks, pages."""
 
+import http.client
+import time
 from typing import Any
+
+import pytest
 
 from tests.sandbox.server import Api
 
@@ -81,3 +85,21 @@ def test_dropped_watches_end_and_refusals_pass(api: Api, namespace: str) -> None
     assert api("POST", "/debug/faults", {"clear": True}, user="someone")[0] == 403
     api.ok("POST", "/debug/faults", {"clear": True})
     assert api("GET", path)[0] == 200
+
+
+def test_a_restart_breaks_connections_and_may_forget(api: Api, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}/secrets"
+    version = api.ok("POST", path, _secret("a"))["metadata"]["resourceVersion"]
+    api.ok("POST", path, _secret("b"))
+    connection, answer = api.send("GET", f"{path}?watch=true&resourceVersion={version}")
+    assert answer.readline()
+    api.ok("POST", "/debug/faults", {"restart": "keep"})
+    with pytest.raises((OSError, http.client.HTTPException)):
+        answer.read()
+    connection.close()
+    assert _types(api.watch(f"{path}?resourceVersion={version}")) == [("ADDED", "b")]
+    api.ok("POST", "/debug/faults", {"restart": "forget"})
+    time.sleep(0.2)
+    (event,) = api.watch(f"{path}?resourceVersion={version}")
+    assert event["object"]["reason"] == "Expired"
+    assert api("POST", "/debug/faults", {"restart": "sometimes"})[0] == 400
