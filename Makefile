@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install run test check bench manifests test-cluster clean
+.PHONY: install run test check bench picture manifests test-cluster clean
 
 install: $(STAMP)
 
@@ -34,6 +34,10 @@ bench: install
 test-cluster: install
 	@test -n "$(KUBECONFIG)" || { echo "Say which cluster: make test-cluster KUBECONFIG=FILE" >&2; exit 2; }
 	RECONSOLE_TEST_KUBECONFIG="$(abspath $(KUBECONFIG))" $(BIN)/python -m pytest -m cluster $(ARGS)
+
+# The picture in the README, of a real run.
+picture: install
+	$(BIN)/python docs/picture.py
 
 # The CRD and the role, made from the code.
 manifests: install

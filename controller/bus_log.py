@@ -8,9 +8,11 @@ from typing import Literal
 from controller.bus import EventBus
 from controller.bus_events import Log, Ref
 
+TOLD_AS_WATCH_STATUS = "controller.runtime.reflector"
+
 
 class BusHandler(logging.Handler):
-    """Publishes each record as a ``Log`` event."""
+    """Publishes each record as a ``Log`` event, but for what the bus carries already."""
 
     def __init__(self, bus: EventBus) -> None:
         super().__init__(logging.INFO)
@@ -23,6 +25,8 @@ class BusHandler(logging.Handler):
         root.setLevel(logging.INFO)
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.name == TOLD_AS_WATCH_STATUS:
+            return
         ref = getattr(record, "ref", None)
         self._bus.publish(
             Log(
