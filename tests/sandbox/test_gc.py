@@ -82,9 +82,7 @@ async def test_foreground_does_not_wait_where_nothing_blocks(world: World) -> No
     await world.client.delete(CONFIG_MAPS.path(world.namespace, "owner"), propagation="Foreground")
     await world.gone(CONFIG_MAPS, "owner")
     await world.until(CONFIG_MAPS, "held", lambda o: o["metadata"].get("deletionTimestamp"))
-    await world.client.patch(
-        CONFIG_MAPS.path(world.namespace, "held"), {"metadata": {"finalizers": None}}
-    )
+    await world.client.patch(CONFIG_MAPS.path(world.namespace, "held"), {"metadata": {"finalizers": None}})
 
 
 async def test_orphans_stay_without_their_reference(world: World) -> None:
