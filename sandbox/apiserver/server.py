@@ -203,7 +203,7 @@ class ApiServer:
             raise NotFoundPage
         if obj["kind"] == "APIGroupDiscoveryList":
             return self._json(200, encode(obj), {"Content-Type": _AGGREGATED_TYPE, "Vary": "Accept"})
-        if path == "/version":
+        if not obj["kind"]:
             obj.pop("kind")
         return self._json(200, encode(obj), {"Vary": "Accept"})
 
@@ -258,7 +258,9 @@ class ApiServer:
             ):
                 raise NotFoundPage
             raise no_such_resource()
-        if resource.namespaced and not info.namespace and (info.name or info.verb == "create"):
+        if resource.namespaced and not info.namespace and info.verb == "create":
+            raise status.method_not_allowed()
+        if resource.namespaced and not info.namespace and info.name:
             raise no_such_resource()
         if not resource.namespaced and info.namespace and info.resource != "namespaces":
             raise no_such_resource()
