@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from controller.redis.api import Redis
+from controller.redis.permissions import WATCHED
 from controller.redis.reconciler import RedisReconciler
 from controller.runtime.builder import new_controller_managed_by
 from controller.runtime.controller import Controller
@@ -28,5 +29,5 @@ def add_redis_controller(manager: Manager) -> Controller:
 
 def watch_redis(manager: Manager) -> None:
     """Watch what the operator would watch, and reconcile nothing (``--observe``)."""
-    for kind in (Redis, Pod, Service):
+    for kind in WATCHED:
         manager.informer(kind)

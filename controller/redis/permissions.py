@@ -1,6 +1,6 @@
 """What the Redis operator is allowed to do, and nothing more: the ClusterRole of ``manifests/rbac``.
 
-What is watched follows from how the operator is put together; what it writes is declared here.
+To watch follows from the kinds; what it writes is declared here.
 """
 
 from __future__ import annotations
@@ -8,21 +8,28 @@ from __future__ import annotations
 from typing import Any
 
 from controller.bus_events import PolicyRule
+from controller.redis.api import Redis
 from controller.redis.crd import GROUP, PLURAL
+from controller.runtime.kinds import Pod, Service
+from controller.runtime.rbac import merge, watch_rules
 
-WATCHES = ("get", "list", "watch")
+WATCHED = (Redis, Pod, Service)
 
-RULES = (
-    PolicyRule(("",), ("pods",), (*WATCHES, "create", "delete")),
-    PolicyRule(("",), ("services",), (*WATCHES, "create", "patch")),
-    PolicyRule((GROUP,), (PLURAL,), (*WATCHES, "patch")),
+WRITES = (
+    PolicyRule(("",), ("pods",), ("create", "delete")),
+    PolicyRule(("",), ("services",), ("create", "patch")),
+    PolicyRule((GROUP,), (PLURAL,), ("patch",)),
+    # blockOwnerDeletion needs it where the admission plugin OwnerReferencesPermissionEnforcement is on.
     PolicyRule((GROUP,), (f"{PLURAL}/finalizers",), ("update",)),
     PolicyRule((GROUP,), (f"{PLURAL}/status",), ("get", "patch")),
     PolicyRule(("events.k8s.io",), ("events",), ("create", "patch")),
 )
 
+RULES = merge([*watch_rules(WATCHED), *WRITES])
+
 
 def cluster_role() -> dict[str, Any]:
+    """The whole object, as ``manifests/rbac/role.yaml`` holds it."""
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRole",
@@ -31,7 +38,7 @@ def cluster_role() -> dict[str, Any]:
             "labels": {"app.kubernetes.io/name": "reconsole"},
         },
         "rules": [
-            {"apiGroups": list(r.api_groups), "resources": list(r.resources), "verbs": sorted(r.verbs)}
-            for r in sorted(RULES, key=lambda r: (r.api_groups, r.resources))
+            {"apiGroups": list(r.api_groups), "resources": list(r.resources), "verbs": list(r.verbs)}
+            for r in RULES
         ],
     }

@@ -2,7 +2,15 @@ import subprocess
 import sys
 
 import yaml
+from kubernetes.client import Configuration as Official
 
+from controller.bus import EventBus
+from controller.redis.operator import add_redis_controller
+from controller.redis.permissions import RULES
+from controller.runtime.client import Client
+from controller.runtime.config import Configuration
+from controller.runtime.manager import Manager
+from controller.runtime.rbac import controller_rules, merge
 from reconsole.embedded import MANIFESTS
 from reconsole.manifests import GENERATED, documents, to_yaml
 
@@ -10,6 +18,13 @@ from reconsole.manifests import GENERATED, documents, to_yaml
 def test_the_generated_files_are_up_to_date() -> None:
     for name, make in GENERATED.items():
         assert (MANIFESTS / name).read_text() == to_yaml(make()), f"{name} is old: run make manifests"
+
+
+def test_the_role_lets_the_operator_watch_all_that_it_is_put_together_from() -> None:
+    configuration = Configuration(Official(), "", "", None, Official)
+    manager = Manager(Client(configuration), EventBus())
+    needed = controller_rules([add_redis_controller(manager)])
+    assert merge([*RULES, *needed]) == RULES
 
 
 def test_every_file_is_in_the_kustomization() -> None:
