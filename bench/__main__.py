@@ -9,7 +9,7 @@ import sys
 from bench.child import Failed
 from bench.figures import Figure, table
 
-NAMES = ("sync", "events")
+NAMES = ("sync", "events", "heal")
 
 
 def main() -> int:

@@ -33,20 +33,32 @@ def call(module: str, function: str, **arguments: Any) -> Any:
 
 
 @contextmanager
-def background(*command: str) -> Iterator[tuple[subprocess.Popen[str], Any]]:
-    """A process that prints one JSON line when it is ready, that line, and its end."""
+def running(*command: str, output: int = subprocess.DEVNULL) -> Iterator[subprocess.Popen[str]]:
+    """A module that runs until the end of the block; what it says on stderr goes nowhere."""
     process = subprocess.Popen(
-        [sys.executable, "-m", *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+        [sys.executable, "-m", *command],
+        stdin=subprocess.PIPE, stdout=output, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
     try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+
+
+@contextmanager
+def background(*command: str) -> Iterator[tuple[subprocess.Popen[str], Any]]:
+    """A running module that prints one JSON line when it is ready, and that line. Raises Failed."""
+    with running(*command, output=subprocess.PIPE) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
             raise Failed(f"{command[0]} ended before it was ready")
         yield process, json.loads(line)
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
 
 
 def memory(pid: int | str = "self", *, peak: bool = False) -> float:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import secrets
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 
 from bench.child import background
 
+MANIFESTS = Path(__file__).resolve().parent.parent / "manifests"
 AT_ONCE = 16  # requests
 
 
@@ -53,6 +55,30 @@ def namespace(target: Cluster) -> Iterator[str]:
         asyncio.run(_send(target, "DELETE", [(f"{path}/{name}", None)], (200, 202)))
 
 
+@contextmanager
+def redis_kind(target: Cluster) -> Iterator[None]:
+    """The CustomResourceDefinition of Redis; taken away again unless it was there before."""
+    import yaml
+
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    body = yaml.safe_load((MANIFESTS / "crd" / "redis.yaml").read_text())
+    name = body["metadata"]["name"]
+    was_there = asyncio.run(_send(target, "GET", [(f"{path}/{name}", None)], (200, 404))) == 200
+    if not was_there:
+        create(target, path, [body])
+    version = f"/apis/{body['spec']['group']}/{body['spec']['versions'][0]['name']}"
+    deadline = time.monotonic() + 30.0
+    while asyncio.run(_send(target, "GET", [(version, None)], (200, 404))) != 200:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"the cluster does not serve {name}")
+        time.sleep(0.1)
+    try:
+        yield
+    finally:
+        if not was_there:
+            asyncio.run(_send(target, "DELETE", [(f"{path}/{name}", None)], (200, 202)))
+
+
 def create(
     target: Cluster,
     path: str,
@@ -71,19 +97,24 @@ async def _send(
     requests: Sequence[tuple[str, Any]],
     accept: Sequence[int],
     at_once: int = AT_ONCE,
-) -> None:
+) -> int:
+    """The last status."""
+    last = 0
     async with session(target) as http:
         left = iter(requests)
 
         async def sender() -> None:
+            nonlocal last
             for path, body in left:
                 data = None if body is None else json.dumps(body)
                 async with http.request(method, path, data=data) as answer:
                     text = await answer.text()
-                    if answer.status not in accept:
-                        raise RuntimeError(f"{method} {path}: {answer.status} {text[:300]}")
+                    last = answer.status
+                    if last not in accept:
+                        raise RuntimeError(f"{method} {path}: {last} {text[:300]}")
 
         await asyncio.gather(*(sender() for _ in range(at_once)))
+    return last
 
 
 def session(target: Cluster) -> Any:
