@@ -1,4 +1,4 @@
-"""OpenAPI v2 in protobuf (gnostic's openapi.v2.Document): kubectl asks for it about kinds it does not find."""
+"""OpenAPI v2 in protobuf (gnostic's openapi.v2.Document): kubectl asks for it about unknown kinds."""
 
 from typing import Any
 

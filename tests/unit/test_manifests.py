@@ -21,7 +21,7 @@ def test_the_generated_files_are_up_to_date() -> None:
 
 
 def test_the_role_lets_the_operator_watch_all_that_it_is_put_together_from() -> None:
-    configuration = Configuration(Official(), "", "", None, Official)
+    configuration = Configuration(Official(host="http://localhost"), "", "", None, Official)
     manager = Manager(Client(configuration), EventBus())
     needed = controller_rules([add_redis_controller(manager)])
     assert merge([*RULES, *needed]) == RULES
