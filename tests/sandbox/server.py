@@ -25,7 +25,7 @@ class Api:
         config = yaml.safe_load(kubeconfig.read_text())
         cluster = config["clusters"][0]["cluster"]
         self._url = urlsplit(cluster["server"])
-        self._token = config["users"][0]["user"]["token"]
+        self.token = config["users"][0]["user"]["token"]
         self._tls = ssl.create_default_context(
             cadata=base64.b64decode(cluster["certificate-authority-data"]).decode()
         )
@@ -43,7 +43,7 @@ class Api:
         """The open answer. `user`: admin, nobody (no token), or whom to impersonate."""
         head = {"Accept": JSON, **(headers or {})}
         if user != "nobody":
-            head.setdefault("Authorization", f"Bearer {self._token}")
+            head.setdefault("Authorization", f"Bearer {self.token}")
         if user not in ("admin", "nobody"):
             head["Impersonate-User"] = user
         data = None
