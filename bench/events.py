@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.child import Meter, background, call
-from bench.cluster import large_pod
 from bench.figures import Figure
+from bench.pods import large_pod
 
 PODS = 100
 BLOCK = 100  # lines per write
