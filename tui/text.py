@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 
 # Invisible or blank although str.isprintable() is true: combining grapheme joiner, Hangul fillers,
 # Mongolian and other variation selectors, the Braille blank.
@@ -79,11 +79,8 @@ def wrap(text: str, width: int) -> list[str]:
             continue
         if line:
             lines.append(line)
-        while cell_len(word) > width > 0:
-            head = fit(word, width + 1).removesuffix("…")[:width] or word[0]
-            lines.append(head)
-            word = word[len(head) :]
-        line = word
+        *heads, line = chop_cells(word, width) if cell_len(word) > width > 0 else [word]
+        lines += heads
     return [*lines, line] if line or not lines else lines
 
 

@@ -67,7 +67,8 @@ class Terminal:
 def terminal(mode: str) -> Iterator[Terminal]:
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-    environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor",
+                   "COLUMNS": str(COLUMNS), "LINES": str(ROWS)}  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.tui.pty_app", mode],
         stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True,
