@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from types import FrameType
 
 from controller.bus import EventBus, Subscription
@@ -15,6 +16,9 @@ from reconsole.options import Failure, Options
 from reconsole.session import Session
 
 log = logging.getLogger("reconsole")
+
+# Printing leaves the interpreter to the reconcile that the same events have woken.
+GATHER = 0.02  # seconds
 
 
 def run_headless(options: Options) -> int:
@@ -83,7 +87,8 @@ class Printer(threading.Thread):
     def run(self) -> None:
         try:
             while not self._subscription.closed or len(self._subscription):
-                self._subscription.wait(0.5)
+                if self._subscription.wait(0.5):
+                    time.sleep(GATHER)
                 batch = self._subscription.drain()
                 if batch.dropped:
                     print(
