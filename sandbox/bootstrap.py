@@ -1,5 +1,6 @@
 """What a fresh cluster has, and the loading of manifests through its own API."""
 
+import json
 from pathlib import Path
 
 import yaml
@@ -68,6 +69,9 @@ def manifests(directory: Path) -> list[Obj]:
     return [d for d in documents if d.get("kind") not in _NOT_LOADED]
 
 
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
 async def load(client: Client, cluster: Cluster, objects: list[Obj]) -> None:
     """Create the objects over HTTP, one after the other."""
     for obj in objects:
@@ -77,4 +81,12 @@ async def load(client: Client, cluster: Cluster, objects: list[Obj]) -> None:
         base = f"/apis/{resource.group}/{resource.version}" if resource.group else "/api/v1"
         if resource.namespaced:
             base += f"/namespaces/{obj['metadata'].get('namespace', 'default')}"
-        await client.create(f"{base}/{resource.plural}", obj)
+        await client.create(f"{base}/{resource.plural}", _applied(obj))
+
+
+def _applied(obj: Obj) -> Obj:
+    """As kubectl apply would create it: with what was applied, so that the next apply finds it unchanged."""
+    meta: Obj = {**obj["metadata"], "annotations": {**obj["metadata"].get("annotations", {})}}
+    text = json.dumps({**obj, "metadata": meta}, separators=(",", ":"), sort_keys=True) + "\n"
+    meta["annotations"][LAST_APPLIED] = text
+    return {**obj, "metadata": meta}
