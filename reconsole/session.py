@@ -102,8 +102,9 @@ class Session:
             raise Failure(
                 f"{lost}: somebody else may lead now, so this process ends; start it again"
             ) from lost
-        except OSError as error:
-            raise Failure(f"cannot serve metrics or probes: {error.strerror or error}") from error
+        except (OSError, ValueError) as error:
+            # Of the manager only its two servers raise these, with a sentence that says which and why.
+            raise Failure(str(error)) from error
         finally:
             self.stop.set()
             heals.join(2.0)
