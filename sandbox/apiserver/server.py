@@ -24,6 +24,7 @@ from sandbox.apiserver.verbs import Call, Verbs
 
 log = logging.getLogger(__name__)
 
+_SLICE = 1 << 18  # bytes
 _HEADERS = {"Cache-Control": "no-cache, private"}
 _AGGREGATED = "as=APIGroupDiscoveryList"
 _AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
@@ -81,6 +82,22 @@ class ApiServer:
     # ---- one request
 
     async def _handle(self, http: web.BaseRequest) -> web.StreamResponse:
+        answer = await self._respond(http)
+        body = answer.body if isinstance(answer, web.Response) else None
+        if not isinstance(body, bytes) or len(body) <= _SLICE:
+            return answer
+        # In slices, at the reader's pace: TLS would hold a copy of it all, and aiohttp keeps the last
+        # response of every idle connection.
+        sliced = web.StreamResponse(status=answer.status, headers=answer.headers)
+        sliced.content_length = len(body)
+        with contextlib.suppress(ConnectionError):  # a reader that has gone away needs no answer
+            await sliced.prepare(http)
+            for at in range(0, len(body), _SLICE):
+                await sliced.write(body[at : at + _SLICE])
+            await sliced.write_eof()
+        return sliced
+
+    async def _respond(self, http: web.BaseRequest) -> web.StreamResponse:
         try:
             return await self._answer(http)
         except StatusError as error:
