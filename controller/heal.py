@@ -6,7 +6,6 @@ It reads the bus and nothing else, so a recording of the bus gives the same time
 from __future__ import annotations
 
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeVar
@@ -22,9 +21,6 @@ V = TypeVar("V")
 
 # Deletes and reconciles that are remembered while their watch events are on the way.
 REMEMBERED = 1024
-
-# Times come from the events, so this thread leaves the interpreter to the reconcile that they have woken.
-GATHER = 0.02  # seconds
 
 HEAL_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)  # seconds
 
@@ -228,8 +224,7 @@ def watch_heals(
 
     def run() -> None:
         while not stop.is_set():
-            if subscription.wait(0.5):
-                time.sleep(GATHER)
+            subscription.wait(0.5)
             batch = subscription.drain()
             for event in (*batch.states, *batch.events):
                 for heal in tracker.observe(event):

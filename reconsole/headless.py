@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from types import FrameType
 
 from controller.bus import EventBus, Subscription
@@ -16,9 +15,6 @@ from reconsole.options import Failure, Options
 from reconsole.session import Session
 
 log = logging.getLogger("reconsole")
-
-# Printing leaves the interpreter to the reconcile that the same events have woken.
-GATHER = 0.02  # seconds
 
 
 def run_headless(options: Options) -> int:
@@ -87,8 +83,7 @@ class Printer(threading.Thread):
     def run(self) -> None:
         try:
             while not self._subscription.closed or len(self._subscription):
-                if self._subscription.wait(0.5):
-                    time.sleep(GATHER)
+                self._subscription.wait(0.5)
                 batch = self._subscription.drain()
                 if batch.dropped:
                     print(
