@@ -62,7 +62,9 @@ class _Occurrence(NamedTuple):
 
 @dataclass(slots=True)
 class _Series:
-    body: dict[str, Any]
+    name: str  # of the Event object
+    note: str
+    first: float  # Unix seconds
     count: int
     last: float  # Unix seconds
     written: int = 0  # the count that the server knows
@@ -175,7 +177,7 @@ class EventBroadcaster:
             return
         if series is not None and series.written != series.count:
             self._send(key, 1)
-        self._series[key] = _Series(self._body(key, note, at), 1, at)
+        self._series[key] = _Series(_event_name(key, at), _shorten(note), at, 1, at)
         self._send(key, 1)
 
     def tend(self) -> None:
@@ -193,7 +195,7 @@ class EventBroadcaster:
             elif ended and not any(retry.key == key for retry in self._retries):
                 del self._series[key]
 
-    def _body(self, key: _Key, note: str, at: float) -> dict[str, Any]:
+    def _body(self, key: _Key, series: _Series) -> dict[str, Any]:
         ref = key.regarding
         namespace = ref.namespace or "default"
         regarding = {"apiVersion": ref.api_version, "kind": ref.kind, "name": ref.name}
@@ -201,21 +203,21 @@ class EventBroadcaster:
         return {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
-            "metadata": {"name": f"{ref.name[:200]}.{int(at * 1e9):x}", "namespace": namespace},
-            "eventTime": _micro(at),
+            "metadata": {"name": series.name, "namespace": namespace},
+            "eventTime": _micro(series.first),
             "reportingController": key.controller,
             "reportingInstance": f"{key.controller}-{self._host}"[:128],
             "action": key.action,
             "reason": key.reason,
             "regarding": regarding,
-            "note": _shorten(note),
+            "note": series.note,
             "type": key.type,
         }
 
     def _send(self, key: _Key, tries: int) -> None:
         series = self._series[key]
         try:
-            self._write(series)
+            self._write(key, series)
         except (Unreachable, ServerError, TooManyRequests) as error:
             if tries >= MAX_TRIES:
                 self._give_up(key, str(error))
@@ -229,21 +231,20 @@ class EventBroadcaster:
             self._refused = ""
             series.written, series.written_at = series.count, self._now()
 
-    def _write(self, series: _Series) -> None:
-        meta = series.body["metadata"]
-        path = _PATH.format(meta["namespace"])
+    def _write(self, key: _Key, series: _Series) -> None:
+        path = _PATH.format(key.regarding.namespace or "default")
         extra = {"series": {"count": series.count, "lastObservedTime": _micro(series.last)}}
         if series.written:
             try:
                 self._client.transport.request(
-                    "PATCH", f"{path}/{meta['name']}", body=msgspec.json.encode(extra),
+                    "PATCH", f"{path}/{series.name}", body=msgspec.json.encode(extra),
                     content_type="application/merge-patch+json",
                 )  # fmt: skip
                 return
             except NotFound:
                 # Events live for an hour only: the series goes on in a new one.
-                meta["name"] = f"{meta['name'].rpartition('.')[0]}.{int(series.last * 1e9):x}"
-        body = {**series.body, **extra} if series.count > 1 else series.body
+                series.name = _event_name(key, series.last)
+        body = self._body(key, series) | (extra if series.count > 1 else {})
         with suppress(AlreadyExists):  # an earlier try of ours arrived, its answer did not
             self._client.transport.request("POST", path, body=msgspec.json.encode(body))
 
@@ -254,6 +255,10 @@ class EventBroadcaster:
         if why != self._refused:
             self._refused = why
             log.warning("Unable to record an event", extra={"fields": {"reason": key.reason, "error": why}})
+
+
+def _event_name(key: _Key, at: float) -> str:
+    return f"{key.regarding.name[:200]}.{int(at * 1e9):x}"
 
 
 def _micro(at: float) -> str:

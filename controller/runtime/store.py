@@ -17,7 +17,7 @@ Key = tuple[str, str]  # namespace ("" for cluster-scoped kinds), name
 # Pure: the values of an object are asked for again when it leaves.
 IndexFunction = Callable[[K], builtins.list[str] | tuple[str, ...]]
 
-RAW_LIMIT = 16 << 20  # bytes
+RAW_LIMIT = 4 << 20  # bytes
 
 
 _BUILT_IN = ("namespace", "owner", "label")
