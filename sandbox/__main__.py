@@ -206,6 +206,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _lock(folder)
+        # What a killed predecessor could not take along.
+        shutil.rmtree(folder / "pods", ignore_errors=True)
         asyncio.run(_main(args, folder))
     except OSError as error:
         print(f"cannot use {folder}: {error.strerror}; choose another --dir", file=sys.stderr)
