@@ -120,9 +120,16 @@ class RedisReconciler:
             for p in steps.delete
             if (desired.ordinal_of(redis, p.metadata.name) or 0) >= redis.spec.replicas
         ]
+        # The garbage collector may be setting a pod free right now (--cascade=orphan), and the watches of
+        # pods and Redis are in no order: so delete only what is still as we know it.
+        exact = redis.metadata.deletion_timestamp is not None
         for pod in steps.delete:
+            version = pod.metadata.resource_version if exact else None
             try:
-                self._client.delete(Pod, pod.metadata.namespace, pod.metadata.name, uid=pod.metadata.uid)
+                self._client.delete(
+                    Pod, pod.metadata.namespace, pod.metadata.name,
+                    uid=pod.metadata.uid, resource_version=version,
+                )  # fmt: skip
             except NotFound:
                 continue
         if scaled and not redis.metadata.deletion_timestamp:
