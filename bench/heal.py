@@ -1,7 +1,7 @@
 """A pod is deleted: how long until its replacement exists, one after another, on one server.
 
 The clock is a watch of this process, the same for every contestant: from before the DELETE is sent to the
-event of the new pod. Ours is the whole operator; the others make the pod again and do nothing else.
+event of the new pod. Ours is the whole operator; the others make the same pod again and do nothing else.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from typing import Any
 from bench.child import running
 from bench.cluster import Cluster, cluster, create, namespace, redis_kind, session
 from bench.figures import Figure, percentile
-from bench.pods import plain_pod
+from controller.redis import desired
+from controller.redis.api import Redis
+from controller.runtime.objects import Decoder
 
 PODS = 3
 WARM = 10  # good ones in a row before the clock counts
 PATIENCE = 5.0  # seconds; a contestant that does not watch yet missed it
 LIMIT = 60.0  # seconds, until it is ready
 PAUSE = 0.02  # seconds, in which a contestant ends what it does after the new pod
-LABELS = {"bench": "heal"}
 CONTESTANTS = ("ours", "shared_informer", "kopf_operator")
 
 Heal = Callable[[int, float], Awaitable[float | None]]  # which pod, how long to wait: milliseconds
@@ -101,15 +102,15 @@ async def _contestant(target: Cluster, http: Any, who: str) -> AsyncIterator[Hea
     with namespace(target) as name:
         path = f"/api/v1/namespaces/{name}/pods"
         redises = f"/apis/myapp.tangx.in/v1/namespaces/{name}/redis"
-        pods = [plain_pod(f"bench-{i}", labels=LABELS) for i in range(PODS)]
+        spec = {"replicas": PODS, "image": "redis:7", "port": 6379}
+        body = {"apiVersion": "myapp.tangx.in/v1", "kind": "Redis", "metadata": {"name": "bench"}}
+        await create(target, redises, [body | {"spec": spec}])
+        pods = await _pods(http, f"{redises}/bench")
         if who == "ours":
             command = ["reconsole", "--no-ui", "--kubeconfig", target.kubeconfig, "-n", name]
-            spec = {"replicas": PODS, "image": "redis:7", "port": 6379}
-            body = {"apiVersion": "myapp.tangx.in/v1", "kind": "Redis", "metadata": {"name": "bench"}}
-            await create(target, redises, [body | {"spec": spec}])
         else:
-            arguments = json.dumps({"kubeconfig": target.kubeconfig, "namespace": name})
-            command = ["bench.child", "bench.heal", who, arguments]
+            arguments = {"kubeconfig": target.kubeconfig, "namespace": name, "pods": pods}
+            command = ["bench.child", "bench.heal", who, json.dumps(arguments)]
             await create(target, path, pods)
         observer = Observer(http, path)
         with running(*command):
@@ -137,13 +138,19 @@ async def _contestant(target: Cluster, http: Any, who: str) -> AsyncIterator[Hea
                 yield heal
             finally:
                 following.cancel()
-                if who == "ours":
-                    await _delete(http, f"{redises}/bench")
+                await _delete(http, f"{redises}/bench")
 
 
 def _expect(deadline: float, otherwise: str) -> None:
     if time.monotonic() > deadline:
         raise RuntimeError(f"{otherwise} within {LIMIT:g} s")
+
+
+async def _pods(http: Any, path: str) -> list[Any]:
+    """The pods that the Redis at ``path`` gets from the operator."""
+    async with http.get(path) as answer:
+        redis = Decoder(Redis).decode(await answer.read())
+    return [desired.pod(redis, ordinal) for ordinal in range(PODS)]
 
 
 async def _delete(http: Any, path: str) -> None:
@@ -159,21 +166,22 @@ async def _delete(http: Any, path: str) -> None:
         await asyncio.sleep(0.1)
 
 
-def shared_informer(kubeconfig: str, namespace: str) -> None:
+def shared_informer(kubeconfig: str, namespace: str, pods: list[Any]) -> None:
     from kubernetes import client, config
     from kubernetes.informer import DELETED, SharedInformer
 
     config.load_kube_config(kubeconfig)
     api = client.CoreV1Api()
     informer = SharedInformer(client.CoreV1Api(client.ApiClient()).list_namespaced_pod, namespace)
+    bodies = {pod["metadata"]["name"]: pod for pod in pods}
     gone: queue.SimpleQueue[str] = queue.SimpleQueue()
     informer.add_event_handler(DELETED, lambda pod: gone.put(pod.metadata.name))
     informer.start()
     while True:
-        api.create_namespaced_pod(namespace, plain_pod(gone.get(), labels=LABELS))
+        api.create_namespaced_pod(namespace, bodies[gone.get()])
 
 
-def kopf_operator(kubeconfig: str, namespace: str) -> None:
+def kopf_operator(kubeconfig: str, namespace: str, pods: list[Any]) -> None:
     os.environ["KUBECONFIG"] = kubeconfig  # where kopf looks; the official client reads it when imported
     import kopf
     from kubernetes import client, config
@@ -181,9 +189,11 @@ def kopf_operator(kubeconfig: str, namespace: str) -> None:
     config.load_kube_config(kubeconfig)
     api = client.CoreV1Api()
 
-    @kopf.on.event("v1", "pods", labels=LABELS)
+    bodies = {pod["metadata"]["name"]: pod for pod in pods}
+
+    @kopf.on.event("v1", "pods")
     def again(type: str | None, name: str, **_: Any) -> None:
         if type == "DELETED":
-            api.create_namespaced_pod(namespace, plain_pod(name, labels=LABELS))
+            api.create_namespaced_pod(namespace, bodies[name])
 
     kopf.run(namespaces=[namespace], standalone=True)

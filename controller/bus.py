@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
 from controller.bus_events import Event, state_key
+
+# For ``Subscription.wait``, of who tells people of events.
+LINGER = 0.02  # seconds
 
 
 class Batch(NamedTuple):
@@ -75,11 +79,18 @@ class Subscription:
                 events = [self._events.popleft() for _ in range(limit)]
         return Batch(events, states, dropped)
 
-    def wait(self, timeout: float | None = None) -> bool:
-        """Block until something waits to be drained; False after ``timeout`` seconds or when closed."""
+    def wait(self, timeout: float | None = None, *, linger: float = 0.0) -> bool:
+        """Block until something waits to be drained; False after ``timeout`` seconds or when closed.
+
+        ``linger``: how many seconds more to let it gather. Whoever only tells of events lingers, since one
+        that wakes for each of them keeps the threads that act on them from the interpreter.
+        """
         with self._wake:
-            self._wake.wait_for(lambda: self._events or self._closed, timeout)
-            return bool(self._events)
+            if not self._wake.wait_for(lambda: self._events or self._closed, timeout):
+                return False
+        if linger and not self._closed:
+            time.sleep(linger)
+        return bool(self._events)
 
     def close(self) -> None:
         """Stop receiving. What is waiting may still be drained."""

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry, Histogram
 
-from controller.bus import EventBus
+from controller.bus import LINGER, EventBus
 from controller.bus_events import ApiWrite, Event, Heal, ObjectChanged, ReconcileStarted
 
 V = TypeVar("V")
@@ -224,7 +224,7 @@ def watch_heals(
 
     def run() -> None:
         while not stop.is_set():
-            subscription.wait(0.5)
+            subscription.wait(0.5, linger=LINGER)
             batch = subscription.drain()
             for event in (*batch.states, *batch.events):
                 for heal in tracker.observe(event):

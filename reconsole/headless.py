@@ -9,7 +9,7 @@ import sys
 import threading
 from types import FrameType
 
-from controller.bus import EventBus, Subscription
+from controller.bus import LINGER, EventBus, Subscription
 from reconsole.lines import json_line, text_line
 from reconsole.options import Failure, Options
 from reconsole.session import Session
@@ -83,7 +83,7 @@ class Printer(threading.Thread):
     def run(self) -> None:
         try:
             while not self._subscription.closed or len(self._subscription):
-                self._subscription.wait(0.5)
+                self._subscription.wait(0.5, linger=LINGER)
                 batch = self._subscription.drain()
                 if batch.dropped:
                     print(

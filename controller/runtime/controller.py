@@ -32,6 +32,7 @@ log = logging.getLogger("controller.runtime")
 CACHE_SYNC_TIMEOUT = 120.0  # seconds
 SYNC_POLL = 0.01  # seconds
 SNAPSHOT_INTERVAL = 0.5  # seconds
+SNAPSHOT_SETTLE = 0.05  # seconds; what comes and goes faster is not worth a worker's time
 SNAPSHOT_ROWS = 500
 # Causes that are kept for one key until it is reconciled: the latest ones.
 MAX_TRIGGERS = 16
@@ -211,6 +212,7 @@ class Controller:
         shown: tuple[QueueItem, ...] = ()
         while not self.queue.is_shut_down:
             version = self.queue.wait_for_change(version)
+            self.queue.wait_for_shutdown(SNAPSHOT_SETTLE)
             items = tuple(self.queue.snapshot(SNAPSHOT_ROWS))
             if items != shown:
                 shown = items

@@ -105,7 +105,10 @@ class PriorityQueue:
         self._limiter = limiter or ExponentialLimiter()
         self._clock = clock
         self._observer = observer
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        # Workers and onlookers wait apart: each that wakes for nothing keeps the others from the interpreter.
+        self._available = threading.Condition(self._lock)
+        self._changed = threading.Condition(self._lock)
         self._items: dict[Request, _Item] = {}
         # Heaps hold entries that may have become stale; an entry counts only while it matches its item.
         self._ready: list[tuple[int, int, Request]] = []
@@ -114,7 +117,7 @@ class PriorityQueue:
         self._errors: dict[Request, str] = {}
         self._counter = 0
         self._version = 0
-        self._shutdown = False
+        self._shut_down = threading.Event()
 
     # Adding
 
@@ -122,29 +125,29 @@ class PriorityQueue:
         self.add_after(request, 0.0, priority=priority)
 
     def add_after(self, request: Request, delay: float, *, priority: int | None = None) -> None:
-        with self._changed:
+        with self._lock:
             self._add(request, delay, priority or 0)
 
     def add_rate_limited(self, request: Request, *, priority: int | None = None, error: str = "") -> None:
         """``error`` is kept for the snapshot until the key is forgotten."""
-        with self._changed:
-            if self._shutdown:
+        with self._lock:
+            if self._shut_down.is_set():
                 return
             if error:
                 self._errors[request] = error
             self._add(request, self._limiter.when(request), priority or 0)
 
     def forget(self, request: Request) -> None:
-        with self._changed:
+        with self._lock:
             self._limiter.forget(request)
             self._errors.pop(request, None)
 
     def num_requeues(self, request: Request) -> int:
-        with self._changed:
+        with self._lock:
             return self._limiter.num_requeues(request)
 
     def _add(self, request: Request, delay: float, priority: int) -> None:
-        if self._shutdown:
+        if self._shut_down.is_set():
             return
         now = self._clock()
         ready_at = now + delay if delay > 0 else None
@@ -192,6 +195,10 @@ class PriorityQueue:
             heapq.heappush(self._ready, (-item.priority, item.counter, request))
 
     def _notify(self) -> None:
+        self._available.notify_all()
+        self._note_change()
+
+    def _note_change(self) -> None:
         self._version += 1
         self._changed.notify_all()
 
@@ -203,8 +210,8 @@ class PriorityQueue:
         The key is worked on by ``worker`` until ``done`` is called with it.
         """
         deadline = None if timeout is None else self._clock() + timeout
-        with self._changed:
-            while not self._shutdown:
+        with self._lock:
+            while not self._shut_down.is_set():
                 now = self._clock()
                 self._promote(now)
                 if taken := self._take(now, worker):
@@ -214,12 +221,12 @@ class PriorityQueue:
                     if now >= deadline:
                         return None
                     wake = deadline if wake is None else min(wake, deadline)
-                self._changed.wait(None if wake is None else max(0.0, wake - now))
+                self._available.wait(None if wake is None else max(0.0, wake - now))
             return None
 
     def done(self, request: Request) -> None:
         """The work on a key has ended; if it was added meanwhile it may be taken again."""
-        with self._changed:
+        with self._lock:
             taken = self._processing.pop(request, None)
             if taken is None:
                 return
@@ -228,7 +235,8 @@ class PriorityQueue:
             item = self._items.get(request)
             if item is not None and item.ready_at is None:
                 self._push(request, item)
-            self._notify()
+                self._available.notify()
+            self._note_change()
 
     def _promote(self, now: float) -> None:
         while self._delayed:
@@ -255,7 +263,7 @@ class PriorityQueue:
             if self._observer:
                 self._observer.depth(item.priority, -1)
                 self._observer.got(request, now - item.since)
-            self._notify()
+            self._note_change()
             return request, item.priority
         return None
 
@@ -263,33 +271,32 @@ class PriorityQueue:
 
     def __len__(self) -> int:
         """How many keys wait, ready or not."""
-        with self._changed:
+        with self._lock:
             return len(self._items)
 
     def shutdown(self) -> None:
         """Wake every ``get``. What is queued stays undone, and nothing more is taken in."""
-        with self._changed:
-            self._shutdown = True
+        with self._lock:
+            self._shut_down.set()
             self._notify()
 
     @property
     def is_shut_down(self) -> bool:
-        return self._shutdown
+        return self._shut_down.is_set()
 
     def wait_for_shutdown(self, timeout: float | None = None) -> bool:
         """Block until ``shutdown`` was called; False after ``timeout`` seconds."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._shutdown, timeout)
+        return self._shut_down.wait(timeout)
 
     def wait_for_change(self, version: int, timeout: float | None = None) -> int:
         """Block until the queue differs from ``version`` (of the last call) or is shut down."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._version != version or self._shutdown, timeout)
+        with self._lock:
+            self._changed.wait_for(lambda: self._version != version or self._shut_down.is_set(), timeout)
             return self._version
 
     def snapshot(self, limit: int | None = None) -> list[QueueItem]:
         """What is worked on, then what is ready in its order, then what waits by time; at most ``limit``."""
-        with self._changed:
+        with self._lock:
             now = self._clock()
             self._promote(now)
             waiting = sorted(

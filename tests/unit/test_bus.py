@@ -119,6 +119,25 @@ def test_wait_wakes_when_something_arrives_and_when_closed() -> None:
     assert time.monotonic() - started < 4.0
 
 
+def test_who_lingers_gets_in_one_go_what_came_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    bus = EventBus()
+    subscription = bus.subscribe("a")
+    bus.publish(log("first"))
+    lingered: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        lingered.append(seconds)
+        bus.publish(log("second"))
+
+    monkeypatch.setattr("controller.bus.time.sleep", sleep)
+    assert subscription.wait(0.0, linger=0.02)
+    assert len(subscription.drain().events) == 2
+    assert not subscription.wait(0.0, linger=0.02), "there is nothing to linger for"
+    subscription.close()
+    subscription.wait(linger=0.02)
+    assert lingered == [0.02]
+
+
 def test_events_travel_as_json_and_back() -> None:
     event = changed("u", 3, "DELETED")
     line = encode(event)
