@@ -65,7 +65,7 @@ class Informer(Generic[K]):
         idle_timeout: float = IDLE_TIMEOUT,
     ) -> None:
         self.kind = kind
-        self.store: Store[K] = Store()
+        self.store: Store[K] = Store(kind)
         self._bus = bus
         self._raw = raw_cache if raw_cache is not None else RawCache()
         self._wall = timing.wall

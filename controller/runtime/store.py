@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from controller.runtime.objects import KubeObject
+from controller.runtime.sharing import Sharing
 
 K = TypeVar("K", bound=KubeObject)
 Key = tuple[str, str]  # namespace ("" for cluster-scoped kinds), name
@@ -25,8 +26,8 @@ _BUILT_IN = ("namespace", "owner", "label")
 
 def _same_place(a: KubeObject, b: KubeObject) -> bool:
     """Whether the built-in indexes have the same values for both, given that their keys are the same."""
-    one, other = a.metadata, b.metadata
-    return one.labels == other.labels and one.owner_references == other.owner_references
+    one, other = a.metadata, b.metadata  # whose equal parts are shared
+    return one.labels is other.labels and one.owner_references is other.owner_references
 
 
 class RawCache:
@@ -64,13 +65,13 @@ class RawCache:
 class Store(Generic[K]):
     """Thread-safe. Objects are frozen and handed out as they are."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: type[K]) -> None:
         self._lock = threading.Lock()
+        self._sharing = Sharing(kind)
         self._objects: dict[Key, K] = {}
         self._functions: dict[str, IndexFunction[K]] = {
             "namespace": lambda o: (o.metadata.namespace,),
             "owner": lambda o: [r.uid for r in o.metadata.owner_references],
-            "label": lambda o: [f"{k}={v}" for k, v in o.metadata.labels.items()],
         }
         self._indexes: dict[str, dict[str, dict[Key, None]]] = {name: {} for name in self._functions}
 
@@ -80,12 +81,9 @@ class Store(Generic[K]):
     def add_index(self, name: str, function: IndexFunction[K]) -> None:
         """Index by the values that ``function`` gives for an object; what is there is indexed at once."""
         with self._lock:
-            if name in self._functions:
+            if name in self._functions or name in _BUILT_IN:
                 raise ValueError(f"there is an index {name!r} already: choose another name")
-            self._functions[name] = function
-            self._indexes[name] = {}
-            for key, obj in self._objects.items():
-                self._enter(name, function(obj), key)
+            self._add_index(name, function)
 
     def get(self, namespace: str, name: str) -> K | None:
         return self._objects.get((namespace, name))
@@ -96,6 +94,7 @@ class Store(Generic[K]):
         """Objects of one namespace, or of all (None or ""), that carry all of ``labels``."""
         with self._lock:
             if labels:
+                self._index_labels()
                 first, *others = labels.items()
                 found = self._indexes["label"].get("=".join(first), ())
                 return [
@@ -111,6 +110,8 @@ class Store(Generic[K]):
     def by_index(self, name: str, value: str) -> builtins.list[K]:
         """Raises KeyError when there is no index of that name."""
         with self._lock:
+            if name == "label":
+                self._index_labels()
             return [self._objects[key] for key in self._indexes[name].get(value, ())]
 
     def keys(self, namespace: str = "") -> set[Key]:
@@ -126,6 +127,7 @@ class Store(Generic[K]):
         key = (obj.metadata.namespace, obj.metadata.name)
         with self._lock:
             old = self._objects.get(key)
+            self._sharing.apply(obj, old)
             self._objects[key] = obj
             # Most changes are of the status: the built-in indexes need not be asked.
             built_in = _BUILT_IN if old is not None and _same_place(old, obj) else ()
@@ -148,6 +150,17 @@ class Store(Generic[K]):
                 for name, function in self._functions.items():
                     self._leave(name, function(old), key)
             return old
+
+    def _add_index(self, name: str, function: IndexFunction[K]) -> None:
+        self._functions[name] = function
+        self._indexes[name] = {}
+        for key, obj in self._objects.items():
+            self._enter(name, function(obj), key)
+
+    def _index_labels(self) -> None:
+        """From when it is first asked for: it is the largest of the indexes, and many never need it."""
+        if "label" not in self._functions:
+            self._add_index("label", lambda o: [f"{k}={v}" for k, v in o.metadata.labels.items()])
 
     def _enter(self, name: str, values: Iterable[str], key: Key) -> None:
         index = self._indexes[name]

@@ -21,7 +21,7 @@ def names(pods: list[Pod]) -> list[str]:
 
 @pytest.fixture
 def store() -> Store[Pod]:
-    made: Store[Pod] = Store()
+    made: Store[Pod] = Store(Pod)
     made.put(pod("a", app="x", tier="1"))
     made.put(pod("b", owner="u1", app="x"))
     made.put(pod("c", "other", owner="u1", app="y"))
