@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from controller.bus_events import WatchState
@@ -34,8 +34,17 @@ class InformerCollector(Collector):
             "informer_last_event_age_seconds", "Seconds since the last event or bookmark", labels=labels
         )
         attempts = GaugeMetricFamily("informer_failed_attempts", "Failed tries in a row", labels=labels)
+        lists = CounterMetricFamily(
+            "informer_relists", "Full lists that were begun, and why", labels=[*labels, "reason"]
+        )
+        errors = CounterMetricFamily(
+            "informer_watch_errors",
+            "Tries that failed: HTTP status, <error> without an answer, <stream> when it broke",
+            labels=[*labels, "verb", "code"],
+        )
         for informer in self._informers():
-            for status in informer.statuses():
+            for reflector in informer.reflectors:
+                status, report = reflector.status, reflector.report
                 values = [status.group, status.resource, status.scope]
                 for name in STATES:
                     state.add_metric([*values, name], float(status.state == name))
@@ -44,4 +53,8 @@ class InformerCollector(Collector):
                 attempts.add_metric(values, status.attempts)
                 if status.last_event is not None:
                     age.add_metric(values, max(0.0, self._now() - status.last_event))
-        yield from (state, synced, objects, age, attempts)
+                for reason, count in sorted(report.lists.items()):
+                    lists.add_metric([*values, reason], count)
+                for (verb, code), count in sorted(report.errors.items()):
+                    errors.add_metric([*values, verb, code], count)
+        yield from (state, synced, objects, age, attempts, lists, errors)

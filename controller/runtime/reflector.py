@@ -105,7 +105,6 @@ class Reflector:
         self.report = report
         self.synced = threading.Event()  # set when everything was listed once
         self.bad_lines = 0
-        self.relists = 0
         self._transport = transport
         self._resource = resource
         self._scope = scope
@@ -121,6 +120,7 @@ class Reflector:
         self._backoff = Backoff(timing.random)
         self._gate = RateGate(timing, self._stop)
         self._version = ""  # resume from here; "" needs a list
+        self._why_list = "first"  # the reason of the next one
         self._tries = 0  # of this version
         self._verb = ""
         self._bookmarks = resource.plural != "events"  # whether the server sends them regularly
@@ -182,12 +182,12 @@ class Reflector:
                 denied = error
                 if self.report.state != "polling":
                     self._list()  # which says whether this can be served at all
-        self._version = ""
+        self._list_next("polling")
         raise _Polling(denied)
 
     def _list(self) -> None:
         self._verb = "list"
-        self.relists += 1
+        self.report.lists[self._why_list] += 1
         self._version = ""
         query: dict[str, str] = {"limit": str(PAGE_SIZE), **self._selector}
         self._sink.begin(self._scope)
@@ -274,7 +274,7 @@ class Reflector:
         bad_since: float | None = None
         with ExitStack() as stack:
             if initial:
-                self.relists += 1
+                report.lists[self._why_list] += 1
                 sink.begin(scope)
             listing, quiet = initial, False
             for line in lines(stream):
@@ -332,8 +332,11 @@ class Reflector:
             if listing:
                 raise StreamError("the watch ended before its first list was complete")
         if bad_since is not None:
-            self._version = ""  # the bad line may have been an event
+            self._list_next("bad_lines")  # one of them may have been an event
             raise StreamError(f"the watch had {self.bad_lines} lines that are no watch events")
+
+    def _list_next(self, reason: str) -> None:
+        self._version, self._why_list = "", reason
 
     def _took(self, version: str) -> None:
         if version != self._version:
@@ -350,11 +353,12 @@ class Reflector:
         else:
             delay = self._backoff.next(cap)
         if state == "expired":
-            self._version = ""
+            self._list_next("expired")
             if is_first:
                 delay = 0.0
         elif self._tries >= TRIES_PER_VERSION and state == "reconnecting":
-            self._version, self._tries = "", 0
+            self._list_next("failing")
+            self._tries = 0
         retry_after = getattr(error, "retry_after", None)
         if retry_after is not None:
             delay = max(delay, min(retry_after, RETRY_AFTER_CAP))
@@ -362,6 +366,7 @@ class Reflector:
         if state in ("forbidden", "polling"):
             verbs = ("watch",) if state == "polling" else ("list", "watch")
             rule = PolicyRule((self._resource.group,), (self._resource.plural,), verbs)
+        self.report.count_error(verb, error)
         self.report.failed(state, verb, self._sentence(error), self._timing.wall() + delay, rule)
         return delay
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable
 
 from msgspec.structs import replace
 
 from controller.bus import EventBus
 from controller.bus_events import PolicyRule, WatchState, WatchStatus
+from controller.runtime.errors import ApiError
 from controller.runtime.objects import Resource
+from controller.runtime.wire import StreamError
 
 log = logging.getLogger("controller.runtime.reflector")
 
@@ -29,6 +32,8 @@ class WatchReport:
         wall: Callable[[], float],
         objects: Callable[[], int],
     ) -> None:
+        self.lists: Counter[str] = Counter()  # by reason: first, expired, failing, bad_lines, polling
+        self.errors: Counter[tuple[str, str]] = Counter()  # by verb, and HTTP status or what came instead
         self._resource = resource
         self._bus = bus
         self._wall = wall
@@ -78,6 +83,17 @@ class WatchReport:
     def stopped(self) -> None:
         with self._lock:
             self._set("stopped")
+
+    def count_error(self, verb: str, error: Exception) -> None:
+        """``<error>`` is no answer, as in rest_client_requests_total, and ``<stream>`` one that broke."""
+        match error:
+            case ApiError(status=status):
+                code = str(status)
+            case StreamError():
+                code = "<stream>"
+            case _:
+                code = "<error>"
+        self.errors[verb, code] += 1
 
     def failed(
         self, state: WatchState, verb: str, message: str, next_try: float, rule: PolicyRule | None = None

@@ -189,6 +189,9 @@ def test_expired_in_the_stream_for_good() -> None:
         assert_patient(w, 10)
         assert w.status.state == "expired"
         assert w.status.message == "too old resource version: 1 (2)"
+        report = w.informer.reflectors[0].report
+        assert (report.lists["first"], set(report.errors)) == (1, {("watch", "410")})
+        assert report.lists["expired"] in (report.errors["watch", "410"], report.errors["watch", "410"] - 1)
         assert [c for c in w.changes() if c[0] == "ADDED"] == [("ADDED", "a"), ("ADDED", "b")]
 
 
@@ -209,6 +212,9 @@ def test_error_in_the_stream_for_good() -> None:
         versions = [r.query.get("resourceVersion", "") for r in w.server.requests]
         assert versions[1] == "102"  # goes on from there
         assert "" in versions[2:]  # and gives the version up when that does not help
+        report = w.informer.reflectors[0].report
+        assert set(report.lists) == {"first", "failing"}
+        assert set(report.errors) == {("watch", "500")}
 
 
 def test_streams_that_end_at_once() -> None:
@@ -223,6 +229,7 @@ def test_streams_that_end_at_once() -> None:
         assert_patient(w, 8)
         assert w.status.state == "reconnecting"
         assert w.status.message.startswith("very short watch: Unexpected watch close")
+        assert set(w.informer.reflectors[0].report.errors) == {("watch", "<stream>")}
 
 
 def test_connection_reset_at_once() -> None:
@@ -233,6 +240,7 @@ def test_connection_reset_at_once() -> None:
         assert_patient(w, 8)
         assert w.status.state == "unreachable"
         assert "closed connection without response" in w.status.message
+        assert set(w.informer.reflectors[0].report.errors) == {("watch", "<error>")}
 
 
 def test_garbage_lines_do_not_stop_the_others() -> None:
@@ -432,7 +440,8 @@ def test_a_regular_end_is_no_fault() -> None:
             eventually(lambda name=name: name in w.names())  # type: ignore[misc]
         assert w.states() == ["starting", "syncing", "live"]
         assert [r.verb for r in w.server.requests] == ["watch"] * 4
-        assert w.informer.reflectors[0].relists == 1
+        assert w.informer.reflectors[0].report.lists == {"first": 1}
+        assert not w.informer.reflectors[0].report.errors
 
 
 @pytest.mark.parametrize("when", ["idle stream", "no answer yet", "backing off"])

@@ -89,7 +89,7 @@ def test_unchanged_objects_are_no_news_after_a_new_list() -> None:
         eventually(lambda: w.names() == ["a", "b", "c"])
         eventually(lambda: w.status.state == "live")
         assert [(type(e), e.obj.metadata.name) for e in w.delivered] == [(CreateEvent, "c")]
-        assert w.informer.reflectors[0].relists == 2
+        assert w.informer.reflectors[0].report.lists == {"first": 1, "expired": 1}
 
 
 def test_a_server_that_lags_behind_takes_nothing_back() -> None:

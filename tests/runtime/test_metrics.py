@@ -5,8 +5,12 @@ from __future__ import annotations
 from prometheus_client.exposition import generate_latest
 
 from controller.bus_events import WatchStatus
+from controller.runtime.errors import Unreachable, api_error
 from controller.runtime.informermetrics import InformerCollector
+from controller.runtime.kinds import Pod
 from controller.runtime.metrics import Metrics
+from controller.runtime.watchreport import WatchReport
+from controller.runtime.wire import StreamError
 
 CONTROLLER_SERIES = [
     'controller_runtime_reconcile_total{controller="redis",result="success"} 0.0',
@@ -43,14 +47,21 @@ def test_series_are_there_from_the_start() -> None:
     assert sum("reconcile_time_seconds_bucket" in line for line in lines) == 40 + 1
 
 
-class FakeInformer:
-    def statuses(self) -> tuple[WatchStatus, ...]:
-        return (
-            WatchStatus(
-                at=0, resource="pods", group="", kind="Pod", scope="ns", state="forbidden", since=0,
-                attempts=4, last_event=90.0, objects=7,
-            ),
+class FakeReflector:
+    def __init__(self) -> None:
+        self.report = WatchReport(Pod.resource, "ns", None, lambda: 0.0, lambda: 7)
+        self.report.lists["expired"] += 2
+        self.report.count_error("list", api_error(403, b""))
+        self.report.count_error("watch", StreamError("broken"))
+        self.report.count_error("watch", Unreachable("refused"))
+        self.status = WatchStatus(
+            at=0, resource="pods", group="", kind="Pod", scope="ns", state="forbidden", since=0,
+            attempts=4, last_event=90.0, objects=7,
         )  # fmt: skip
+
+
+class FakeInformer:
+    reflectors = (FakeReflector(),)
 
     def has_synced(self) -> bool:
         return True
@@ -71,3 +82,7 @@ def test_informers() -> None:
     assert value("informer_failed_attempts") == 4
     assert value("informer_last_event_age_seconds") == 10
     assert value("informer_synced") == 1
+    assert value("informer_relists_total", reason="expired") == 2
+    assert value("informer_watch_errors_total", verb="list", code="403") == 1
+    assert value("informer_watch_errors_total", verb="watch", code="<stream>") == 1
+    assert value("informer_watch_errors_total", verb="watch", code="<error>") == 1
