@@ -21,7 +21,7 @@ from controller.runtime.objects import Decoder, KubeObject
 from controller.runtime.reflector import IDLE_TIMEOUT, Reflector
 from controller.runtime.store import IndexFunction, Key, RawCache, Store
 from controller.runtime.watchreport import WatchReport
-from controller.runtime.wire import Identity, decode_identity
+from controller.runtime.wire import Identity, decode_identity, require_json
 
 log = logging.getLogger("controller.runtime.informer")
 
@@ -288,10 +288,14 @@ class Informer(Generic[K]):
     # Objects that cannot be decoded
 
     def _decoded(self, scope: str, raw: msgspec.Raw, *, gone: bool = False) -> K | None:
-        """The object, or None after putting it aside alone: the others are served all the same."""
+        """The object, or None after putting it aside alone: the others are served all the same.
+
+        Raises msgspec.DecodeError for what is no JSON at all.
+        """
         try:
             return self._decode(raw)
         except (msgspec.MsgspecError, RecursionError) as error:
+            require_json(raw)
             self._set_aside(scope, raw, str(error), gone)
             return None
 

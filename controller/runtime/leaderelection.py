@@ -86,6 +86,11 @@ class LeaderElectionConfig:
             raise ValueError("retryPeriod must be greater than zero")
 
     @property
+    def spare(self) -> float:
+        """Seconds between the moment at which a leader gives up and that at which others may take over."""
+        return self.lease_duration - self.renew_deadline
+
+    @property
     def request_timeout(self) -> float:
         """Seconds; one slow answer must not use up the whole renew deadline."""
         return max(1.0, self.renew_deadline / 2)
@@ -150,7 +155,9 @@ class LeaderElector:
         self._cancel = Cancel()
         self._lock = threading.Lock()
         self._record: dict[str, Any] = {}  # the Lease as last observed
-        self._observed = 0.0  # when it was first seen like that
+        self._observed = 0.0  # when it became like that, as far as we know
+        self._looked: float | None = None  # when the request of the last look was sent
+        self._found_new = False  # whether that look found another record than the one before
         self._renewed: float | None = None  # when the request of the last renewal was sent; None: never led
         self._lost = ""
         self._telling = threading.Lock()
@@ -231,8 +238,10 @@ class LeaderElector:
         period = self.config.retry_period
         if failed:
             return period * (1 + self._rng() * JITTER)
+        if self._found_new:
+            return 0.9 * period
         unchanged_for = self._clock() - self._observed
-        if 0 < unchanged_for < 2 * period:
+        if unchanged_for < 2 * period:
             return period / QUICK_LOOKS * (1 + self._rng())
         left = self._valid_for() - unchanged_for
         return min(0.9 * period, left) if left > 0 else period / QUICK_LOOKS
@@ -287,13 +296,13 @@ class LeaderElector:
         try:
             lease = self._ask("GET", self._path)
         except NotFound:
-            self._observe({})
+            self._observe({}, sent)
             try:
                 self._take(sent)
             except AlreadyExists:
                 return "another candidate was faster"
             return ""
-        self._observe(lease)
+        self._observe(lease, sent)
         spec = lease.get("spec") or {}
         holder = spec.get("holderIdentity") or ""
         if holder != self.config.identity:
@@ -310,9 +319,19 @@ class LeaderElector:
             return "another candidate was faster"
         return ""
 
-    def _observe(self, lease: dict[str, Any]) -> None:
-        if lease.get("spec") != self._record.get("spec"):
-            self._observed = self._clock()
+    def _observe(self, lease: dict[str, Any], sent: float) -> None:
+        """What a look found, whose request was sent at ``sent``.
+
+        A record that has changed was still the old one at the look before. If that was a moment ago, the
+        record counts from there; otherwise from now, as nobody knows for how long it has been like that.
+        """
+        before, self._looked = self._looked, sent
+        self._found_new = lease.get("spec") != self._record.get("spec")
+        if self._found_new:
+            # Never so early that the holder, if it is set as we are, might still think that it leads.
+            moment = min(2.5 * self.config.retry_period / QUICK_LOOKS, self.config.spare / 2)
+            now = self._clock()
+            self._observed = before if before is not None and now - before <= moment else now
         self._record = lease
 
     def _take(self, sent: float) -> None:

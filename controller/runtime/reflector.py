@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
@@ -29,7 +30,10 @@ from controller.runtime.quietgc import quiet_gc
 from controller.runtime.transport import Cancel, Cancelled, Stream, Transport
 from controller.runtime.watchreport import WatchReport
 from controller.runtime.wire import (
+    Bookmark,
+    Envelope,
     StreamError,
+    cut_envelope,
     decode_bookmark,
     decode_envelope,
     decode_page,
@@ -60,7 +64,10 @@ _NO_WATCH_LIST = frozenset({400, 405, 406, 415, 422})
 
 
 class Sink(Protocol):
-    """Where a reflector puts what it reads. All calls come from its one thread."""
+    """Where a reflector puts what it reads. All calls come from its one thread.
+
+    ``seen`` and ``change`` raise msgspec.MsgspecError, having done nothing, for what is no JSON.
+    """
 
     def begin(self, scope: str) -> None:
         """A full list begins."""
@@ -84,6 +91,16 @@ class _Polling(Exception):
     def __init__(self, denied: Forbidden) -> None:
         super().__init__(denied.message)
         self.denied = denied
+
+
+@dataclass(slots=True)
+class _Reading:
+    """How far the reading of one stream is. ``confirm`` calls the watch live when nothing ends it soon."""
+
+    is_list: bool  # the list that it begins with is not complete
+    confirm: threading.Timer
+    stack: ExitStack
+    is_quiet: bool = False
 
 
 class Reflector:
@@ -266,74 +283,82 @@ class Reflector:
         return query, self._idle_timeout if self._bookmarks else seconds + SILENT_GRACE
 
     def _read(self, stream: Stream, initial: bool, confirm: threading.Timer) -> Iterator[None]:
-        """Hand on what comes; yields once per event or bookmark.
-
-        ``confirm`` calls the watch live when nothing ends it soon.
-        """
-        sink, scope, report = self._sink, self._scope, self.report
+        """Hand on what comes; yields once per event or bookmark."""
         bad_since: float | None = None
         with ExitStack() as stack:
+            reading = _Reading(initial, confirm, stack)
             if initial:
-                report.lists[self._why_list] += 1
-                sink.begin(scope)
-            listing, quiet = initial, False
+                self.report.lists[self._why_list] += 1
+                self._sink.begin(self._scope)
             for line in lines(stream):
                 if not line or line.isspace():
                     continue
                 try:
-                    event = decode_envelope(line)
-                    bookmark = decode_bookmark(event.object) if event.type == "BOOKMARK" else None
+                    try:
+                        self._take(cut_envelope(line), reading)
+                    except msgspec.MsgspecError:
+                        self._take(decode_envelope(line), reading)  # only its beginning was as usual
                 except msgspec.MsgspecError:
                     self.bad_lines += 1
                     bad_since = self._timing.monotonic() if bad_since is None else bad_since
                     continue
-                if event.type == "ERROR":
-                    raise stream_error(event.object)
-                if listing:
-                    if not self.synced.is_set() and not quiet:
-                        quiet = True
-                        stack.enter_context(quiet_gc())
-                        report.syncing()
-                    if bookmark is None:
-                        if event.type == "DELETED":
-                            sink.change(scope, event.type, event.object)
-                        else:
-                            sink.seen(scope, event.object)
-                        yield
-                        continue
-                    if not bookmark.ends_initial_list:
-                        self._transport.has_watch_list = False
-                        raise StreamError("the server does not know how to begin a watch with a list")
-                report.touch()
-                if bookmark is not None:
-                    version = bookmark.metadata.resource_version
-                    if listing:
-                        sink.end(scope, version)
-                        self.synced.set()
-                        stack.close()
-                        listing = False
-                        if report.state in ("reconnecting", "expired") and report.status.attempts > 1:
-                            confirm.start()  # it may be one that breaks after each list
-                        else:
-                            report.live()
-                    else:
-                        self._bookmarks = self._bookmark_seen = True
-                        sink.progress(scope, version)
-                        report.refresh() if report.state == "live" else report.live()
-                else:
-                    version = sink.change(scope, event.type, event.object)
-                    if report.state != "live":
-                        report.live()
-                if version:
-                    self._took(version)
                 yield
                 if bad_since is not None and self._timing.monotonic() - bad_since > RELIST_AFTER_BAD_LINE:
                     break
-            if listing:
+            if reading.is_list:
                 raise StreamError("the watch ended before its first list was complete")
         if bad_since is not None:
             self._list_next("bad_lines")  # one of them may have been an event
             raise StreamError(f"the watch had {self.bad_lines} lines that are no watch events")
+
+    def _take(self, event: Envelope, reading: _Reading) -> None:
+        """Raises msgspec.MsgspecError for what is no event, having done nothing."""
+        if event.type == "ERROR":
+            raise stream_error(event.object)
+        bookmark = decode_bookmark(event.object) if event.type == "BOOKMARK" else None
+        if reading.is_list:
+            self._take_listed(event, bookmark, reading)
+            return
+        report = self.report
+        report.touch()
+        if bookmark is not None:
+            version = bookmark.metadata.resource_version
+            self._bookmarks = self._bookmark_seen = True
+            self._sink.progress(self._scope, version)
+            report.refresh() if report.state == "live" else report.live()
+        else:
+            version = self._sink.change(self._scope, event.type, event.object)
+            if report.state != "live":
+                report.live()
+        if version:
+            self._took(version)
+
+    def _take_listed(self, event: Envelope, bookmark: Bookmark | None, reading: _Reading) -> None:
+        """Part of the list that a watch begins with, or the bookmark that ends it."""
+        sink, scope, report = self._sink, self._scope, self.report
+        if not self.synced.is_set() and not reading.is_quiet:
+            reading.is_quiet = True
+            reading.stack.enter_context(quiet_gc())
+            report.syncing()
+        if bookmark is None:
+            if event.type == "DELETED":
+                sink.change(scope, event.type, event.object)
+            else:
+                sink.seen(scope, event.object)
+            return
+        if not bookmark.ends_initial_list:
+            self._transport.has_watch_list = False
+            raise StreamError("the server does not know how to begin a watch with a list")
+        report.touch()
+        sink.end(scope, bookmark.metadata.resource_version)
+        self.synced.set()
+        reading.stack.close()
+        reading.is_list = False
+        if report.state in ("reconnecting", "expired") and report.status.attempts > 1:
+            reading.confirm.start()  # it may be one that breaks after each list
+        else:
+            report.live()
+        self._took(bookmark.metadata.resource_version)
 
     def _list_next(self, reason: str) -> None:
         self._version, self._why_list = "", reason

@@ -63,7 +63,28 @@ class Identity(msgspec.Struct):
 decode_envelope = msgspec.json.Decoder(Envelope).decode
 decode_bookmark = msgspec.json.Decoder(Bookmark).decode
 decode_page = msgspec.json.Decoder(Page).decode
+require_json = msgspec.json.Decoder(msgspec.Raw).decode  # raises msgspec.DecodeError
 decode_identity = msgspec.json.Decoder(Identity).decode
+
+
+# How API servers begin the lines of a watch: encoding/json writes the fields of WatchEvent in this order.
+_BEGINNINGS: tuple[tuple[bytes, Literal["ADDED", "MODIFIED", "DELETED"]], ...] = (
+    (b'{"type":"MODIFIED","object":', "MODIFIED"),
+    (b'{"type":"ADDED","object":', "ADDED"),
+    (b'{"type":"DELETED","object":', "DELETED"),
+)
+
+
+def cut_envelope(line: bytes) -> Envelope:
+    """``decode_envelope``, but that a usual line is cut, so that its object is parsed once and not twice.
+
+    If that object then turns out to be no JSON, ``decode_envelope`` has to say what the line is.
+    """
+    if line.endswith(b"}"):
+        for beginning, type_ in _BEGINNINGS:
+            if line.startswith(beginning):
+                return Envelope(type_, msgspec.Raw(line[len(beginning) : -1]))
+    return decode_envelope(line)
 
 
 def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -80,10 +101,11 @@ def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
             if size > LINE_LIMIT:
                 raise StreamError(f"a line of the watch is longer than {LINE_LIMIT >> 20} MiB")
             continue
+        whole = chunk.split(b"\n")
+        tail = whole.pop()
         if parts:
-            parts.append(chunk)
-            chunk = b"".join(parts)
-        *whole, tail = chunk.split(b"\n")
+            parts.append(whole[0])
+            whole[0] = b"".join(parts)
         parts, size = [tail] if tail else [], len(tail)
         yield from whole
     if parts and b"".join(parts).strip():

@@ -260,6 +260,26 @@ def test_garbage_lines_do_not_stop_the_others() -> None:
         assert w.informer.reflectors[0].bad_lines == 3
 
 
+def test_events_that_are_written_in_another_way() -> None:
+    a, b, c = (json.dumps(pod(name, number)).encode() for number, name in enumerate("abc", 101))
+
+    def script(x: Exchange) -> None:
+        x.begin()
+        x.chunk(b'{"type":"ADDED","object":%s,"extra":{"more":{}}}\n' % a)
+        x.chunk(b' {"object" : %s, "type" : "ADDED"} \n' % b)
+        x.chunk(b'{"type":"ADDED","object":  %s  }\r\n' % c)
+        x.bookmark(ends_list=True)
+        x.chunk(b'{"type":"MODIFIED","object":%s}\n' % json.dumps(pod("b", 104)).encode()[:-1])
+        x.chunk(b'{"type":"DELETED","object":%s,"extra":[]}\n' % a)
+        x.follow(105)
+
+    with world(script) as w:
+        w.wait_for("live")
+        eventually(lambda: w.names() == ["b", "c"])
+        assert w.informer.reflectors[0].bad_lines == 1
+        assert w.changes() == [("ADDED", "a"), ("ADDED", "b"), ("ADDED", "c"), ("DELETED", "a")]
+
+
 def test_nothing_but_garbage() -> None:
     def script(x: Exchange) -> None:
         x.begin()
