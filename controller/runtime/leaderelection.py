@@ -157,7 +157,7 @@ class LeaderElector:
         self._record: dict[str, Any] = {}  # the Lease as last observed
         self._observed = 0.0  # when it became like that, as far as we know
         self._looked: float | None = None  # when the request of the last look was sent
-        self._found_new = False  # whether that look found another record than the one before
+        self._caught = False  # whether that look came right after a renewal
         self._renewed: float | None = None  # when the request of the last renewal was sent; None: never led
         self._lost = ""
         self._telling = threading.Lock()
@@ -232,13 +232,13 @@ class LeaderElector:
     def pause(self, *, failed: bool) -> float:
         """Seconds until a standby looks again.
 
-        A dead leader is noticed the sooner, the closer the looks follow its renewals. So they come a little
-        more often than those, and after one that found nothing new, quick ones catch the next renewal.
+        A dead leader is noticed the sooner, the closer the looks follow its renewals. So quick ones catch a
+        renewal, and after one that came right after it there is none until shortly before the next.
         """
         period = self.config.retry_period
         if failed:
             return period * (1 + self._rng() * JITTER)
-        if self._found_new:
+        if self._caught:
             return 0.9 * period
         unchanged_for = self._clock() - self._observed
         if unchanged_for < 2 * period:
@@ -326,12 +326,13 @@ class LeaderElector:
         record counts from there; otherwise from now, as nobody knows for how long it has been like that.
         """
         before, self._looked = self._looked, sent
-        self._found_new = lease.get("spec") != self._record.get("spec")
-        if self._found_new:
-            # Never so early that the holder, if it is set as we are, might still think that it leads.
-            moment = min(2.5 * self.config.retry_period / QUICK_LOOKS, self.config.spare / 2)
-            now = self._clock()
-            self._observed = before if before is not None and now - before <= moment else now
+        now = self._clock()
+        is_new = lease.get("spec") != self._record.get("spec")
+        # Never so early that the holder, if it is set as we are, might still think that it leads.
+        moment = min(2.5 * self.config.retry_period / QUICK_LOOKS, self.config.spare / 2)
+        self._caught = is_new and before is not None and now - before <= moment
+        if is_new:
+            self._observed = before if self._caught and before is not None else now
         self._record = lease
 
     def _take(self, sent: float) -> None:

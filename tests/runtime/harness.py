@@ -18,7 +18,7 @@ from controller.runtime.config import Configuration
 from controller.runtime.events import Event
 from controller.runtime.informer import Informer
 from controller.runtime.kinds import Pod
-from tests.runtime.faultserver import Exchange, FaultServer, Script, VirtualClock
+from tests.runtime.faultserver import Exchange, FaultServer, Script, VirtualClock, highest_rate
 
 
 def configuration(
@@ -108,7 +108,9 @@ def world(
     label_selector: str = "",
     tls: ssl.SSLContext | None = None,
     fields: dict[str, Any] | None = None,
+    rate: int = 2,
 ) -> Iterator[World]:
+    """``rate``: how many requests in any second are too few to complain about; two in any fault."""
     clock = VirtualClock(limit)
     server = FaultServer(clock=clock.monotonic, script=script, tls=tls).start()
     for name in pods:
@@ -127,6 +129,7 @@ def world(
         informer.start()
     try:
         yield made
+        assert highest_rate(server.requests) <= rate
     finally:
         informer.stop(5.0)
         server.stop()

@@ -17,16 +17,15 @@ import pytest
 from controller.bus_events import PolicyRule, Quarantined
 from controller.runtime.events import DeleteEvent
 from tests.runtime.certificates import server_context
-from tests.runtime.faultserver import Exchange, highest_rate, pod, status
+from tests.runtime.faultserver import Exchange, pod, status
 from tests.runtime.harness import World, eventually, world
 
 SENTENCE = 'pods is forbidden: User "op" cannot {} resource "pods" in API group "" at the cluster scope'
 
 
 def assert_patient(w: World, at_most: int) -> None:
-    """In a minute of fault: at most ``at_most`` requests, and never above two in one second."""
+    """At most ``at_most`` requests in a minute of fault; ``world`` looks at the rate."""
     w.run_to_limit()
-    assert highest_rate(w.server.requests) <= 2
     assert 2 <= len(w.server.requests) <= at_most
 
 
@@ -71,7 +70,6 @@ def test_forbidden_list_and_watch(caplog: pytest.LogCaptureFixture) -> None:
 def test_forbidden_watch_is_polled() -> None:
     with world(forbid("watch"), limit=60.0) as w:  # type: ignore[arg-type]
         w.run_to_limit()
-        assert highest_rate(w.server.requests) <= 2
         assert len(w.server.requests) <= 26
         assert w.states() == ["starting", "syncing", "polling"]
         assert w.status.verb == "watch"
@@ -161,7 +159,7 @@ def test_unknown_kind() -> None:
 
 
 def test_expired_over_http_lists_again() -> None:
-    with world() as w:
+    with world(rate=3) as w:  # no fault before: one watch came to its end
         w.wait_for("live")
         w.clock.advance(5.0)
         with w.server.changed:
@@ -176,7 +174,6 @@ def test_expired_over_http_lists_again() -> None:
         assert set(gone) == {"uid-a", "uid-b"}
         assert all(e.state_unknown for e in gone.values())
         assert ("ADDED", "c") in w.changes()
-        assert highest_rate(w.server.requests) <= 3  # no fault before: one watch came to its end
 
 
 def test_expired_in_the_stream_for_good() -> None:
@@ -398,7 +395,7 @@ def test_server_without_bookmarks() -> None:
         else:
             x.serve()
 
-    with world(script, idle_timeout=0.15) as w:
+    with world(script, idle_timeout=0.15, rate=3) as w:  # one refused, one list, one watch
         w.wait_for("reconnecting")
         w.let_go_on()
         eventually(lambda: len([r for r in w.server.requests if r.verb == "watch"]) >= 3)
@@ -441,7 +438,6 @@ def test_certificates_rotated(tmp_path: Path) -> None:
         w.server.start()
         w.let_go_on(30.0)
         w.run_to_limit()
-        assert highest_rate(w.server.requests) <= 2
         assert w.status.state == "unreachable"
         assert "certificate verify failed" in w.status.message.lower()
         authority.write_bytes(second.read_bytes())

@@ -113,7 +113,7 @@ def test_paged_list_where_there_is_no_watch_list() -> None:
         else:
             x.serve()
 
-    with world(script, pods=(), start=False) as w:
+    with world(script, pods=(), start=False, rate=5) as w:  # one refused, three pages, one watch
         for number in range(1234):
             w.server.put(f"p{number}")
         w.informer.start()
@@ -179,7 +179,7 @@ def test_several_namespaces_feed_one_store() -> None:
         x.follow(10**6)
 
     granted = threading.Event()
-    with world(script, pods=(), namespaces=("open", "closed"), start=False, limit=30.0) as w:
+    with world(script, pods=(), namespaces=("open", "closed"), start=False, limit=30.0, rate=4) as w:
         w.server.put("a", namespace="open")
         w.server.put("b", namespace="closed")
         w.informer.start()

@@ -190,8 +190,11 @@ def test_each_renewal_begins_the_wait_anew(server: LeaseServer, clock: Clock) ->
         assert (one.elector.is_leader(), two.elector.is_leader()) == (True, False)
 
 
+@pytest.mark.parametrize("lives", [4.0, 60.0])
 @pytest.mark.parametrize("offset", [0.0, 0.3, 0.7, 1.1, 1.99])
-def test_a_standby_takes_over_soon_and_asks_little(server: LeaseServer, clock: Clock, offset: float) -> None:
+def test_a_standby_takes_over_soon_and_asks_little(
+    server: LeaseServer, clock: Clock, offset: float, lives: float
+) -> None:
     one, two = Candidate(server, "one", clock), Candidate(server, "two", clock)
 
     def latency() -> None:
@@ -202,7 +205,7 @@ def test_a_standby_takes_over_soon_and_asks_little(server: LeaseServer, clock: C
     last = began = clock.now
     look = began + offset
     while not two.elector.is_leader():
-        clock.now = min(look, last + 2.02) if last < began + 60 else look  # after a minute the leader dies
+        clock.now = min(look, last + 2.02) if last < began + lives else look  # then the leader dies
         if clock.now == look:
             problem = two.elector.try_once()
             look += two.elector.pause(failed=bool(problem))
