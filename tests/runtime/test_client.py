@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import threading
 import time
@@ -129,6 +130,36 @@ def test_token_and_impersonation(server: FaultServer) -> None:
     sent = {k.lower(): v for k, v in server.requests[-1].headers.items()}
     assert sent["authorization"] == "Bearer secret"
     assert sent["impersonate-user"] == "system:someone"
+
+
+def test_servers_below_a_path_and_behind_a_proxy(server: FaultServer) -> None:
+    server.script = replying({"gitVersion": "v1"})
+    for configured, host in (
+        (configuration(f"{server.url}/k8s/clusters/c-1"), ""),
+        (configuration("http://api.example/k8s/clusters/c-1", proxy=server.url), "api.example"),
+    ):
+        client = Client(configured)
+        for _ in range(2):
+            assert client.version() == "v1"
+            assert server.requests[-1].path == "/k8s/clusters/c-1/version"
+            assert server.requests[-1].headers["Host"].startswith(host)
+        client.transport.close()
+
+
+def test_a_request_is_sent_in_one_piece(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[bytes] = []
+    send = http.client.HTTPConnection.send
+
+    def recorded(self: http.client.HTTPConnection, data: bytes) -> None:
+        sent.append(data)
+        send(self, data)
+
+    server.script = replying(pod("a", 1))
+    monkeypatch.setattr(http.client.HTTPConnection, "send", recorded)
+    Client(configuration(server.url)).create(pod("a", 1), Pod)
+    assert len(sent) == 1
+    assert sent[0].startswith(b"POST ")
+    assert sent[0].endswith(b"}")
 
 
 def test_writes_are_told(server: FaultServer) -> None:
