@@ -26,6 +26,7 @@ from sandbox.client import ApiError, Client, Connection
 from sandbox.controllers import run_controllers
 from sandbox.informer import Informers
 from sandbox.kubelet import KubeletOptions, RuntimeUnavailable, run_kubelet
+from sandbox.quietgc import collect_when_idle
 
 _HOST = "127.0.0.1"
 _OPERATOR = ("k8s-operator-demo-system", "k8s-operator-demo-controller-manager")
@@ -105,6 +106,7 @@ async def _serve(args: argparse.Namespace, folder: Path, stop: asyncio.Event) ->
         stack.push_async_callback(informers.close)
         # Pushed last, so done first: who uses the clients ends before they do.
         stack.push_async_callback(end)
+        begin(collect_when_idle())
         operator = None
         if not args.bare:
             options = KubeletOptions(
