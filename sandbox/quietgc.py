@@ -19,7 +19,7 @@ WORTH_IT = 3  # middle collections since the last full one
 
 
 async def collect_when_idle() -> None:
-    """Runs until it is cancelled. What is there at the start, the code above all, is never looked at again."""
+    """Runs until it is cancelled. What is there at the start, mostly code, is never looked at again."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)
