@@ -94,9 +94,11 @@ class Discovery:
         try:
             answer: dict[str, Any] = await self._client.get(path)
         except ApiError as error:
-            # An aggregated API that is down must not stop the rest.
+            if error.status == 404:
+                return []
+            # What does not answer now is served all the same, and must not stop the rest.
             log.debug("discovery of %s: %s", group_version, error)
-            return []
+            return [resource for resource in self.resources.values() if resource.api_version == group_version]
         group, _, version = group_version.rpartition("/")
         return [
             Resource(group, version, r["name"], r["kind"], r["namespaced"], tuple(r.get("verbs") or ()))

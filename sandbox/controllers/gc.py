@@ -121,10 +121,15 @@ class GarbageCollector:
             await self._collect(vertex)
 
     async def _orphan(self, owner: Vertex) -> None:
-        for dependent in self._graph.dependents_of(owner.uid):
-            live = await self._live(dependent.resource, dependent.namespace, dependent.name)
-            if live is not None and live.uid == dependent.uid:
-                await self._keep(dependent, live, [r for r in _refs(live) if r.uid != owner.uid])
+        for resource in self._discovery.collectable():
+            if (resource.group, resource.plural) in IGNORED or (owner.namespace and not resource.namespaced):
+                continue
+            # Not the graph: a watch may be behind, and what is forgotten here is deleted later.
+            items, _ = await self._client.list(resource.path(owner.namespace), _decoder)
+            for live in (item.metadata for item in items):
+                if any(ref.uid == owner.uid for ref in _refs(live)):
+                    rest = [ref for ref in _refs(live) if ref.uid != owner.uid]
+                    await self._keep(Vertex.of(resource, live), live, rest)
         await self._drop_finalizer(owner, ORPHAN)
 
     async def _foreground(self, owner: Vertex) -> None:

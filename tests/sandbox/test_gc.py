@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from sandbox.client import ApiError
+from sandbox.controllers.discovery import Discovery
+from sandbox.informer import Informers
 from sandbox.objects import CONFIG_MAPS, CRDS, SERVICE_ACCOUNTS, Resource
 
 from .nodeside import World, kubeconfig, world
@@ -94,6 +96,45 @@ async def test_orphans_stay_without_their_reference(world: World) -> None:
     orphan = await world.get(CONFIG_MAPS, "orphan")
     assert orphan is not None
     assert [ref["name"] for ref in orphan["metadata"]["ownerReferences"]] == ["other"]
+
+
+async def test_orphans_are_found_while_their_watch_is_down(world: World) -> None:
+    async def fault(**wish: Any) -> None:
+        await world.client.request("POST", "/debug/faults", body=wish)
+
+    owner = await world.create(SERVICE_ACCOUNTS, {"metadata": {"name": "owner"}})
+    await fault(status=500, resource="configmaps", verb="watch", seconds=60)
+    await fault(dropWatches=True)
+    try:
+        await config_map(world, "unseen", owner)
+        await world.client.delete(SERVICE_ACCOUNTS.path(world.namespace, "owner"), propagation="Orphan")
+        await world.gone(SERVICE_ACCOUNTS, "owner")
+        unseen = await world.get(CONFIG_MAPS, "unseen")
+        assert unseen is not None
+        assert "ownerReferences" not in unseen["metadata"]
+    finally:
+        await fault(clear=True)
+
+
+async def test_a_group_that_does_not_answer_is_served_all_the_same() -> None:
+    class Server:
+        down = False
+
+        async def get(self, path: str) -> Any:
+            if path == "/apis":
+                return {"groups": []}
+            if self.down:
+                raise ApiError(503, "ServiceUnavailable", "not now")
+            pods = {"name": "pods", "kind": "Pod", "namespaced": True, "verbs": ["list", "watch", "delete"]}
+            return {"resources": [pods]}
+
+    server = Server()
+    discovery = Discovery(Informers(server))  # type: ignore[arg-type]
+    changes: list[int] = []
+    discovery.listen(lambda: changes.append(len(discovery.collectable())))
+    for server.down in (False, True, False):
+        await discovery._refresh()
+    assert changes == [1]
 
 
 async def test_a_kind_that_is_not_served_is_no_reason_to_delete(world: World) -> None:
