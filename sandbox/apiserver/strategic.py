@@ -104,7 +104,7 @@ def _set_orders(original: Obj, patch: Obj, schema: Obj) -> None:
             here = _merge_list(here, deletions, items, key, True)
         if changes is None and here is None:
             continue
-        if not isinstance(changes or [], list) or not isinstance(here or [], list):
+        if not all(value is None or isinstance(value, list) for value in (changes, here)):
             raise bad_request(f"invalid patch format of setElementOrder list: {name} is not a list")
         if changes is None:
             merged = here or []

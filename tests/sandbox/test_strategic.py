@@ -4,7 +4,7 @@ import contextlib
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sandbox.apiserver.status import StatusError
@@ -113,6 +113,7 @@ values = st.recursive(
 
 @settings(max_examples=200, deadline=None)
 @given(spec=values)
+@example(spec={"containers": False, "$setElementOrder/containers": []})
 def test_any_patch_is_applied_or_refused(spec: Any) -> None:
     with contextlib.suppress(StatusError):
         merge("", "Pod", containers(A, B), {"spec": spec})
