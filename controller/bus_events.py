@@ -149,6 +149,7 @@ class ApiWrite(BusEvent, frozen=True, tag="write"):
     status: int = 0  # HTTP status; 0 when there was no answer
     duration: float = 0.0  # seconds
     error: str = ""
+    missing_rule: PolicyRule | None = None  # when RBAC refused it
 
 
 class QueueItem(msgspec.Struct, frozen=True):

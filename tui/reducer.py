@@ -27,6 +27,7 @@ from tui.state import (
     HISTORY,
     Action,
     ConsoleState,
+    Denial,
     Notice,
     Reconcile,
     Trouble,
@@ -113,6 +114,7 @@ def _object(state: ConsoleState, event: ObjectChanged, news: bool) -> None:
 
 
 def _write(state: ConsoleState, event: ApiWrite, news: bool) -> None:
+    _deny_or_allow(state, event)
     if event.error or event.status >= 400:
         _say(
             state,
@@ -135,6 +137,35 @@ def _write(state: ConsoleState, event: ApiWrite, news: bool) -> None:
             state.stream.replace(number, replace(line, by=by))
 
 
+def write_name(event: ApiWrite) -> str:
+    """As in "create Pods in default"."""
+    what = f"{event.verb} {plural(event.ref.kind, 2)}"
+    what += f"/{event.subresource}" if event.subresource else ""
+    return f"{what} in {event.ref.namespace}" if event.ref.namespace else what
+
+
+def _deny_or_allow(state: ConsoleState, event: ApiWrite) -> None:
+    key = (event.verb, event.ref.kind, event.ref.namespace, event.subresource)
+    if event.status == 403 and event.reconcile:
+        denial = state.denials.setdefault(key, Denial(event, event.at))
+        denial.write = event
+        denial.count += 1
+    elif not event.error and (allowed := state.denials.pop(key, None)):
+        lasted = f"after {max(event.at - allowed.since, 0):.0f} s"
+        _say(state, Line(event.at, "ok", "✓", "RESTORED", write_name(event), lasted))
+
+
+def _ask_no_more(state: ConsoleState, event: ReconcileFinished) -> None:
+    """A reconcile of the same object that went well without the refused write has no need of it."""
+    for key, denial in list(state.denials.items()):
+        if denial.write.reconcile == event.id:
+            denial.keys.add(event.key)
+        elif event.key in denial.keys and not event.error:
+            denial.keys.discard(event.key)
+            if not denial.keys:
+                del state.denials[key]
+
+
 # Reconciles and heals -----------------------------------------------------------------------------
 
 
@@ -150,6 +181,7 @@ def _reconcile_finished(state: ConsoleState, event: ReconcileFinished, news: boo
         reconcile = Reconcile(event.number, event.at - event.duration)
         remember(state.reconciles, event.number, reconcile)
     reconcile.duration = event.duration
+    _ask_no_more(state, event)
     key = object_key("Redis", event.key)
     subject = f"{event.key.rpartition('/')[2]} #{event.number}"
     failed = event.result in ("error", "terminal_error", "timeout")

@@ -62,6 +62,19 @@ class Trouble:
     state: str
 
 
+DenialKey = tuple[str, str, str, str]  # verb, kind, namespace, subresource
+
+
+@dataclass(slots=True)
+class Denial:
+    """A write of the controller that is refused, until it succeeds or is asked for no more."""
+
+    write: ApiWrite  # the last one
+    since: float  # Unix seconds
+    count: int = 0
+    keys: set[str] = field(default_factory=set)  # of the reconciles that asked for it
+
+
 @dataclass(slots=True)
 class Rate:
     """Watch events per second, by the clock of the events."""
@@ -88,6 +101,7 @@ class ConsoleState:
     dirty: dict[str, set[str]] = field(default_factory=dict)  # uids changed since the table looked
     watches: dict[WatchKey, WatchStatus] = field(default_factory=dict)
     troubles: dict[WatchKey, Trouble] = field(default_factory=dict)
+    denials: dict[DenialKey, Denial] = field(default_factory=dict)
     last_event: dict[str, float] = field(default_factory=dict)  # by kind, Unix seconds
     connection: Connection | None = None
     person: Connection | None = None

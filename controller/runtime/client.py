@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, overload
 import msgspec
 
 from controller.bus import EventBus
-from controller.bus_events import ApiWrite, Ref
+from controller.bus_events import ApiWrite, PolicyRule, Ref
 from controller.runtime.config import Configuration
 from controller.runtime.errors import ApiError, Unreachable
 from controller.runtime.objects import Decoder, KubeObject, ObjectMeta, Resource, kind_of
@@ -240,10 +240,12 @@ class Client:
         """Write, tell the bus, and tell the current reconcile what its next run has to see first."""
         started = self._clock()
         status, error, raw = 0, "", b""
+        rule: PolicyRule | None = None
         try:
             status, raw = self._ask(method, path, body=msgspec.json.encode(body), content_type=content_type)
         except ApiError as failure:
             status, error = failure.status, failure.message
+            rule = _missing_rule(failure, verb, resource, subresource)
             raise
         except Unreachable as failure:
             error = str(failure)
@@ -261,7 +263,7 @@ class Client:
                         at=now, verb=verb, ref=ref, reconcile=context.id if context else "",
                         action=_action.get(), subresource=subresource,
                         resource_version=meta.resource_version, status=status,
-                        duration=now - started, error=error,
+                        duration=now - started, error=error, missing_rule=rule,
                     )
                 )  # fmt: skip
         return raw
@@ -297,6 +299,14 @@ class Client:
             method, path, query or (), body=body, content_type=content_type, timeout=timeout
         )
         return answer.status, answer.body
+
+
+def _missing_rule(error: ApiError, verb: Verb, resource: Resource, subresource: str) -> PolicyRule | None:
+    """What would have allowed it. Admission (quotas, pod security) also answers 403, but in other words."""
+    plural = f"{resource.plural}/{subresource}" if subresource else resource.plural
+    if error.status != 403 or f'cannot {verb} resource "{plural}"' not in error.message:
+        return None
+    return PolicyRule((resource.group,), (plural,), (verb,))
 
 
 def _metadata(raw: bytes) -> ObjectMeta:

@@ -1,4 +1,4 @@
-"""RBAC rules: what controllers need, from what they were built of; and what is missing, from a refusal."""
+"""RBAC rules: what controllers need, from what they were built of."""
 
 from __future__ import annotations
 
@@ -45,11 +45,6 @@ def merge(rules: Iterable[PolicyRule]) -> list[PolicyRule]:
         resources.setdefault((group, tuple(sorted(allowed))), []).append(resource)
     merged = [PolicyRule((group,), tuple(names), allowed) for (group, allowed), names in resources.items()]
     return sorted(merged, key=lambda rule: (rule.api_groups, rule.resources))
-
-
-def missing_rule(group: str, resource: str, verb: str) -> PolicyRule:
-    """The rule that would grant what was refused."""
-    return PolicyRule((group,), (resource,), (verb,))
 
 
 def to_yaml(rules: Iterable[PolicyRule]) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from controller.bus import EventBus
-from controller.bus_events import ApiWrite
+from controller.bus_events import ApiWrite, PolicyRule
 from controller.runtime.client import Client, acting
 from controller.runtime.config import Configuration
 from controller.runtime.errors import (
@@ -202,6 +202,26 @@ def test_writes_are_told(server: FaultServer) -> None:
         "apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": "uid-a"},
         "gracePeriodSeconds": 0, "propagationPolicy": "Background",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "rule"),
+    [
+        ('User "me" cannot patch resource "pods/status" in API group ""', "pods/status"),
+        ("exceeded quota: pods, requested: pods=1, used: pods=2, limited: pods=2", None),
+    ],
+)
+def test_a_write_that_is_forbidden_says_which_rule_is_missing(
+    server: FaultServer, words: str, rule: str | None
+) -> None:
+    bus = EventBus()
+    subscription = bus.subscribe("test")
+    server.script = refusing(403, "Forbidden", f'pods "a" is forbidden: {words}')
+    with pytest.raises(Forbidden):
+        Client(configuration(server.url), bus=bus).patch(Pod, "default", "a", {}, subresource="status")
+    (write,) = subscription.drain().events
+    assert isinstance(write, ApiWrite)
+    assert write.missing_rule == (PolicyRule(("",), (rule,), ("patch",)) if rule else None)
 
 
 def test_credentials_are_reloaded_once(server: FaultServer) -> None:

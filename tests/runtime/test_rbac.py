@@ -6,7 +6,7 @@ from controller.bus_events import PolicyRule
 from controller.runtime.builder import new_controller_managed_by
 from controller.runtime.handlers import Funcs
 from controller.runtime.kinds import ConfigMap, Lease, Pod, Service
-from controller.runtime.rbac import RUNTIME_RULES, controller_rules, merge, missing_rule, to_yaml
+from controller.runtime.rbac import RUNTIME_RULES, controller_rules, merge, to_yaml
 from tests.runtime.fakes import ManualSource, Reconciling, manager
 
 
@@ -33,8 +33,8 @@ def test_merging_is_stable_and_loses_nothing() -> None:
     assert PolicyRule(("b",), ("x", "y"), ("list",)) in merged
 
 
-def test_the_missing_rule_as_yaml_to_paste() -> None:
-    text = to_yaml([missing_rule("", "pods", "list"), missing_rule("apps", "deployments", "*")])
+def test_rules_as_yaml_to_paste() -> None:
+    text = to_yaml([PolicyRule(("",), ("pods",), ("list",)), PolicyRule(("apps",), ("deployments",), ("*",))])
     assert text == (
         "- apiGroups:\n"
         '  - ""\n'

@@ -184,6 +184,23 @@ async def test_the_banner_comes_and_goes_by_itself() -> None:
         assert "Services ● live" in text
 
 
+async def test_a_refused_write_is_a_banner_too() -> None:
+    async with console() as c:
+        c.world.refuse("default/my-op-redis", 50)
+        c.world.now += 12
+        c.world.refuse("default/my-op-redis", 51)
+        text = await c.show()
+        flat = " ".join(text.replace("│", " ").split())
+        assert "✗ FORBIDDEN · create Pods in default" in text
+        assert "refused 2 times · for 12" in text
+        assert 'User "operator" cannot create resource "pods"' in flat
+        assert "add it to a Role in default" in flat
+        await c.press("c")
+        assert 'verbs: ["create"]' in c.app.clipboard
+        c.world.refuse("default/my-op-redis", 52, status=201)
+        assert "FORBIDDEN ·" not in await c.show()
+
+
 @pytest.mark.parametrize(
     ("state", "words"),
     [

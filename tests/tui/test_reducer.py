@@ -92,6 +92,27 @@ def test_forbidden_is_told_once_and_restored_once() -> None:
     assert not state.troubles
 
 
+def test_a_refused_write_lasts_until_it_succeeds_or_is_not_wanted() -> None:
+    world = World()
+    for number in (1, 2, 3):
+        world.refuse("default/a", number)
+        world.now += 5
+    world.refuse("default/b", 4)
+    world.refuse("other/c", 5, "delete", "Service")
+    state = told(world)
+    assert {(d.write.verb, d.write.ref.kind, d.count) for d in state.denials.values()} == {
+        ("create", "Pod", 4), ("delete", "Service", 1),
+    }  # fmt: skip
+    world.reconciled("default/a", 6, "id-6")  # a has its pod from elsewhere; b still asks
+    assert len(told(world, state).denials) == 2
+    world.refuse("default/b", 7, status=201)
+    state = told(world, state)
+    assert [d.write.ref.kind for d in state.denials.values()] == ["Service"]
+    assert "RESTORED create Pods in default after 15 s by" in lines(state)
+    world.reconciled("other/c", 8, "id-8")
+    assert not told(world, state).denials
+
+
 def test_a_watch_that_ended_in_good_order_is_no_news() -> None:
     world = World()
     world.watch("Pod", objects=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -109,6 +109,39 @@ class World:
         self.watch(
             kind, "forbidden", verb="list", attempts=attempts, next_try=self.now + 8, message=FORBIDDEN,
             missing_rule=rule,
+        )  # fmt: skip
+
+    def refuse(
+        self,
+        key: str,
+        number: int,
+        verb: Literal["create", "delete"] = "create",
+        kind: str = "Pod",
+        status: int = 403,
+    ) -> None:
+        """A reconcile whose one write is refused (403) or goes well (201)."""
+        namespace, _, name = key.partition("/")
+        id_, resource = f"id-{number}", PLURALS[kind]
+        rule = PolicyRule((GROUPS[kind],), (resource,), (verb,)) if status == 403 else None
+        error = "" if rule is None else (
+            f'{resource} is forbidden: User "operator" cannot {verb} resource "{resource}" in API group '
+            f'"{GROUPS[kind]}" in the namespace "{namespace}"'
+        )  # fmt: skip
+        self.bus.publish(ReconcileStarted(at=self.now, controller="redis", key=key, id=id_, number=number))
+        self.bus.publish(
+            ApiWrite(
+                at=self.now, verb=verb, ref=self.ref(kind, f"{name}-0", "", namespace), reconcile=id_,
+                status=status, error=error, missing_rule=rule,
+            )
+        )  # fmt: skip
+        self.reconciled(key, number, id_, error)
+
+    def reconciled(self, key: str, number: int, id_: str, error: str = "") -> None:
+        self.bus.publish(
+            ReconcileFinished(
+                at=self.now, controller="redis", key=key, id=id_, number=number, duration=0.01,
+                result="error" if error else "success", error=error,
+            )
         )  # fmt: skip
 
     def ref(self, kind: str, name: str, uid: str, namespace: str = "default") -> Ref:

@@ -1,12 +1,12 @@
-"""What is denied or broken, why, and what would mend it. It goes when the watch is live again."""
+"""What is denied or broken, why, and what would mend it. It goes when that works again."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from controller.bus_events import WatchStatus
-from tui.reducer import watch_name
-from tui.state import ConsoleState, rule_yaml
+from controller.bus_events import PolicyRule, WatchStatus
+from tui.reducer import watch_name, write_name
+from tui.state import ConsoleState, Denial, rule_yaml
 from tui.text import fine_age, safe_text, wrap
 from tui.widgets.lines import Panel, Row
 
@@ -36,17 +36,22 @@ class Banner(Panel):
         return sorted(bad, key=lambda w: (TROUBLES.index(w.state), w.kind, w.scope))
 
     @property
+    def denials(self) -> list[Denial]:
+        """The writes of the controller that are refused, the first one first."""
+        return sorted(self._state.denials.values(), key=lambda d: d.since)
+
+    @property
     def rule(self) -> str:
-        """The missing rule as YAML; "" when nothing is forbidden."""
-        rules = [w.missing_rule for w in self.watches if w.missing_rule]
-        return "\n".join(line for rule in rules for line in rule_yaml(rule))
+        """The missing rules as YAML; "" when nothing is forbidden."""
+        rules = [w.missing_rule for w in self.watches] + [d.write.missing_rule for d in self.denials]
+        return "\n".join(line for rule in rules if rule is not None for line in rule_yaml(rule))
 
     def commit(self) -> None:
-        watches = self.watches
+        watches, denials = self.watches, self.denials
         connection = self._state.connection
         failed = not watches and connection is not None and connection.state == "failed"
-        self.set_class(bool(watches or failed), "-shown")
-        if not (watches or failed):
+        self.set_class(bool(watches or denials or failed), "-shown")
+        if not (watches or denials or failed):
             return
         if watches:
             first = watches[0]
@@ -56,10 +61,18 @@ class Banner(Panel):
                 "unauthorized": "✗ LOGIN REFUSED",
                 "unreachable": "✗ THE API SERVER DOES NOT ANSWER",
             }[first.state]
-            if len(watches) > 1 and first.state == "forbidden":
-                what += f" and {len(watches) - 1} more"
+            more = len(watches) + len(denials) - 1
+            if more and first.state == "forbidden":
+                what += f" and {more} more"
             self._short = what
             self.entitle(what, self._tries(first))
+        elif denials:
+            oldest = denials[0]
+            self._short = f"✗ FORBIDDEN · {safe_text(write_name(oldest.write))}"
+            if len(denials) > 1:
+                self._short += f" and {len(denials) - 1} more"
+            times = f"refused {oldest.count} time{'s' if oldest.count > 1 else ''}"
+            self.entitle(self._short, f"{times} · for {fine_age(self._clock() - oldest.since)}")
         else:
             self._short = "✗ NO CONNECTION"
             self.entitle(self._short)
@@ -86,10 +99,10 @@ class Banner(Panel):
                 continue
             said.add(watch.message)
             rows += [[(line, "text")] for line in wrap(safe_text(watch.message or watch.state), width)]
-            if watch.missing_rule is not None:
-                scope = f"Role in {watch.scope}" if watch.scope else "ClusterRole"
-                rows.append([(f"The rule that is missing (add it to a {scope}; c copies it):", "muted")])
-                rows += [[("  " + line, "accent")] for line in rule_yaml(watch.missing_rule)]
+            rows += _missing(watch.missing_rule, watch.scope)
+        for denial in self.denials:
+            rows += [[(line, "text")] for line in wrap(safe_text(denial.write.error), width)]
+            rows += _missing(denial.write.missing_rule, denial.write.ref.namespace)
         if any(w.state == "unreachable" for w in self.watches):
             what = "What you see is the last that was known; it goes on by itself when the server answers."
             rows += [[(line, "muted")] for line in wrap(what, width)]
@@ -97,3 +110,11 @@ class Banner(Panel):
         if not rows and connection is not None:
             rows = [[(line, "text")] for line in wrap(safe_text(connection.message), width)]
         return rows
+
+
+def _missing(rule: PolicyRule | None, namespace: str) -> list[Row]:
+    if rule is None:
+        return []
+    where = f"Role in {safe_text(namespace)}" if namespace else "ClusterRole"
+    said: Row = [(f"The rule that is missing (add it to a {where}; c copies it):", "muted")]
+    return [said, *([("  " + line, "accent")] for line in rule_yaml(rule))]
