@@ -8,7 +8,8 @@ from typing import Literal
 from controller.bus import EventBus
 from controller.bus_events import Log, Ref
 
-TOLD_AS_WATCH_STATUS = "controller.runtime.reflector"
+# Their lines are on the bus already, as WatchStatus and as ReconcileFinished.
+TOLD_OTHERWISE = ("controller.runtime.reflector", "controller.runtime.worker")
 
 
 class BusHandler(logging.Handler):
@@ -25,7 +26,7 @@ class BusHandler(logging.Handler):
         root.setLevel(logging.INFO)
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.name == TOLD_AS_WATCH_STATUS:
+        if record.name in TOLD_OTHERWISE:
             return
         ref = getattr(record, "ref", None)
         self._bus.publish(

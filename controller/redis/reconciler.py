@@ -10,7 +10,7 @@ from controller.redis import desired
 from controller.redis.api import FINALIZER_PREFIX, Redis, problems
 from controller.redis.plan import Plan, is_owned, plan
 from controller.redis.status import Problem, status
-from controller.runtime.errors import AlreadyExists, ApiError, Conflict, NotFound
+from controller.runtime.errors import AlreadyExists, Conflict, Forbidden, NotFound
 from controller.runtime.events import DeleteEvent
 from controller.runtime.kinds import Pod, Service
 from controller.runtime.manager import Manager
@@ -19,7 +19,7 @@ from controller.runtime.workqueue import Queue
 
 log = logging.getLogger("controller.redis")
 
-# How soon to look again when something is missing whose arrival no watch will tell of.
+# How soon to look again when something is missing whose arrival no watch will tell of, such as a permission.
 RETRY_BLIND = 10.0  # seconds
 RETRY_CONFLICT = 0.05  # seconds
 
@@ -86,16 +86,21 @@ class RedisReconciler:
             self._report(redis, steps, Problem("InvalidSpec", "; ".join(wrong)))
             return None
         recreated = set(redis.ledger)
-        redis = self._write_ledger(redis, steps)
-        self._delete(redis, steps)
-        created = self._create(redis, steps, recreated)
+        created: list[Pod] = []
+        refused: Problem | None = None
+        try:
+            redis = self._write_ledger(redis, steps)
+            self._delete(redis, steps)
+            created = self._create(redis, steps, recreated)
+        except Forbidden as error:
+            refused = Problem("Forbidden", error.message, is_blind=True)
         if redis.metadata.deletion_timestamp:
-            return None
-        problem = self._conflict(steps) or self._sync_service(redis)
+            return Result(requeue_after=RETRY_BLIND) if refused else None
+        problems_found = (refused, self._conflict(steps), self._sync_service(redis))
+        problem = next((p for p in problems_found if p is not None), None)
         seen = {p.metadata.name: p for p in self._seen(redis)} | {p.metadata.name: p for p in created}
         self._report(redis, plan(redis, seen.values()), problem)
-        blind = problem is not None and problem.reason == "ServicesUnknown"
-        return Result(requeue_after=RETRY_BLIND) if blind else None
+        return Result(requeue_after=RETRY_BLIND) if problem and problem.is_blind else None
 
     def _seen(self, redis: Redis) -> list[Pod]:
         names = [desired.pod_name(redis, ordinal) for ordinal in range(max(redis.spec.replicas, 0))]
@@ -167,7 +172,8 @@ class RedisReconciler:
     def _sync_service(self, redis: Redis) -> Problem | None:
         namespace, name = redis.metadata.namespace, redis.metadata.name
         if not self._services.has_synced():
-            return Problem("ServicesUnknown", "services cannot be listed, so the Service is not looked after")
+            unknown = "services cannot be listed, so the Service is not looked after"
+            return Problem("ServicesUnknown", unknown, is_blind=True)
         found = self._services.get(namespace, name)
         try:
             if found is None:
@@ -185,10 +191,8 @@ class RedisReconciler:
                 self._client.patch(Service, namespace, name, body)
         except AlreadyExists:
             return Problem("ServiceConflict", f"a Service {name} exists that the watch has not shown yet")
-        except ApiError as error:
-            if error.status == 403:
-                return Problem("ServiceForbidden", error.message)
-            raise
+        except Forbidden as error:
+            return Problem("ServiceForbidden", error.message, is_blind=True)
         return None
 
     def _report(self, redis: Redis, steps: Plan, problem: Problem | None) -> None:

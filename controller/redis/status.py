@@ -16,6 +16,7 @@ class Problem:
 
     reason: str
     message: str
+    is_blind: bool = False  # no watch will tell when it is over
 
 
 def status(redis: Redis, plan: Plan, problem: Problem | None, now: str) -> dict[str, Any]:

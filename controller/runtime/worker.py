@@ -20,7 +20,7 @@ from controller.runtime.reconcile import (
 if TYPE_CHECKING:
     from controller.runtime.controller import Controller
 
-log = logging.getLogger("controller.runtime")
+log = logging.getLogger("controller.runtime.worker")
 
 
 @dataclass(frozen=True, slots=True)

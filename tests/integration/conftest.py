@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,19 +148,29 @@ class Operator:
 @pytest.fixture
 def operator(kubeconfig: Path, namespace: str) -> Iterator[Operator]:
     """The Redis operator, in this process, for the test's namespace only."""
+    with operating(kubeconfig, namespace) as running:
+        yield running
+
+
+@contextmanager
+def operating(kubeconfig: Path, namespace: str, *, user: str | None = None) -> Iterator[Operator]:
+    """The same for the length of a ``with`` block, under the identity of ``user``."""
     bus = EventBus()
     subscription = bus.subscribe("test", maxlen=100_000)
     stop = threading.Event()
-    manager = Manager(Client(load_configuration(kubeconfig), bus=bus), bus, namespaces=(namespace,))
+    client = Client(load_configuration(kubeconfig, impersonate=user), bus=bus)
+    manager = Manager(client, bus, namespaces=(namespace,))
     add_redis_controller(manager)
     heals = watch_heals(bus, stop)
     thread = threading.Thread(target=manager.start, args=(stop,), daemon=True)
     thread.start()
-    yield Operator(bus, subscription, [])
-    _remove_redises(manager.client, namespace)
-    stop.set()
-    thread.join(35)
-    heals.join(2)
+    try:
+        yield Operator(bus, subscription, [])
+        _remove_redises(Client(load_configuration(kubeconfig)), namespace)
+    finally:
+        stop.set()
+        thread.join(35)
+        heals.join(2)
     assert not thread.is_alive()
 
 
