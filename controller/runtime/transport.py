@@ -242,11 +242,18 @@ class Transport:
             return True
 
 
-def _connections(official: Any) -> Any:
-    """The connection pool of the one server. ``prefix`` is what goes before every path.
+class _Connections(NamedTuple):
+    """urllib3's way to the one server. ``prefix`` is what goes before every path."""
 
-    The pool itself and not its manager, which takes twice the time of a request to find it again; but through
-    a proxy without a tunnel it is the manager that knows what to ask for.
+    urlopen: Callable[..., Any]
+    prefix: str
+    close: Callable[[], None]
+
+
+def _connections(official: Any) -> _Connections:
+    """The connection pool itself and not its manager, which takes as long as a request to find it again.
+
+    But through a proxy without a tunnel it is the manager that knows what to ask for.
     """
     from kubernetes.client.rest import RESTClientObject
 
@@ -257,11 +264,8 @@ def _connections(official: Any) -> Any:
     connections = manager.connection_from_host(parts.hostname, parts.port, parts.scheme)
     connections.ConnectionCls = _cancellable(connections.ConnectionCls)
     if manager.proxy is not None and parts.scheme == "http":
-        manager.prefix = official.host
-        manager.close = manager.clear
-        return manager
-    connections.prefix = parts.path.rstrip("/")
-    return connections
+        return _Connections(manager.urlopen, str(official.host), manager.clear)
+    return _Connections(connections.urlopen, parts.path.rstrip("/"), connections.close)
 
 
 def _cancellable(connection_class: Any) -> Any:
