@@ -27,7 +27,8 @@ EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 PAGE = 500  # client-go's pager
-FIRST_BACKOFF, LAST_BACKOFF = 0.5, 30.0  # seconds
+# Short, as the server is in the same process: a fault that is over should not be felt for half a minute.
+FIRST_BACKOFF, LAST_BACKOFF = 0.5, 2.0  # seconds
 WATCH_SECONDS = 300  # client-go: between 5 and 10 minutes
 RETRIES = 5
 

@@ -41,16 +41,16 @@ class Backoff:
 
     def __init__(self, random: Callable[[], float]) -> None:
         self._random = random
-        self.failures = 0
+        self._failures = 0
 
     def next(self, cap: float = CAP) -> float:
         """Seconds to wait after one more failure."""
-        base = min(self.INITIAL * 2.0 ** min(self.failures, 16), cap / 2)
-        self.failures += 1
+        base = min(self.INITIAL * 2.0 ** min(self._failures, 16), cap / 2)
+        self._failures += 1
         return base * (1 + self._random())
 
     def reset(self) -> None:
-        self.failures = 0
+        self._failures = 0
 
 
 class RateGate:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -139,6 +139,7 @@ class Reflector:
         self._version = ""  # resume from here; "" needs a list
         self._why_list = "first"  # the reason of the next one
         self._tries = 0  # of this version
+        self._bad_end: WatchState | Literal[""] = ""  # how the last round ended, unless it was healthy
         self._verb = ""
         self._bookmarks = resource.plural != "events"  # whether the server sends them regularly
         self._bookmark_seen = False  # on this stream
@@ -263,6 +264,7 @@ class Reflector:
                 lasted = self._timing.monotonic() - opened
                 if (lasted >= self._healthy_after and items) or lasted >= QUIET_HEALTHY_AFTER:
                     self._backoff.reset()
+                    self._bad_end = ""
                     self._tries = 0
         if lasted < self._healthy_after:
             told = "and no items received" if not items else f"after {items} items"
@@ -372,15 +374,14 @@ class Reflector:
     def _failed(self, error: Exception) -> float:
         """Report it; the delay in seconds before the next round."""
         state, verb, cap = self._judge(error)
-        is_first = self._backoff.failures == 0
         if isinstance(error, _Polling):
             delay = POLL_INTERVAL * (1 + 0.2 * self._timing.random())
         else:
             delay = self._backoff.next(cap)
         if state == "expired":
             self._list_next("expired")
-            if is_first:
-                delay = 0.0
+            if self._bad_end != "expired":
+                delay = 0.0  # the wait before this try was for something else
         elif self._tries >= TRIES_PER_VERSION and state == "reconnecting":
             self._list_next("failing")
             self._tries = 0
@@ -391,6 +392,7 @@ class Reflector:
         if state in ("forbidden", "polling"):
             verbs = ("watch",) if state == "polling" else ("list", "watch")
             rule = PolicyRule((self._resource.group,), (self._resource.plural,), verbs)
+        self._bad_end = state
         self.report.count_error(verb, error)
         self.report.failed(state, verb, self._sentence(error), self._timing.wall() + delay, rule)
         return delay

@@ -176,6 +176,27 @@ def test_expired_over_http_lists_again() -> None:
         assert ("ADDED", "c") in w.changes()
 
 
+def test_expired_after_an_outage_lists_at_once() -> None:
+    with world(limit=7.0) as w:
+        w.wait_for("live")
+        w.clock.advance(5.0)
+        w.server.script = lambda x: x.refuse(503, "ServiceUnavailable", "not now")
+        w.server.end_streams()
+        w.run_to_limit()
+        with w.server.changed:
+            w.server.put("c")
+            w.server.forget_history()
+        assert w.status.attempts == 2  # after three the version would be given up
+        before = len(w.server.requests)
+        w.server.script = Exchange.serve
+        w.let_go_on()
+        eventually(lambda: w.names() == ["a", "b", "c"])
+        w.wait_for("live")
+        expired, listed = w.server.requests[before:]
+        assert (expired.query.get("resourceVersion"), listed.query.get("resourceVersion")) == ("102", None)
+        assert listed.at - expired.at <= 1.0  # the rate gate's
+
+
 def test_expired_in_the_stream_for_good() -> None:
     def script(x: Exchange) -> None:
         x.initial()
