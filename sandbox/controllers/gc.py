@@ -30,6 +30,16 @@ class UnknownKind(ApiError):
         super().__init__(404, "NoMatch", f"no matches for kind {reference.kind} in {reference.api_version}")
 
 
+class UnseenOwner(ApiError):
+    """The owner is there, but its watch has not shown it: its end might never be shown either. Look again.
+
+    Upstream calls it a virtual node, and looks again until it is observed.
+    """
+
+    def __init__(self, reference: OwnerReference) -> None:
+        super().__init__(404, "NotFound", f"{reference.kind} {reference.name} is not seen yet")
+
+
 class GarbageCollector:
     """Deletes what has lost its owners."""
 
@@ -154,6 +164,9 @@ class GarbageCollector:
         if solid:
             if len(solid) < len(_refs(live)):
                 await self._keep(vertex, live, solid)
+            for ref in solid:
+                if ref.uid not in self._graph.vertices:
+                    raise UnseenOwner(ref)
             return
         finalizers = live.finalizers or ()
         propagation = "Background"

@@ -33,6 +33,10 @@ async def config_map(world: World, name: str, *owners: Any, block: bool = True, 
     return await world.create(CONFIG_MAPS, {"metadata": metadata})
 
 
+async def fault(world: World, **wish: Any) -> None:
+    await world.client.request("POST", "/debug/faults", body=wish)
+
+
 async def test_a_chain_goes_with_its_owner(world: World) -> None:
     first = await config_map(world, "first")
     second = await config_map(world, "second", first)
@@ -98,13 +102,31 @@ async def test_orphans_stay_without_their_reference(world: World) -> None:
     assert [ref["name"] for ref in orphan["metadata"]["ownerReferences"]] == ["other"]
 
 
-async def test_orphans_are_found_while_their_watch_is_down(world: World) -> None:
-    async def fault(**wish: Any) -> None:
-        await world.client.request("POST", "/debug/faults", body=wish)
+async def test_an_owner_that_came_and_went_while_its_watch_was_down(world: World) -> None:
+    await fault(world, status=500, resource="serviceaccounts", verb="watch", seconds=60)
+    await fault(world, dropWatches=True)
+    try:
+        owner = await world.create(SERVICE_ACCOUNTS, {"metadata": {"name": "owner"}})
+        await config_map(world, "left", owner)
+        # Something that is collected after it shows that it has been looked at.
+        absent = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "never", "uid": "no-such-uid"},
+        }
+        await config_map(world, "sign", absent)
+        await world.gone(CONFIG_MAPS, "sign")
+        await world.client.delete(SERVICE_ACCOUNTS.path(world.namespace, "owner"))
+        await fault(world, compact=True)
+    finally:
+        await fault(world, clear=True)
+    await world.gone(CONFIG_MAPS, "left")
 
+
+async def test_orphans_are_found_while_their_watch_is_down(world: World) -> None:
     owner = await world.create(SERVICE_ACCOUNTS, {"metadata": {"name": "owner"}})
-    await fault(status=500, resource="configmaps", verb="watch", seconds=60)
-    await fault(dropWatches=True)
+    await fault(world, status=500, resource="configmaps", verb="watch", seconds=60)
+    await fault(world, dropWatches=True)
     try:
         await config_map(world, "unseen", owner)
         await world.client.delete(SERVICE_ACCOUNTS.path(world.namespace, "owner"), propagation="Orphan")
@@ -113,7 +135,7 @@ async def test_orphans_are_found_while_their_watch_is_down(world: World) -> None
         assert unseen is not None
         assert "ownerReferences" not in unseen["metadata"]
     finally:
-        await fault(clear=True)
+        await fault(world, clear=True)
 
 
 async def test_a_group_that_does_not_answer_is_served_all_the_same() -> None:
