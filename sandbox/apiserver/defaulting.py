@@ -96,6 +96,18 @@ def admit_pod(obj: Obj) -> None:
     spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
 
 
+def admit_node(obj: Obj) -> None:
+    """Keep pods off a new node until something has seen it ready.
+
+    Source: the admission plugin TaintNodesByCondition (plugin/pkg/admission/nodetaint/admission.go).
+    """
+    spec = obj.setdefault("spec", {})
+    taint = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+    taints = spec.setdefault("taints", [])
+    if not any((t.get("key"), t.get("effect")) == (taint["key"], taint["effect"]) for t in taints):
+        taints.append(taint)
+
+
 def qos_class(spec: Obj) -> str:
     """BestEffort, Burstable or Guaranteed."""
     containers = [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]

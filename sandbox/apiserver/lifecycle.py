@@ -29,6 +29,8 @@ def prepare_create(resource: Resource, obj: Obj) -> None:
     elif resource.storage_name == "pods":
         defaulting.admit_pod(obj)
         obj["status"] = {"phase": "Pending", "qosClass": defaulting.qos_class(obj["spec"])}
+    elif resource.storage_name == "nodes":
+        defaulting.admit_node(obj)
     elif resource.storage_name == "namespaces":
         finalizers = obj["spec"].setdefault("finalizers", [])
         if "kubernetes" not in finalizers:

@@ -20,6 +20,7 @@ LEASE_NAMESPACE = "kube-node-lease"
 LEASE_SECONDS = 40
 VERSION = "v1.36.2"
 UNREACHABLE_TAINT = "node.kubernetes.io/unreachable"
+NOT_READY_TAINT = "node.kubernetes.io/not-ready"  # admission puts it on every new node
 
 CONDITIONS = (
     ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
@@ -73,6 +74,7 @@ class Nodes:
                 raise
             await self._client.patch(NODES.path("", name), {"metadata": node["metadata"]}, MERGE)
         await self._write_status(name)
+        await self._taint(name)
         await self._renew(name)
         self._events.node(name, ("kubelet", name), "Starting", "Starting kubelet.")
         text = f"Node {name} status is now: NodeReady"
@@ -135,6 +137,18 @@ class Nodes:
         }
         await self._client.patch(NODES.path("", name, "status"), {"status": status}, STRATEGIC)
 
+    async def _taint(self, name: str, key: str = "", since: str = "") -> None:
+        """Set the taint of the node's condition, none when it is ready; others, like a person's, stay."""
+        node = await self._client.get(NODES.path("", name))
+        before = node["spec"].get("taints") or []
+        taints = [t for t in before if t["key"] not in (UNREACHABLE_TAINT, NOT_READY_TAINT)]
+        if key:
+            taints += [
+                {"key": key, "effect": effect, "timeAdded": since} for effect in ("NoSchedule", "NoExecute")
+            ]
+        if taints != before:
+            await self._client.patch(NODES.path("", name), {"spec": {"taints": taints}})
+
     async def _renew(self, name: str) -> None:
         spec = {"holderIdentity": name, "leaseDurationSeconds": LEASE_SECONDS, "renewTime": now_micro()}
         try:
@@ -181,11 +195,7 @@ class Nodes:
         ]
         body: dict[str, Any] = {"status": {"conditions": conditions}}
         await self._client.patch(NODES.path("", name, "status"), body, STRATEGIC)
-        taints = [
-            {"key": UNREACHABLE_TAINT, "effect": effect, "timeAdded": time}
-            for effect in ("NoSchedule", "NoExecute")
-        ]
-        await self._client.patch(NODES.path("", name), {"spec": {"taints": taints}})
+        await self._taint(name, UNREACHABLE_TAINT, time)
         text = f"Node {name} status is now: NodeNotReady"
         self._events.node(name, ("node-controller", ""), "NodeNotReady", text)
         pods = [pod for pod in self._pods.store.values() if pod.spec.node_name == name]
@@ -212,7 +222,7 @@ class Nodes:
 
     async def _return(self, name: str) -> None:
         await self._write_status(name)
-        await self._client.patch(NODES.path("", name), {"spec": {"taints": None}})
+        await self._taint(name)
         text = f"Node {name} status is now: NodeReady"
         self._events.node(name, ("kubelet", name), "NodeReady", text)
 

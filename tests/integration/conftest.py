@@ -1,15 +1,12 @@
-"""Any API server: the one that RECONSOLE_TEST_KUBECONFIG names, or a bare embedded one.
+"""The Redis operator on an API server. A server without nodes gets one: the sandbox's kubelet, as a client.
 
-A server without nodes gets one: the sandbox's kubelet, as a client. Everything that is made here goes again.
+Everything that is made here goes again.
 """
 
 from __future__ import annotations
 
-import asyncio
-import os
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,13 +22,13 @@ from controller.redis.crd import custom_resource_definition
 from controller.redis.operator import add_redis_controller
 from controller.runtime.client import Client
 from controller.runtime.config import load_configuration
-from controller.runtime.errors import AlreadyExists, ApiError, NotFound, Unreachable
+from controller.runtime.errors import AlreadyExists, NotFound
 from controller.runtime.manager import Manager
-from reconsole.embedded import EmbeddedCluster
 from sandbox.client import Client as NodeClient
-from sandbox.client import Connection
 from sandbox.kubelet import KubeletOptions, run_kubelet
 from tests.cluster import eventually
+from tests.conftest import a_namespace
+from tests.players import playing
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 NODES = "/api/v1/nodes"
@@ -44,21 +41,6 @@ def call(client: Client, method: str, path: str, body: Any = None) -> None:
 
     raw = None if body is None else msgspec.json.encode(body)
     client.transport.request(method, path, body=raw, content_type="application/json")
-
-
-@pytest.fixture(scope="session")
-def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    named = os.environ.get("RECONSOLE_TEST_KUBECONFIG")
-    if named:
-        yield Path(named)
-        return
-    with EmbeddedCluster(tmp_path_factory.mktemp("bare"), extra=["--bare"]) as cluster:
-        yield cluster.ready().kubeconfig
-
-
-@pytest.fixture(scope="session")
-def admin(kubeconfig: Path) -> Client:
-    return Client(load_configuration(kubeconfig))
 
 
 @pytest.fixture(scope="session")
@@ -89,24 +71,13 @@ def nodes(admin: Client, kubeconfig: Path, tmp_path_factory: pytest.TempPathFact
     options = KubeletOptions(
         nodes=1, runtime="simulated", start_delay=0.1, scratch=tmp_path_factory.mktemp("pods")
     )
-    loop = asyncio.new_event_loop()
 
-    async def play() -> None:
-        async with NodeClient(Connection.from_kubeconfig(kubeconfig), user_agent="kubelet") as client:
-            await run_kubelet(client, options)
+    async def kubelet(client: NodeClient) -> None:
+        await run_kubelet(client, options)
 
-    task = loop.create_task(play())
-
-    def run() -> None:
-        with suppress(asyncio.CancelledError):
-            loop.run_until_complete(task)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    eventually(lambda: admin.get_json(NODES)["items"])
-    yield
-    loop.call_soon_threadsafe(task.cancel)
-    thread.join(10)
+    with playing(kubeconfig, "kubelet", kubelet):
+        eventually(lambda: admin.get_json(NODES)["items"])
+        yield
     for node in admin.get_json(NODES)["items"]:
         name = node["metadata"]["name"]
         call(admin, "DELETE", f"{NODES}/{name}")
@@ -117,21 +88,8 @@ def nodes(admin: Client, kubeconfig: Path, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture
 def namespace(admin: Client, crd: None, nodes: None) -> Iterator[str]:
-    name = f"reconsole-test-{uuid.uuid4().hex[:8]}"
-    call(admin, "POST", "/api/v1/namespaces", {"kind": "Namespace", "metadata": {"name": name}})
-    yield name
-    call(admin, "DELETE", f"/api/v1/namespaces/{name}")
-    eventually(lambda: _is_gone(admin, f"/api/v1/namespaces/{name}"), 60)
-
-
-def _is_gone(admin: Client, path: str) -> bool:
-    try:
-        admin.get_json(path)
-    except NotFound:
-        return True
-    except (ApiError, Unreachable):
-        pass
-    return False
+    with a_namespace(admin) as name:
+        yield name
 
 
 @dataclass

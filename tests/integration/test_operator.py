@@ -21,7 +21,7 @@ from controller.runtime.client import Client
 from controller.runtime.errors import AlreadyExists, Conflict, Invalid, NotFound
 from controller.runtime.kinds import ConfigMap, Pod, Service
 from tests.cluster import eventually
-from tests.integration.conftest import Operator, call, operating
+from tests.integration.conftest import CRDS, Operator, call, operating
 
 pytestmark = pytest.mark.cluster
 
@@ -81,9 +81,14 @@ def test_causes_can_be_followed_from_the_delete_to_the_write(
 
 
 def test_bad_specs_are_refused(admin: Client, operator: Operator, namespace: str) -> None:
-    for spec in ({"port": 80}, {"port": 2000}, {"image": "red is:5"}, {"replicas": -1}):
+    for spec in ({"port": 80}, {"port": 54322}, {"image": "red is:5"}, {"replicas": -1}):
         with pytest.raises(Invalid):
             admin.create(redis(namespace, **spec))
+    schema = admin.get_json(f"{CRDS}/redis.myapp.tangx.in")["spec"]["versions"][0]["schema"]
+    if "x-kubernetes-validations" not in schema["openAPIV3Schema"]:
+        return  # the rules in CEL need Kubernetes 1.25
+    with pytest.raises(Invalid):
+        admin.create(redis(namespace, port=2000))
     long = redis(namespace)
     long["metadata"]["name"] = "a" * 58
     with pytest.raises(Invalid, match="at most 57"):

@@ -1,10 +1,7 @@
-"""The embedded API server as a process, and what tests of the runtime's upper half share."""
+"""What tests of the runtime's upper half share."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,23 +30,6 @@ class Recording:
 
     def of(self, kind: type[E]) -> list[E]:
         return [event for event in self.events() if isinstance(event, kind)]
-
-
-@contextmanager
-def api_server(directory: Path) -> Iterator[Path]:
-    """A bare embedded cluster; the path of its kubeconfig."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox", "--bare", "--dir", str(directory)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        yield Path(json.loads(process.stdout.readline())["kubeconfig"])
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def client(kubeconfig: Path, bus: EventBus | None = None) -> Client:

@@ -153,8 +153,10 @@ async def test_a_node_goes_and_comes_back(node_world: World) -> None:
     await node_world.pod("q", nodeName="node-2")
     before = await node_world.running("p")
     await node_world.running("q")
+    mine = {"key": "mine", "effect": "PreferNoSchedule"}
+    await node_world.client.patch(NODES.path("", "node-1"), {"spec": {"taints": [mine]}})
     await node_world.annotate(NODES, "node-1", {GONE: "true"})
-    node = await node_world.until(NODES, "node-1", lambda o: o["spec"].get("taints"))
+    node = await node_world.until(NODES, "node-1", lambda o: len(o["spec"]["taints"]) == 3)
     assert {c["status"] for c in node["status"]["conditions"]} == {"Unknown"}
     lost = await node_world.until(PODS, "p", lambda o: not is_ready(o))
     assert lost["metadata"]["uid"] == before["metadata"]["uid"]
@@ -162,8 +164,21 @@ async def test_a_node_goes_and_comes_back(node_world: World) -> None:
     assert await node_world.get(PODS, "p")  # nobody is there to end it
     await node_world.annotate(NODES, "node-1", {GONE: None})
     await node_world.gone(PODS, "p")
-    await node_world.until(NODES, "node-1", lambda o: not o["spec"].get("taints"))
+    await node_world.until(NODES, "node-1", lambda o: o["spec"].get("taints") == [mine])
+    await node_world.client.patch(NODES.path("", "node-1"), {"spec": {"taints": None}})
     await node_world.running("q")
+
+
+async def test_a_new_node_takes_no_pods_before_it_is_ready(node_world: World) -> None:
+    """Admission taints it, and what has seen it ready takes the taint away; on any API server."""
+    taint = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+    body = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-9"}}
+    made = await node_world.client.create(NODES.path(), body)
+    try:
+        assert json.loads(made)["spec"]["taints"] == [taint]
+    finally:
+        await node_world.client.delete(NODES.path("", "node-9"))
+    await node_world.until(NODES, "node-1", lambda o: taint not in o["spec"].get("taints", []))
 
 
 async def test_pods_of_a_deleted_node_are_collected(node_world: World) -> None:
