@@ -48,6 +48,15 @@ class Pod(KubeObject, frozen=True):
         """Whether its condition Ready is True."""
         return any(c.type == "Ready" and c.status == "True" for c in self.status.conditions)
 
+    @property
+    def is_vanishing(self) -> bool:
+        """Whether its DELETED event is on the way: terminating without grace, and nobody holds it.
+
+        The server says so in one write and removes it in the next (pkg/registry/core/pod/strategy.go).
+        """
+        meta = self.metadata
+        return self.is_terminating and meta.deletion_grace_period_seconds == 0 and not meta.finalizers
+
 
 class ServicePort(msgspec.Struct, frozen=True, rename="camel", gc=False):
     port: int = 0

@@ -40,6 +40,11 @@ def ready(admin: Client, namespace: str) -> dict[str, str]:
     return {p.metadata.name: p.metadata.uid for p in pods if p.is_ready and not p.is_terminating}
 
 
+def is_settled(admin: Client, namespace: str) -> bool:
+    condition = admin.get(Redis, namespace, "db").status.condition("Ready")
+    return condition is not None and condition.status == "True"
+
+
 def test_delete_heal_scale_and_remove(admin: Client, operator: Operator, namespace: str) -> None:
     admin.create(redis(namespace))
     before = eventually(lambda: r if len(r := ready(admin, namespace)) == 2 else None, 60)
@@ -78,6 +83,18 @@ def test_causes_can_be_followed_from_the_delete_to_the_write(
     assert finished.writes >= 1
     added = next(e for e in events if isinstance(e, ObjectChanged) and e.ref.uid == new)
     assert (added.type, added.resource_version) == ("ADDED", write.resource_version)
+
+
+def test_the_replacement_comes_before_any_status(admin: Client, operator: Operator, namespace: str) -> None:
+    """API servers tell of a forced deletion twice: the pod terminates, and is gone a write later."""
+    admin.create(redis(namespace))
+    before = eventually(lambda: r if len(r := ready(admin, namespace)) == 2 else None, 60)
+    eventually(lambda: is_settled(admin, namespace), 30)
+    count = len(operator.events())
+    admin.delete(Pod, namespace, "db-1", grace_period=0)
+    eventually(lambda: ready(admin, namespace).get("db-1", before["db-1"]) != before["db-1"], 60)
+    writes = [e for e in operator.events()[count:] if isinstance(e, ApiWrite)]
+    assert (writes[0].verb, writes[0].ref.name) == ("create", "db-1")
 
 
 def test_bad_specs_are_refused(admin: Client, operator: Operator, namespace: str) -> None:
