@@ -97,8 +97,8 @@ class RedisReconciler:
         if redis.metadata.deletion_timestamp:
             return Result(requeue_after=RETRY_BLIND) if refused else None
         if any(pod.is_vanishing for pod in steps.owned):
-            # Its last event is a moment away and asks for a replacement: a status that holds until then is not
-            # worth the write that the replacement would have to wait for.
+            # Its last event is a moment away and asks for a replacement, which would have to wait for the
+            # write of a status that holds until then.
             return Result(requeue_after=RETRY_BLIND)
         problems_found = (refused, self._conflict(steps), self._sync_service(redis))
         problem = next((p for p in problems_found if p is not None), None)

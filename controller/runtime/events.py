@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+import msgspec
 
 from controller.bus_events import Trigger
 from controller.runtime.objects import KubeObject
@@ -11,16 +12,14 @@ from controller.runtime.objects import KubeObject
 T = TypeVar("T", bound=KubeObject, covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class CreateEvent(Generic[T]):
+class CreateEvent(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """An object is new to us. ``is_initial``: it was there when the watch began, or the handler came late."""
 
     obj: T
     is_initial: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateEvent(Generic[T]):
+class UpdateEvent(msgspec.Struct, Generic[T], frozen=True, gc=False):
     old: T
     new: T
 
@@ -29,16 +28,14 @@ class UpdateEvent(Generic[T]):
         return self.new
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteEvent(Generic[T]):
+class DeleteEvent(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """An object is gone. ``state_unknown``: the delete itself was missed, ``obj`` is the last state seen."""
 
     obj: T
     state_unknown: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class GenericEvent(Generic[T]):
+class GenericEvent(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """Something outside the cluster concerns ``obj``."""
 
     obj: T

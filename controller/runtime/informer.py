@@ -17,7 +17,7 @@ from controller.bus_events import ChangeType, ObjectChanged, Quarantined, WatchS
 from controller.runtime.backoff import REAL_TIME, Timing
 from controller.runtime.client import Client
 from controller.runtime.events import CreateEvent, DeleteEvent, Event, UpdateEvent
-from controller.runtime.objects import Decoder, KubeObject
+from controller.runtime.objects import Decoder, KubeObject, ObjectMeta
 from controller.runtime.reflector import IDLE_TIMEOUT, Reflector
 from controller.runtime.store import IndexFunction, Key, RawCache, Store
 from controller.runtime.watchreport import WatchReport
@@ -69,16 +69,16 @@ class Informer(Generic[K]):
         self._bus = bus
         self._raw = raw_cache if raw_cache is not None else RawCache()
         self._wall = timing.wall
-        self._decode = Decoder(kind).decode
+        self._lenient = Decoder(kind)
+        self._decode = self._lenient.strict
         self._scopes = (tuple(dict.fromkeys(namespaces)) or ("",)) if kind.resource.namespaced else ("",)
         # Held from the store to the last handler, so that a late handler neither misses nor repeats an event.
         self._delivery = threading.RLock()
-        self._moved = threading.Condition()
+        self._synced = threading.Condition()
         self._handlers: tuple[Registration, ...] = ()
         self._listed: dict[str, set[Key]] = {}  # by scope, while a list is under way
         self._quarantine: dict[Key, str] = {}  # resource version of what could not be decoded
         self._complete: set[str] = set()  # scopes that were listed once
-        self._versions: dict[str, int] = {}  # by scope
         self._threads: list[threading.Thread] = []
         self.reflectors = [
             Reflector(
@@ -127,25 +127,8 @@ class Informer(Generic[K]):
 
     def wait_for_sync(self, timeout: float | None = None) -> bool:
         """Block until ``has_synced``; False after ``timeout`` seconds."""
-        with self._moved:
-            return self._moved.wait_for(self.has_synced, timeout)
-
-    def wait_for_resource_version(self, namespace: str, name: str, version: str, timeout: float) -> bool:
-        """Block until the store shows a write that was answered with ``version``: read your own writes.
-
-        False after ``timeout`` seconds. Versions are whole numbers (Kubernetes 1.35, KEP-5504).
-        """
-        wanted = _number(version)
-        scope = namespace if namespace in self._scopes else ""
-
-        def is_shown() -> bool:
-            if self._versions.get(scope, 0) >= wanted:
-                return True
-            obj = self.store.get(namespace, name)
-            return obj is not None and _number(obj.metadata.resource_version) >= wanted
-
-        with self._moved:
-            return self._moved.wait_for(is_shown, timeout)
+        with self._synced:
+            return self._synced.wait_for(self.has_synced, timeout)
 
     # Reading
 
@@ -179,7 +162,7 @@ class Informer(Generic[K]):
         registration = Registration(self, handler)
         with self._delivery:
             for obj in self.store.list():
-                self._call(registration, CreateEvent(obj, is_initial=True))
+                _deliver((registration,), CreateEvent(obj, is_initial=True))
             self._handlers = (*self._handlers, registration)
         return registration
 
@@ -187,70 +170,72 @@ class Informer(Generic[K]):
         with self._delivery:
             self._handlers = tuple(r for r in self._handlers if r is not registration)
 
-    def _call(self, registration: Registration, event: Event[K]) -> None:
-        try:
-            registration.handler(event)
-        except Exception:
-            log.exception("an event handler failed for %s", event.obj.key)
-
     # What the reflectors bring (reflector.Sink)
 
     def begin(self, scope: str) -> None:
         self._listed[scope] = set()
 
     def seen(self, scope: str, raw: msgspec.Raw) -> None:
-        obj = self._decoded(scope, raw)
-        if obj is None:
-            return
-        self._listed[scope].add((obj.metadata.namespace, obj.metadata.name))
+        try:
+            obj = self._decode(raw)
+        except (msgspec.MsgspecError, RecursionError):
+            if (found := self._try_again(scope, raw)) is None:
+                return
+            obj = found
+        meta = obj.metadata
+        self._listed[scope].add((meta.namespace, meta.name))
         with self._delivery:
-            self._put(obj, raw, initial=scope not in self._complete)
+            # Whatever a list shows is so, even if it is older than what we knew: the server's state may have
+            # been restored from a backup.
+            self._put(
+                obj, raw, self.store.get(meta.namespace, meta.name), initial=scope not in self._complete
+            )
 
-    def end(self, scope: str, version: str) -> None:
+    def end(self, scope: str) -> None:
         listed = self._listed.pop(scope)
         with self._delivery:
             for key in self.store.keys(scope) - listed:
                 self._delete(key, None, state_unknown=True)
             for key in [k for k in self._quarantine if k not in listed and scope in ("", k[0])]:
                 del self._quarantine[key]
-        self._complete.add(scope)
-        self.progress(scope, version)
+        with self._synced:
+            self._complete.add(scope)
+            self._synced.notify_all()
 
     def change(self, scope: str, type_: str, raw: msgspec.Raw) -> str:
-        obj = self._decoded(scope, raw, gone=type_ == "DELETED")
-        if obj is None:
-            return _version(raw)
+        try:
+            obj = self._decode(raw)
+        except (msgspec.MsgspecError, RecursionError):
+            if (found := self._try_again(scope, raw, gone=type_ == "DELETED")) is None:
+                return _version(raw)
+            obj = found
+        meta = obj.metadata
         with self._delivery:
             if type_ == "DELETED":
-                self._quarantine.pop((obj.metadata.namespace, obj.metadata.name), None)
-                self._delete((obj.metadata.namespace, obj.metadata.name), (obj, raw), state_unknown=False)
+                self._quarantine.pop((meta.namespace, meta.name), None)
+                self._delete((meta.namespace, meta.name), (obj, raw), state_unknown=False)
             else:
-                self._put(obj, raw, initial=False)
-        self.progress(scope, obj.metadata.resource_version)
-        return obj.metadata.resource_version
+                old = self.store.get(meta.namespace, meta.name)
+                if old is None or not _is_older(meta, old.metadata):
+                    self._put(obj, raw, old, initial=False)
+        return meta.resource_version
 
-    def progress(self, scope: str, version: str) -> None:
-        with self._moved:
-            self._versions[scope] = max(_number(version), self._versions.get(scope, 0))
-            self._moved.notify_all()
-
-    def _put(self, obj: K, raw: msgspec.Raw, *, initial: bool) -> None:
+    def _put(self, obj: K, raw: msgspec.Raw, old: K | None, *, initial: bool) -> None:
+        """``obj`` is what there is now, ``old`` what the store has."""
         meta = obj.metadata
-        old = self.store.get(meta.namespace, meta.name)
         if old is not None and old.metadata.uid != meta.uid:
             # Its deletion was missed; the new one has nothing to do with it but the name.
             self._delete((meta.namespace, meta.name), None, state_unknown=True)
             old = None
-        if old is not None:
-            if old.metadata.resource_version == meta.resource_version:
-                return
-            if 0 < _number(meta.resource_version) < _number(old.metadata.resource_version):
-                return  # from a server that lags behind what we have seen
-        self._quarantine.pop((meta.namespace, meta.name), None)
+        if old is not None and old.metadata.resource_version == meta.resource_version:
+            return
+        if self._quarantine:
+            self._quarantine.pop((meta.namespace, meta.name), None)
         self.store.put(obj)
         self._raw.put(meta.uid, raw)
-        self._publish("ADDED" if old is None else "MODIFIED", obj, raw, initial)
-        self._deliver(CreateEvent(obj, is_initial=initial) if old is None else UpdateEvent(old, obj))
+        if self._bus is not None:
+            self._publish(self._bus, "ADDED" if old is None else "MODIFIED", obj, raw, initial)
+        _deliver(self._handlers, CreateEvent(obj, initial) if old is None else UpdateEvent(old, obj))
 
     def _delete(self, key: Key, last: tuple[K, msgspec.Raw] | None, *, state_unknown: bool) -> None:
         """``last`` is the final state, when the watch brought it."""
@@ -261,39 +246,36 @@ class Informer(Generic[K]):
         obj, raw = last if last is not None and last[0].metadata.uid == old.metadata.uid else (old, kept)
         if raw is None:
             raw = msgspec.Raw(msgspec.json.encode(obj))
-        self._publish("DELETED", obj, raw, state_unknown=state_unknown)
-        self._deliver(DeleteEvent(obj, state_unknown=state_unknown))
-
-    def _deliver(self, event: Event[K]) -> None:
-        for registration in self._handlers:
-            self._call(registration, event)
+        if self._bus is not None:
+            self._publish(self._bus, "DELETED", obj, raw, state_unknown=state_unknown)
+        _deliver(self._handlers, DeleteEvent(obj, state_unknown=state_unknown))
 
     def _publish(
         self,
+        bus: EventBus,
         type_: ChangeType,
         obj: K,
         raw: msgspec.Raw,
         initial: bool = False,
         state_unknown: bool = False,
     ) -> None:
-        if self._bus is not None:
-            self._bus.publish(
-                ObjectChanged(
-                    at=self._wall(), type=type_, ref=obj.ref, raw=raw,
-                    resource_version=obj.metadata.resource_version,
-                    initial=initial, state_unknown=state_unknown,
-                )
-            )  # fmt: skip
+        bus.publish(
+            ObjectChanged(
+                at=self._wall(), type=type_, ref=obj.ref, raw=raw,
+                resource_version=obj.metadata.resource_version,
+                initial=initial, state_unknown=state_unknown,
+            )
+        )  # fmt: skip
 
     # Objects that cannot be decoded
 
-    def _decoded(self, scope: str, raw: msgspec.Raw, *, gone: bool = False) -> K | None:
-        """The object, or None after putting it aside alone: the others are served all the same.
+    def _try_again(self, scope: str, raw: msgspec.Raw, *, gone: bool = False) -> K | None:
+        """The object with nulls left out, or None after putting it aside alone: the others are served.
 
         Raises msgspec.DecodeError for what is no JSON at all.
         """
         try:
-            return self._decode(raw)
+            return self._lenient.decode(raw)
         except (msgspec.MsgspecError, RecursionError) as error:
             require_json(raw)
             self._set_aside(scope, raw, str(error), gone)
@@ -327,6 +309,14 @@ class Informer(Generic[K]):
             )  # fmt: skip
 
 
+def _deliver(handlers: Iterable[Registration], event: Event[Any]) -> None:
+    for registration in handlers:
+        try:
+            registration.handler(event)
+        except Exception:
+            log.exception("an event handler failed for %s", event.obj.key)
+
+
 def _identity(raw: msgspec.Raw) -> Identity | None:
     try:
         return decode_identity(raw)
@@ -339,5 +329,10 @@ def _version(raw: msgspec.Raw) -> str:
     return found.metadata.resource_version if found else ""
 
 
-def _number(version: str) -> int:
-    return int(version) if version.isdecimal() else 0
+def _is_older(new: ObjectMeta, old: ObjectMeta) -> bool:
+    """Whether an event of the same object comes from a server that lags behind what we have seen.
+
+    Versions are whole numbers that can be compared (Kubernetes 1.35, KEP-5504); others are never older.
+    """
+    a, b = new.resource_version, old.resource_version
+    return new.uid == old.uid and a.isdecimal() and b.isdecimal() and int(a) < int(b)

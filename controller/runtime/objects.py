@@ -117,17 +117,17 @@ K = TypeVar("K", bound=KubeObject)
 class Decoder(Generic[K]):
     """Decodes JSON into one kind.
 
-    Objects with nulls where Kubernetes means "empty" are decoded as if the nulls were absent.
+    ``strict`` does so at once; ``decode`` then tries what it refused as if the nulls in it were absent, since
+    Kubernetes means "empty" by them. Both raise msgspec.MsgspecError for what is not an object of this kind.
     """
 
     def __init__(self, kind: type[K]) -> None:
         self._kind = kind
-        self._decoder = msgspec.json.Decoder(kind)
+        self.strict = msgspec.json.Decoder(kind).decode
 
     def decode(self, raw: bytes | msgspec.Raw) -> K:
-        """Raises msgspec.MsgspecError for what is not an object of this kind."""
         try:
-            return self._decoder.decode(raw)
+            return self.strict(raw)
         except msgspec.ValidationError:
             return msgspec.convert(_without_nulls(msgspec.json.decode(raw)), self._kind)
 

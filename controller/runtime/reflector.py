@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -75,14 +75,11 @@ class Sink(Protocol):
     def seen(self, scope: str, raw: msgspec.Raw) -> None:
         """An object of that list."""
 
-    def end(self, scope: str, version: str) -> None:
+    def end(self, scope: str) -> None:
         """The list is complete: what was not in it is gone."""
 
     def change(self, scope: str, type_: str, raw: msgspec.Raw) -> str:
         """A watch event. Returns its resource version, "" when it has none that could be read."""
-
-    def progress(self, scope: str, version: str) -> None:
-        """A bookmark."""
 
 
 class _Polling(Exception):
@@ -99,8 +96,9 @@ class _Reading:
 
     is_list: bool  # the list that it begins with is not complete
     confirm: threading.Timer
-    stack: ExitStack
+    quiet: ExitStack  # left when the list is complete
     is_quiet: bool = False
+    items: int = 0  # events and bookmarks
 
 
 class Reflector:
@@ -139,6 +137,7 @@ class Reflector:
         self._version = ""  # resume from here; "" needs a list
         self._why_list = "first"  # the reason of the next one
         self._tries = 0  # of this version
+        self._unsure = False  # whether the server has shown since the last fault that it goes on from there
         self._bad_end: WatchState | Literal[""] = ""  # how the last round ended, unless it was healthy
         self._verb = ""
         self._bookmarks = resource.plural != "events"  # whether the server sends them regularly
@@ -208,6 +207,7 @@ class Reflector:
         self.report.lists[self._why_list] += 1
         self._version = ""
         query: dict[str, str] = {"limit": str(PAGE_SIZE), **self._selector}
+        self._unsure = False
         self._sink.begin(self._scope)
         before: Callable[[], None] | None = self._gate.wait_turn
         with ExitStack() as stack:
@@ -228,7 +228,7 @@ class Reflector:
                 if not page.metadata.token:
                     break
                 query["continue"] = page.metadata.token
-            self._sink.end(self._scope, page.metadata.resource_version)
+            self._sink.end(self._scope)
             self.synced.set()
         self._took(page.metadata.resource_version)
 
@@ -240,17 +240,16 @@ class Reflector:
         stream = self._transport.stream(
             self._path, query, idle_timeout=idle_timeout, cancel=self._cancel, before=self._gate.wait_turn
         )
-        opened, items = self._timing.monotonic(), 0
+        opened = self._timing.monotonic()
         self._bookmark_seen = False
         confirm = threading.Timer(self._healthy_after, self.report.live)
         confirm.daemon = True
-        with ExitStack() as stack:
-            stack.callback(stream.close)
+        with closing(stream), ExitStack() as quiet:
+            reading = _Reading(initial, confirm, quiet)
             if not initial and self.report.state != "live":
                 confirm.start()
             try:
-                for _ in self._read(stream, initial, confirm):
-                    items += 1
+                self._read(stream, reading)
             except Unreachable as error:
                 if isinstance(error, Cancelled):
                     raise
@@ -262,12 +261,17 @@ class Reflector:
                 if confirm.ident is not None:
                     confirm.join()  # or it could call live what has just failed
                 lasted = self._timing.monotonic() - opened
-                if (lasted >= self._healthy_after and items) or lasted >= QUIET_HEALTHY_AFTER:
+                if reading.items:
+                    self._unsure = False
+                elif self._unsure and lasted >= self._healthy_after:
+                    # A server that was set back, to a backup, answers a version from its future with silence.
+                    self._list_next("silent")
+                if (lasted >= self._healthy_after and reading.items) or lasted >= QUIET_HEALTHY_AFTER:
                     self._backoff.reset()
                     self._bad_end = ""
                     self._tries = 0
         if lasted < self._healthy_after:
-            told = "and no items received" if not items else f"after {items} items"
+            told = f"after {reading.items} items" if reading.items else "and no items received"
             raise StreamError(
                 f"very short watch: Unexpected watch close - watch lasted less than a second {told}"
             )
@@ -284,31 +288,29 @@ class Reflector:
             query["resourceVersion"] = self._version
         return query, self._idle_timeout if self._bookmarks else seconds + SILENT_GRACE
 
-    def _read(self, stream: Stream, initial: bool, confirm: threading.Timer) -> Iterator[None]:
-        """Hand on what comes; yields once per event or bookmark."""
+    def _read(self, stream: Stream, reading: _Reading) -> None:
+        """Hand on what comes, until the regular end of the stream."""
         bad_since: float | None = None
-        with ExitStack() as stack:
-            reading = _Reading(initial, confirm, stack)
-            if initial:
-                self.report.lists[self._why_list] += 1
-                self._sink.begin(self._scope)
-            for line in lines(stream):
-                if not line or line.isspace():
-                    continue
+        if reading.is_list:
+            self.report.lists[self._why_list] += 1
+            self._sink.begin(self._scope)
+        for line in lines(stream):
+            if not line or line.isspace():
+                continue
+            try:
                 try:
-                    try:
-                        self._take(cut_envelope(line), reading)
-                    except msgspec.MsgspecError:
-                        self._take(decode_envelope(line), reading)  # only its beginning was as usual
+                    self._take(cut_envelope(line), reading)
                 except msgspec.MsgspecError:
-                    self.bad_lines += 1
-                    bad_since = self._timing.monotonic() if bad_since is None else bad_since
-                    continue
-                yield
-                if bad_since is not None and self._timing.monotonic() - bad_since > RELIST_AFTER_BAD_LINE:
-                    break
-            if reading.is_list:
-                raise StreamError("the watch ended before its first list was complete")
+                    self._take(decode_envelope(line), reading)  # only its beginning was as usual
+            except msgspec.MsgspecError:
+                self.bad_lines += 1
+                bad_since = self._timing.monotonic() if bad_since is None else bad_since
+                continue
+            reading.items += 1
+            if bad_since is not None and self._timing.monotonic() - bad_since > RELIST_AFTER_BAD_LINE:
+                break
+        if reading.is_list:
+            raise StreamError("the watch ended before its first list was complete")
         if bad_since is not None:
             self._list_next("bad_lines")  # one of them may have been an event
             raise StreamError(f"the watch had {self.bad_lines} lines that are no watch events")
@@ -326,11 +328,10 @@ class Reflector:
         if bookmark is not None:
             version = bookmark.metadata.resource_version
             self._bookmarks = self._bookmark_seen = True
-            self._sink.progress(self._scope, version)
-            report.refresh() if report.state == "live" else report.live()
+            report.refresh() if report.is_live else report.live()
         else:
             version = self._sink.change(self._scope, event.type, event.object)
-            if report.state != "live":
+            if not report.is_live:
                 report.live()
         if version:
             self._took(version)
@@ -340,7 +341,7 @@ class Reflector:
         sink, scope, report = self._sink, self._scope, self.report
         if not self.synced.is_set() and not reading.is_quiet:
             reading.is_quiet = True
-            reading.stack.enter_context(quiet_gc())
+            reading.quiet.enter_context(quiet_gc())
             report.syncing()
         if bookmark is None:
             if event.type == "DELETED":
@@ -352,9 +353,9 @@ class Reflector:
             self._transport.has_watch_list = False
             raise StreamError("the server does not know how to begin a watch with a list")
         report.touch()
-        sink.end(scope, bookmark.metadata.resource_version)
+        sink.end(scope)
         self.synced.set()
-        reading.stack.close()
+        reading.quiet.close()
         reading.is_list = False
         if report.state in ("reconnecting", "expired") and report.status.attempts > 1:
             reading.confirm.start()  # it may be one that breaks after each list
@@ -374,6 +375,7 @@ class Reflector:
     def _failed(self, error: Exception) -> float:
         """Report it; the delay in seconds before the next round."""
         state, verb, cap = self._judge(error)
+        self._unsure = True
         if isinstance(error, _Polling):
             delay = POLL_INTERVAL * (1 + 0.2 * self._timing.random())
         else:
@@ -382,7 +384,7 @@ class Reflector:
             self._list_next("expired")
             if self._bad_end != "expired":
                 delay = 0.0  # the wait before this try was for something else
-        elif self._tries >= TRIES_PER_VERSION and state == "reconnecting":
+        elif self._version and self._tries >= TRIES_PER_VERSION and state == "reconnecting":
             self._list_next("failing")
             self._tries = 0
         retry_after = getattr(error, "retry_after", None)

@@ -37,29 +37,30 @@ class RawCache:
         self.limit = limit
         self.size = 0  # bytes
         self._lock = threading.Lock()
-        self._raw: OrderedDict[str, msgspec.Raw] = OrderedDict()
+        self._raw: OrderedDict[str, tuple[msgspec.Raw, int]] = OrderedDict()  # with its length
 
     def put(self, uid: str, raw: msgspec.Raw) -> None:
+        length = memoryview(raw).nbytes
         with self._lock:
-            self._drop(uid)
-            self._raw[uid] = raw
-            self.size += _length(raw)
+            if before := self._raw.pop(uid, None):
+                self.size -= before[1]
+            self._raw[uid] = raw, length
+            self.size += length
             while self.size > self.limit:
-                self._drop(next(iter(self._raw)))
+                self.size -= self._raw.popitem(last=False)[1][1]
 
     def get(self, uid: str) -> msgspec.Raw | None:
         with self._lock:
-            return self._raw.get(uid)
+            found = self._raw.get(uid)
+            return found[0] if found else None
 
     def pop(self, uid: str) -> msgspec.Raw | None:
         with self._lock:
-            return self._drop(uid)
-
-    def _drop(self, uid: str) -> msgspec.Raw | None:
-        raw = self._raw.pop(uid, None)
-        if raw is not None:
-            self.size -= _length(raw)
-        return raw
+            found = self._raw.pop(uid, None)
+            if found is None:
+                return None
+            self.size -= found[1]
+            return found[0]
 
 
 class Store(Generic[K]):
@@ -73,6 +74,7 @@ class Store(Generic[K]):
             "namespace": lambda o: (o.metadata.namespace,),
             "owner": lambda o: [r.uid for r in o.metadata.owner_references],
         }
+        self._own_indexes = False  # whether there are others than the built-in ones
         self._indexes: dict[str, dict[str, dict[Key, None]]] = {name: {} for name in self._functions}
 
     def __len__(self) -> int:
@@ -83,6 +85,7 @@ class Store(Generic[K]):
         with self._lock:
             if name in self._functions or name in _BUILT_IN:
                 raise ValueError(f"there is an index {name!r} already: choose another name")
+            self._own_indexes = True
             self._add_index(name, function)
 
     def get(self, namespace: str, name: str) -> K | None:
@@ -124,16 +127,15 @@ class Store(Generic[K]):
             return len(self._indexes["namespace"].get(namespace, ())) if namespace else len(self._objects)
 
     def put(self, obj: K) -> None:
-        key = (obj.metadata.namespace, obj.metadata.name)
+        meta = obj.metadata
+        key = (meta.namespace, meta.name)
         with self._lock:
             old = self._objects.get(key)
             self._sharing.apply(obj, old)
             self._objects[key] = obj
-            # Most changes are of the status: the built-in indexes need not be asked.
-            built_in = _BUILT_IN if old is not None and _same_place(old, obj) else ()
+            if old is not None and not self._own_indexes and _same_place(old, obj):
+                return  # as most changes are: of the status
             for name, function in self._functions.items():
-                if name in built_in:
-                    continue
                 values = function(obj)
                 if old is not None:
                     before = function(old)
@@ -175,7 +177,3 @@ class Store(Generic[K]):
                 entries.pop(key, None)
                 if not entries:
                     del index[value]
-
-
-def _length(raw: msgspec.Raw) -> int:
-    return memoryview(raw).nbytes

@@ -21,7 +21,7 @@ from controller.runtime.errors import ApiError, Unreachable, api_error
 
 CONNECT_TIMEOUT = 5.0  # seconds
 REQUEST_TIMEOUT = 30.0  # seconds, between two pieces of an answer
-_CHUNK = 1 << 16
+_CHUNK = 1 << 16  # bytes that are asked of a socket at once
 
 Query = Mapping[str, str | int | bool] | Sequence[tuple[str, str]]
 
@@ -242,6 +242,15 @@ class Transport:
             return True
 
 
+class _Response(http.client.HTTPResponse):
+    """Reads from its socket in large pieces. The library's own takes 8 KB, and one event of a pod is more."""
+
+    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp.close()  # this end of the socket only
+        self.fp = sock.makefile("rb", _CHUNK)
+
+
 class _Connections(NamedTuple):
     """urllib3's way to the one server. ``prefix`` is what goes before every path."""
 
@@ -275,6 +284,7 @@ def _cancellable(connection_class: Any) -> Any:
     """
 
     class Cancellable(connection_class):  # type: ignore[misc]
+        response_class = _Response
         _held: list[bytes] | None = None
 
         def connect(self) -> None:

@@ -32,7 +32,7 @@ class WatchReport:
         wall: Callable[[], float],
         objects: Callable[[], int],
     ) -> None:
-        self.lists: Counter[str] = Counter()  # by reason: first, expired, failing, bad_lines, polling
+        self.lists: Counter[str] = Counter()  # by reason: first, expired, failing, silent, bad_lines, polling
         self.errors: Counter[tuple[str, str]] = Counter()  # by verb, and HTTP status or what came instead
         self._resource = resource
         self._bus = bus
@@ -56,6 +56,10 @@ class WatchReport:
     @property
     def state(self) -> WatchState:
         return self._status.state
+
+    @property
+    def is_live(self) -> bool:
+        return self._status.state == "live"
 
     @property
     def is_failing(self) -> bool:
