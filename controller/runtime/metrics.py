@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -36,6 +36,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._clock = clock
         registry, controller = self.registry, ["controller"]
+        ProcessCollector(registry=registry)  # process_cpu_seconds_total and its like
         queue = ["name", "controller"]
         prefix = "controller_runtime_"
         self.reconcile_total = Counter(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,6 +94,23 @@ def test_nothing_outlives_a_killed_parent(tmp_path: Path) -> None:
     run.stop(signal.SIGKILL)
     eventually(lambda: processes(f"sandbox --dir {tmp_path}") == "")
     eventually(lambda: not list(tmp_path.glob("pods/*")) or processes(str(tmp_path)) == "")
+
+
+def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+    run = Headless(tmp_path, "--sandbox-dir", str(tmp_path), "--leader-elect")
+    eventually(lambda: "Successfully acquired lease" in run.log, 40)
+    server = int(processes(f"sandbox --dir {tmp_path}").split()[0])
+    os.kill(server, signal.SIGSTOP)  # so that the lease cannot be given back
+    try:
+        run.process.send_signal(signal.SIGTERM)
+        eventually(lambda: "Stopping and waiting" in run.log)
+        assert run.process.poll() is None
+        began = time.monotonic()
+        assert run.stop(signal.SIGTERM) == 1
+        assert time.monotonic() - began < 4.0  # a request that hangs is given up after 5 s
+    finally:
+        os.kill(server, signal.SIGCONT)
+    eventually(lambda: processes(f"sandbox --dir {tmp_path}") == "")
 
 
 def test_a_closed_pipe_ends_it_quietly(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ def test_series_are_there_from_the_start() -> None:
     missing = [line for line in CONTROLLER_SERIES + QUEUE_SERIES if line not in lines]
     assert missing == []
     assert sum("reconcile_time_seconds_bucket" in line for line in lines) == 40 + 1
+    assert any(line.startswith("process_resident_memory_bytes ") for line in lines)
 
 
 class FakeReflector:
