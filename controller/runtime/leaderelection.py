@@ -217,7 +217,8 @@ class LeaderElector:
         self._on_started()
         while not self._stop.wait(self.config.retry_period) and self.is_leader():
             problem = self.try_once()
-            self._tell("leading", problem)
+            if not self._stop.is_set():  # which cancels it
+                self._tell("leading", problem)
 
     def _acquire(self) -> bool:
         log.info("Attempting to acquire leader lease", extra={"fields": {"lock": self.lease}})
@@ -355,12 +356,23 @@ class LeaderElector:
                 self._renewed = sent
 
     def _release(self) -> None:
-        old = self._record.get("spec") or {}
-        now = self._timestamp()
         self._cancel = Cancel()
+        try:
+            self._give_back()
+        except Conflict:
+            # A renewal of ours was on its way when we were told to stop: it arrived, its answer did not.
+            self._record = self._ask("GET", self._path)
+            if (self._record.get("spec") or {}).get("holderIdentity") == self.config.identity:
+                self._give_back()
+
+    def _give_back(self) -> None:
+        now = self._timestamp()
         self._write(
-            {**old, "holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": now, "acquireTime": now}
-        )
+            {
+                **(self._record.get("spec") or {}),
+                "holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": now, "acquireTime": now,
+            }
+        )  # fmt: skip
 
     def _write(self, spec: dict[str, Any]) -> None:
         if self._record:

@@ -266,6 +266,18 @@ def test_an_answer_that_was_lost_is_made_good(server: LeaseServer, clock: Clock)
     assert [method for _, method in server.requests[2:]] == ["PUT", "GET", "PUT"]
 
 
+@pytest.mark.parametrize(("holder", "afterwards"), [("one", ""), ("two", "two")])
+def test_a_renewal_under_way_does_not_keep_the_lease(
+    server: LeaseServer, clock: Clock, holder: str, afterwards: str
+) -> None:
+    one = Candidate(server, "one", clock)
+    one.elector.try_once()
+    assert server.lease
+    server._store(server.lease | {"spec": server.spec | {"holderIdentity": holder}})  # unknown to one
+    one.elector.stop()
+    assert server.spec["holderIdentity"] == afterwards
+
+
 def test_of_two_that_are_equally_fast_one_wins(server: LeaseServer, clock: Clock) -> None:
     one, two = Candidate(server, "one", clock), Candidate(server, "two", clock)
     first = True
