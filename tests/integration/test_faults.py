@@ -12,6 +12,7 @@ import pytest
 from controller.bus import EventBus
 from controller.bus_events import ObjectChanged, WatchStatus
 from controller.runtime.client import Client
+from controller.runtime.errors import AlreadyExists, Unreachable
 from controller.runtime.informer import Informer
 from controller.runtime.kinds import ConfigMap
 from tests.cluster import eventually
@@ -47,6 +48,16 @@ class Watched:
             "metadata": {"name": name, "namespace": self.namespace},
         }
         self.admin.create(body)
+
+    def creates(self, name: str) -> bool:
+        """The same while the server may be away: whether it is made."""
+        try:
+            self.create(name)
+        except AlreadyExists:
+            return True
+        except Unreachable:
+            return False
+        return True
 
     def delete(self, name: str) -> None:
         self.admin.delete(ConfigMap, self.namespace, name)
@@ -101,7 +112,7 @@ def test_lost_history_is_made_up_by_a_list_and_missed_deletes_are_told(
 def test_a_restart_is_survived(watched: Watched, admin: Client, history: str) -> None:
     fault(admin, restart=history)
     eventually(lambda: "reconnecting" in watched.states())  # it answers for a moment before it goes
-    watched.create("after")
+    eventually(lambda: watched.creates("after"))
     eventually(lambda: watched.has("before", "after"), 40)
     eventually(lambda: watched.informer.statuses()[0].state == "live")
 
