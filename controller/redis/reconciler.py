@@ -96,15 +96,18 @@ class RedisReconciler:
             refused = Problem("Forbidden", error.message, is_blind=True)
         if redis.metadata.deletion_timestamp:
             return Result(requeue_after=RETRY_BLIND) if refused else None
-        if any(pod.is_vanishing for pod in steps.owned):
-            # Its last event is a moment away and asks for a replacement, which would have to wait for the
-            # write of a status that holds until then.
+        if refused is None and self._is_about_to_change(steps):
+            # A status would hold for a moment only, and the replacement would have to wait for its write.
             return Result(requeue_after=RETRY_BLIND)
         problems_found = (refused, self._conflict(steps), self._sync_service(redis))
         problem = next((p for p in problems_found if p is not None), None)
         seen = {p.metadata.name: p for p in self._seen(redis)} | {p.metadata.name: p for p in created}
         self._report(redis, plan(redis, seen.values()), problem)
         return Result(requeue_after=RETRY_BLIND) if problem and problem.is_blind else None
+
+    def _is_about_to_change(self, steps: Plan) -> bool:
+        """Whether the last event of a pod is on its way; a watch that is broken would not bring it."""
+        return not self._pods.is_failing() and any(pod.is_vanishing for pod in steps.owned)
 
     def _seen(self, redis: Redis) -> list[Pod]:
         names = [desired.pod_name(redis, ordinal) for ordinal in range(max(redis.spec.replicas, 0))]

@@ -1,0 +1,84 @@
+"""The reconciler with stores that the test has filled, and a client that only notes what it is asked for."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from controller.redis.api import FINALIZER_PREFIX, Redis
+from controller.redis.reconciler import RedisReconciler
+from controller.runtime.errors import Forbidden
+from controller.runtime.kinds import Pod, Service
+from controller.runtime.manager import Manager
+from controller.runtime.reconcile import Request
+from controller.runtime.store import Store
+from tests.unit.test_redis_plan import pod, redis
+
+GOING: dict[str, Any] = {"deletionTimestamp": "2026-01-01T00:00:00Z", "deletionGracePeriodSeconds": 0}
+
+
+class World:
+    """A manager of the kinds that the reconciler reads."""
+
+    def __init__(self, of: Redis, *pods: Pod) -> None:
+        self.writes: list[str] = []
+        self.forbidden = ""
+        self.stores: dict[Any, Any] = {Redis: Store(Redis), Pod: Store(Pod), Service: Store(Service)}
+        self.pods_failing = False
+        self.client = self
+        for obj in (of, *pods):
+            self.stores[type(obj)].put(obj)
+
+    def informer(self, kind: Any) -> Any:
+        store = self.stores[kind]
+        return SimpleNamespace(
+            get=store.get,
+            by_owner=lambda uid: store.by_index("owner", uid),
+            has_synced=lambda: True,
+            is_failing=lambda: kind is Pod and self.pods_failing,
+        )
+
+    def event_recorder(self, name: str) -> Any:
+        return SimpleNamespace(event=lambda *_: None)
+
+    def create(self, body: dict[str, Any], kind: Any = None) -> Any:
+        if body["kind"] == self.forbidden:
+            raise Forbidden(403, "Forbidden", "no")
+        self.writes.append(f"create {body['kind']}")
+        return pod(0)
+
+    def patch(self, kind: Any, namespace: str, name: str, body: Any, *, subresource: str = "") -> Any:
+        self.writes.append(f"patch {kind.resource.kind} {subresource}".strip())
+        return self.stores[Redis].get("default", "db")
+
+    def reconcile(self) -> list[str]:
+        RedisReconciler(cast(Manager, self)).reconcile(Request("default", "db"))
+        return self.writes
+
+
+def with_ledger(replicas: int) -> Redis:
+    return redis(replicas, finalizers=[f"{FINALIZER_PREFIX}db-{n}" for n in range(replicas)])
+
+
+def test_a_pod_that_vanishes_is_waited_for_before_anything_is_reported() -> None:
+    assert World(with_ledger(1), pod(0, **GOING)).reconcile() == []
+
+
+@pytest.mark.parametrize("held", [{"deletionGracePeriodSeconds": 30}, {"finalizers": ["somebody/holds-it"]}])
+def test_a_pod_that_takes_its_time_is_reported(held: dict[str, Any]) -> None:
+    world = World(with_ledger(1), pod(0, **GOING | held))
+    assert world.reconcile() == ["create Service", "patch Redis status"]
+
+
+def test_what_no_watch_will_bring_is_not_waited_for() -> None:
+    world = World(with_ledger(1), pod(0, **GOING))
+    world.pods_failing = True
+    assert world.reconcile() == ["create Service", "patch Redis status"]
+
+
+def test_a_refusal_is_reported_at_once() -> None:
+    world = World(with_ledger(2), pod(0, **GOING))
+    world.forbidden = "Pod"
+    assert world.reconcile() == ["create Service", "patch Redis status"]
