@@ -19,14 +19,14 @@ from typing import Any
 import aiohttp
 
 from sandbox import bootstrap, kubeconfig, tls
-from sandbox.apiserver.authn import MASTERS, User
-from sandbox.apiserver.cluster import Cluster
-from sandbox.apiserver.server import ApiServer
-from sandbox.client import ApiError, Client, Connection
+from sandbox.apiclient import ApiError, Client, Connection
+from sandbox.apiserver.auth.authn import MASTERS, User
+from sandbox.apiserver.registry.cluster_state import Cluster
+from sandbox.apiserver.requests.http import ApiServer
 from sandbox.controllers import run_controllers
-from sandbox.informer import Informers
+from sandbox.idle_collect import collect_when_idle
 from sandbox.kubelet import KubeletOptions, RuntimeUnavailable, run_kubelet
-from sandbox.quietgc import collect_when_idle
+from sandbox.sharedcache import Informers
 
 _HOST = "127.0.0.1"
 _OPERATOR = ("k8s-operator-demo-system", "k8s-operator-demo-controller-manager")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import yaml
 
-from sandbox.apiserver.cluster import KUBERNETES_IP, Cluster
-from sandbox.apiserver.objects import Obj, copy
-from sandbox.client import Client
+from sandbox.apiclient import Client
+from sandbox.apiserver.machinery.jsonobject import Obj, copy
+from sandbox.apiserver.registry.cluster_state import KUBERNETES_IP, Cluster
 from sandbox.default_roles import BINDINGS, ROLES
 
 _NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")

@@ -1,6 +1,6 @@
 """The default RBAC policy: upstream's roles for the kinds that are served, and their bindings."""
 
-from sandbox.apiserver.objects import Obj
+from sandbox.apiserver.machinery.jsonobject import Obj
 
 _GROUP = "rbac.authorization.k8s.io"
 _LABELS = {"kubernetes.io/bootstrapping": "rbac-defaults"}

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sandbox.client import Client, Connection
-from sandbox.controllers.discovery import Discovery
+from sandbox.apiclient import Client, Connection
 from sandbox.controllers.gc import GarbageCollector
 from sandbox.controllers.namespaces import NamespaceController
-from sandbox.informer import Informers
+from sandbox.controllers.served import Discovery
+from sandbox.sharedcache import Informers
 
 
 @contextmanager

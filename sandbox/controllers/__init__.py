@@ -1,5 +1,5 @@
 """The controllers that a cluster cannot do without, as clients of the API."""
 
-from .run import run_controllers
+from .all import run_controllers
 
 __all__ = ["run_controllers"]

@@ -6,9 +6,8 @@ import hashlib
 from collections import defaultdict
 from typing import Any
 
-from ..client import ApiError
-from ..informer import Informers
-from ..objects import (
+from ..apiclient import ApiError
+from ..apiobjects import (
     ENDPOINT_SLICES,
     ENDPOINTS,
     PODS,
@@ -19,7 +18,8 @@ from ..objects import (
     Service,
     ServicePort,
 )
-from ..workqueue import WorkQueue
+from ..keyqueue import WorkQueue
+from ..sharedcache import Informers
 
 WORKERS = 2
 SLICE = 100  # endpoints in a slice (kube-controller-manager --max-endpoints-per-slice)

@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
-from ..client import ApiError
-from ..informer import Handler, Informers
-from ..objects import Meta, Object, OwnerReference, Resource
-from ..workqueue import WorkQueue
-from .discovery import Discovery
+from ..apiclient import ApiError
+from ..apiobjects import Meta, Object, OwnerReference, Resource
+from ..keyqueue import WorkQueue
+from ..sharedcache import Handler, Informers
 from .graph import FOREGROUND, ORPHAN, Graph, Vertex
+from .served import Discovery
 
 WORKERS = 8
 IGNORED = {("", "events"), ("events.k8s.io", "events")}

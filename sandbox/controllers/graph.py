@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..objects import Meta, OwnerReference, Resource
+from ..apiobjects import Meta, OwnerReference, Resource
 
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"

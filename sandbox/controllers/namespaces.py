@@ -7,12 +7,12 @@ from collections import Counter
 
 import msgspec
 
-from ..client import ApiError
-from ..informer import Informers
-from ..objects import NAMESPACES, PODS, Namespace, Object, Resource
+from ..apiclient import ApiError
+from ..apiobjects import NAMESPACES, PODS, Namespace, Object, Resource
+from ..keyqueue import WorkQueue
+from ..sharedcache import Informers
 from ..times import now
-from ..workqueue import WorkQueue
-from .discovery import Discovery
+from .served import Discovery
 
 WORKERS = 4
 FIRST_LOOK, LAST_LOOK = 0.05, 2.0  # seconds until what is left is counted again

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..client import ApiError
-from ..informer import Informers
-from ..objects import NODES, PODS, Key, Node, Pod
-from ..workqueue import WorkQueue
+from ..apiclient import ApiError
+from ..apiobjects import NODES, PODS, Key, Node, Pod
+from ..keyqueue import WorkQueue
+from ..sharedcache import Informers
 
 WORKERS = 4
 

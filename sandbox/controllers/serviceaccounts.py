@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..client import ApiError
-from ..informer import Informers
-from ..objects import CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS, ConfigMap, Namespace, Object
-from ..workqueue import WorkQueue
+from ..apiclient import ApiError
+from ..apiobjects import CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS, ConfigMap, Namespace, Object
+from ..keyqueue import WorkQueue
+from ..sharedcache import Informers
 
 WORKERS = 4
 ROOT_CA = "kube-root-ca.crt"

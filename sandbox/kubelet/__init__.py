@@ -1,7 +1,7 @@
 """Nodes, a scheduler and a kubelet, as clients of the API."""
 
-from .logs import LogError, LogRegistry
-from .options import KubeletOptions
-from .run import RuntimeUnavailable, run_kubelet
+from .knobs import KubeletOptions
+from .kubelet import RuntimeUnavailable, run_kubelet
+from .podlogs import LogError, LogRegistry
 
 __all__ = ["KubeletOptions", "LogError", "LogRegistry", "RuntimeUnavailable", "run_kubelet"]

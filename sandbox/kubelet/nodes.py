@@ -7,12 +7,12 @@ import logging
 import platform
 from typing import Any
 
-from ..client import MERGE, STRATEGIC, UNREACHABLE, ApiError, Client
-from ..informer import Informers
-from ..objects import LEASES, NAMESPACES, NODES, PODS, Node, Pod, Toleration
+from ..apiclient import MERGE, STRATEGIC, UNREACHABLE, ApiError, Client
+from ..apiobjects import LEASES, NAMESPACES, NODES, PODS, Node, Pod, Toleration
+from ..sharedcache import Informers
 from ..times import now, now_micro
-from .events import EventSink
-from .options import GONE, KubeletOptions
+from .event_sink import EventSink
+from .knobs import GONE, KubeletOptions
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from pathlib import Path
 
-from ..objects import Container
+from ..apiobjects import Container
 from .confine import NOBODY, confinement
 from .runtimes import Exit, Order
 

@@ -8,8 +8,8 @@ import random
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..objects import Container
-from .logs import Log
+from ..apiobjects import Container
+from .podlogs import Log
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ..client import STRATEGIC, ApiError, Client
-from ..informer import Informers
-from ..objects import NODES, PODS, Key, Node, Pod
+from ..apiclient import STRATEGIC, ApiError, Client
+from ..apiobjects import NODES, PODS, Key, Node, Pod
+from ..keyqueue import WorkQueue
+from ..sharedcache import Informers
 from ..times import now
-from ..workqueue import WorkQueue
-from .events import EventSink
+from .event_sink import EventSink
 from .nodes import tolerates
 
 WORKERS = 8

@@ -24,7 +24,7 @@ from controller.runtime.client import Client
 from controller.runtime.config import load_configuration
 from controller.runtime.errors import AlreadyExists, NotFound
 from controller.runtime.manager import Manager
-from sandbox.client import Client as NodeClient
+from sandbox.apiclient import Client as NodeClient
 from sandbox.kubelet import KubeletOptions, run_kubelet
 from tests.cluster import eventually
 from tests.conftest import a_namespace

@@ -19,13 +19,13 @@ from typing import Any, TypeVar
 import pytest
 import pytest_asyncio
 
-from sandbox.client import ApiError, Client, Connection
+from sandbox.apiclient import ApiError, Client, Connection
+from sandbox.apiobjects import NAMESPACES, NODES, PODS, Resource
+from sandbox.controllers.all import run_controllers
 from sandbox.controllers.endpoints import EndpointsController
 from sandbox.controllers.podgc import PodCollector
-from sandbox.controllers.run import run_controllers
-from sandbox.informer import Informers
 from sandbox.kubelet import KubeletOptions, run_kubelet
-from sandbox.objects import NAMESPACES, NODES, PODS, Resource
+from sandbox.sharedcache import Informers
 
 Json = dict[str, Any]
 T = TypeVar("T")

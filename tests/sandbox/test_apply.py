@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.apiserver import apply, fieldsets
-from sandbox.apiserver.apply import Conflict, Owner
-from sandbox.apiserver.builtin import registry
-from sandbox.apiserver.crd import CustomVersion
-from sandbox.apiserver.objects import copy
-from sandbox.apiserver.resources import Resource, Subresource
+from sandbox.apiserver.admission.definitions import CustomVersion
+from sandbox.apiserver.machinery.builtin import registry
+from sandbox.apiserver.machinery.jsonobject import copy
+from sandbox.apiserver.machinery.resources import Resource, Subresource
+from sandbox.apiserver.registry import apply, fieldsets
+from sandbox.apiserver.registry.apply import Conflict, Owner
 
 Json = dict[str, Any]
 BUILT_IN = registry()

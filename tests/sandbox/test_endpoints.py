@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.kubelet.options import FAIL
-from sandbox.objects import ENDPOINT_SLICES, ENDPOINTS, PODS, SERVICES
+from sandbox.apiobjects import ENDPOINT_SLICES, ENDPOINTS, PODS, SERVICES
+from sandbox.kubelet.knobs import FAIL
 
 from .nodeside import World, kubeconfig, node_world, world
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from sandbox.client import ApiError
-from sandbox.controllers.discovery import Discovery
-from sandbox.informer import Informers
-from sandbox.objects import CONFIG_MAPS, CRDS, SERVICE_ACCOUNTS, Resource
+from sandbox.apiclient import ApiError
+from sandbox.apiobjects import CONFIG_MAPS, CRDS, SERVICE_ACCOUNTS, Resource
+from sandbox.controllers.served import Discovery
+from sandbox.sharedcache import Informers
 
 from .nodeside import World, kubeconfig, world
 

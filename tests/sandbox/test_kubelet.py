@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from sandbox.apiobjects import LEASES, NODES, PODS
 from sandbox.kubelet import LogError
-from sandbox.kubelet.options import FAIL, GONE, IMAGE_PULL_ERROR, START_DELAY, STOP_DELAY
-from sandbox.objects import LEASES, NODES, PODS
+from sandbox.kubelet.knobs import FAIL, GONE, IMAGE_PULL_ERROR, START_DELAY, STOP_DELAY
 
 from .nodeside import World, container, eventually, is_ready, kubeconfig, node_world, world
 

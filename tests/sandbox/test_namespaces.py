@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.client import ApiError
-from sandbox.objects import CONFIG_MAPS, NAMESPACES, PODS, SERVICES
+from sandbox.apiclient import ApiError
+from sandbox.apiobjects import CONFIG_MAPS, NAMESPACES, PODS, SERVICES
 
 from .nodeside import World, kubeconfig, world
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.client import ApiError, Client, ConfigError, Connection
-from sandbox.objects import CONFIG_MAPS, PODS, ConfigMap
+from sandbox.apiclient import ApiError, Client, ConfigError, Connection
+from sandbox.apiobjects import CONFIG_MAPS, PODS, ConfigMap
 
 from .nodeside import World, eventually, kubeconfig, node_world, world
 

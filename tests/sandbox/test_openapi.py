@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.apiserver import fieldvalidation, openapi_wire, protobuf, schemas
-from sandbox.apiserver.builtin import registry
-from sandbox.apiserver.crd import CustomVersion
-from sandbox.apiserver.openapi import OpenAPI
-from sandbox.apiserver.resources import STATUS, Resource
-from sandbox.apiserver.status import StatusError
+from sandbox.apiserver.admission.definitions import CustomVersion
+from sandbox.apiserver.machinery import protobuf, schemas
+from sandbox.apiserver.machinery.apierrors import StatusError
+from sandbox.apiserver.machinery.builtin import registry
+from sandbox.apiserver.machinery.resources import STATUS, Resource
+from sandbox.apiserver.printing import openapi_wire
+from sandbox.apiserver.printing.openapi import OpenAPI
+from sandbox.apiserver.requests import fieldvalidation
 
 Json = dict[str, Any]
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.client import ApiError, Client, Connection
+from sandbox.apiclient import ApiError, Client, Connection
+from sandbox.apiobjects import PODS, Container, ContainerPort
 from sandbox.kubelet.process import find_server, port_of
-from sandbox.objects import PODS, Container, ContainerPort
 
 from .nodeside import World, container, eventually, kubeconfig, node_world, sandbox_process, world
 

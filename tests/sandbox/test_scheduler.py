@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from sandbox.objects import NODES, PODS
+from sandbox.apiobjects import NODES, PODS
 
 from .nodeside import World, kubeconfig, node_world, world
 

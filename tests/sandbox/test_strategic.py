@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sandbox.apiserver.status import StatusError
-from sandbox.apiserver.strategic import merge
+from sandbox.apiserver.machinery.apierrors import StatusError
+from sandbox.apiserver.requests.strategic import merge
 
 Json = dict[str, Any]
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from sandbox.apiserver import jsonpath, printers, tables
-from sandbox.apiserver.builtin import registry
-from sandbox.apiserver.crd import CustomVersion
-from sandbox.apiserver.objects import stamp
-from sandbox.apiserver.resources import Resource
+from sandbox.apiserver.admission.definitions import CustomVersion
+from sandbox.apiserver.machinery.builtin import registry
+from sandbox.apiserver.machinery.jsonobject import stamp
+from sandbox.apiserver.machinery.resources import Resource
+from sandbox.apiserver.printing import jsonpath, printers, tables
 
 Json = dict[str, Any]
 BUILT_IN = registry()

@@ -1,0 +1,205 @@
+"""CustomResourceDefinitions: checked, accepted, and turned into served resources."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.apiserver.machinery import names
+from sandbox.apiserver.machinery.apierrors import FieldError, invalid_value, not_supported, required
+from sandbox.apiserver.machinery.jsonobject import Obj, now
+from sandbox.apiserver.machinery.resources import CUSTOM_VERBS, STATUS, Registry, Resource, Subresource
+
+FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
+STORAGE = "customresourcedefinitions.apiextensions.k8s.io"
+_SCALE = Subresource("scale", ("get", "patch", "update"), "Scale", "autoscaling", "v1")
+
+
+@dataclass(frozen=True)
+class CustomVersion:
+    """One version of a custom resource: its schema and subresources as the CRD has them."""
+
+    schema: Obj
+    has_status: bool
+    scale: Obj | None
+    columns: list[Obj]
+    preserve: bool
+
+
+def resources(crd: Obj) -> list[Resource]:
+    """The served resources of an accepted CRD (as stored), the storage version first."""
+    spec = crd["spec"]
+    called = spec["names"]
+    out: list[Resource] = []
+    for version in sorted(spec["versions"], key=lambda v: not v.get("storage")):
+        if not version.get("served"):
+            continue
+        subs = version.get("subresources") or {}
+        schema = (version.get("schema") or {}).get("openAPIV3Schema") or {}
+        preserve = bool(
+            spec.get("preserveUnknownFields") or schema.get("x-kubernetes-preserve-unknown-fields")
+        )
+        custom = CustomVersion(
+            schema,
+            "status" in subs,
+            subs.get("scale"),
+            version.get("additionalPrinterColumns") or [],
+            preserve,
+        )
+        below = tuple(s for name, s in (("status", STATUS), ("scale", _SCALE)) if name in subs)
+        fields = tuple(f["jsonPath"].lstrip(".") for f in version.get("selectableFields") or [])
+        out.append(
+            Resource(
+                spec["group"],
+                version["name"],
+                called["kind"],
+                called["plural"],
+                singular=called.get("singular", ""),
+                namespaced=spec["scope"] == "Namespaced",
+                verbs=CUSTOM_VERBS,
+                short_names=tuple(called.get("shortNames") or ()),
+                categories=tuple(called.get("categories") or ()),
+                list_kind=called.get("listKind", ""),
+                subresources=below,
+                fields=fields,
+                own_field_words=True,
+                has_generation=True,
+                unconditional_update=False,
+                custom=custom,
+            )
+        )
+    return out
+
+
+def accept(crd: Obj) -> None:
+    """Write the status of a CRD whose names are taken: Established and NamesAccepted."""
+    spec, stamp = crd["spec"], now()
+    status: Obj = crd.setdefault("status", {})
+    conditions = {c["type"]: c for c in status.get("conditions") or []}
+    for kind, reason, message in (
+        ("NamesAccepted", "NoConflicts", "no conflicts found"),
+        ("Established", "InitialNamesAccepted", "the initial names have been accepted"),
+    ):
+        conditions.setdefault(
+            kind,
+            {
+                "type": kind,
+                "status": "True",
+                "lastTransitionTime": stamp,
+                "reason": reason,
+                "message": message,
+            },
+        )
+    status["conditions"] = list(conditions.values())
+    status["acceptedNames"] = spec["names"]
+    storage = next(v["name"] for v in spec["versions"] if v.get("storage"))
+    versions = status.setdefault("storedVersions", [])
+    if storage not in versions:
+        versions.append(storage)
+
+
+def terminating(crd: Obj) -> None:
+    """The condition of a CRD whose instances are being removed."""
+    conditions = crd.setdefault("status", {}).setdefault("conditions", [])
+    if not any(c["type"] == "Terminating" for c in conditions):
+        conditions.append(
+            {
+                "type": "Terminating",
+                "status": "True",
+                "lastTransitionTime": now(),
+                "reason": "InstanceDeletionPending",
+                "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will"
+                " begin soon",
+            }
+        )
+
+
+def sync(registry: Registry, crd: Obj, gone: bool = False) -> None:
+    """Serve what the CRD says, or nothing of it when it is gone."""
+    spec = crd["spec"]
+    registry.remove(spec["group"], spec["names"]["plural"])
+    if not gone:
+        for resource in resources(crd):
+            registry.add(resource)
+
+
+def errors(crd: Obj) -> list[FieldError]:
+    """What is wrong with a CRD."""
+    spec, called = crd["spec"], crd["spec"].get("names") or {}
+    out: list[FieldError] = []
+    group = spec.get("group", "")
+    if not group:
+        out.append(required("spec.group"))
+    else:
+        out += [invalid_value("spec.group", group, t) for t in names.subdomain(group)]
+    want = f"{called.get('plural', '')}.{group}"
+    if crd["metadata"].get("name") and crd["metadata"]["name"] != want:
+        text = 'must be spec.names.plural+"."+spec.group'
+        out.append(invalid_value("metadata.name", crd["metadata"]["name"], text))
+    if spec.get("scope") not in ("Cluster", "Namespaced"):
+        allowed = ["Cluster", "Namespaced"]
+        out.append(
+            not_supported("spec.scope", spec["scope"], allowed)
+            if spec.get("scope")
+            else required("spec.scope")
+        )
+    for key in ("plural", "singular", "kind", "listKind"):
+        value = called.get(key, "")
+        if not value:
+            out.append(required(f"spec.names.{key}"))
+        else:
+            out += [invalid_value(f"spec.names.{key}", value, t) for t in names.label_1035(value.lower())]
+    versions = spec.get("versions") or []
+    if not versions:
+        out.append(required("spec.versions"))
+    elif sum(bool(v.get("storage")) for v in versions) != 1:
+        text = "must have exactly one version marked as storage version"
+        out.append(invalid_value("spec.versions", versions, text))
+    for i, version in enumerate(versions):
+        at = f"spec.versions[{i}]"
+        out += [
+            invalid_value(f"{at}.name", version.get("name", ""), t)
+            for t in names.label_1035(version.get("name", ""))
+        ]
+        schema = (version.get("schema") or {}).get("openAPIV3Schema")
+        if not schema:
+            out.append(required(f"{at}.schema.openAPIV3Schema", "schemas are required"))
+        else:
+            out += _schema_errors(schema, f"{at}.schema.openAPIV3Schema", True)
+    return out
+
+
+def _schema_errors(schema: Obj, at: str, root: bool = False) -> list[FieldError]:
+    """Is the schema structural: does every value have a type?"""
+    out: list[FieldError] = []
+    free = schema.get("x-kubernetes-preserve-unknown-fields") or schema.get("x-kubernetes-int-or-string")
+    kind = schema.get("type")
+    if root and kind != "object":
+        out.append(
+            invalid_value(f"{at}.type", kind or "", "must be object at the root")
+            if kind
+            else required(f"{at}.type", "must not be empty at the root")
+        )
+    elif not kind and not free:
+        out.append(required(f"{at}.type", "must not be empty for specified object fields"))
+    if pattern := schema.get("pattern"):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            out.append(
+                invalid_value(
+                    f"{at}.pattern", pattern, f"must be a valid regular expression, but isn't: {error}"
+                )
+            )
+    for key, sub in (schema.get("properties") or {}).items():
+        if root and key == "metadata":
+            continue
+        out += _schema_errors(sub, f"{at}.properties[{key}]")
+    items: Any = schema.get("items")
+    if kind == "array" and not items:
+        out.append(required(f"{at}.items", "must be specified"))
+    if isinstance(items, dict):
+        out += _schema_errors(items, f"{at}.items")
+    extra = schema.get("additionalProperties")
+    if isinstance(extra, dict):
+        out += _schema_errors(extra, f"{at}.additionalProperties")
+    return out

@@ -1,0 +1,1 @@
+"""What every room stands on: JSON objects, Status errors, names, selectors, and the kinds that are served."""

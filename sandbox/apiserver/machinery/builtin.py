@@ -1,0 +1,212 @@
+"""The built-in resources, with what upstream's strategies say of each."""
+
+from sandbox.apiserver.machinery import event_versions, names
+from sandbox.apiserver.machinery.resources import STATUS, Registry, Resource, Subresource
+
+_CREATE = ("create",)
+_RBAC = "rbac.authorization.k8s.io"
+_AUTHN = "authentication.k8s.io"
+_AUTHZ = "authorization.k8s.io"
+
+_POD_FIELDS = (
+    "spec.nodeName",
+    "status.phase",
+    "spec.restartPolicy",
+    "spec.schedulerName",
+    "spec.serviceAccountName",
+    "spec.hostNetwork",
+    "status.podIP",
+    "status.nominatedNodeName",
+)
+_EVENT_FIELDS = (
+    "involvedObject.kind",
+    "involvedObject.namespace",
+    "involvedObject.name",
+    "involvedObject.uid",
+    "involvedObject.apiVersion",
+    "involvedObject.resourceVersion",
+    "involvedObject.fieldPath",
+    "reason",
+    "reportingComponent",
+    "source",
+    "type",
+)
+_V1_EVENT_FIELDS = tuple(f.replace("involvedObject", "regarding") for f in _EVENT_FIELDS)
+_EVENT_PATHS = tuple("source.component" if f == "source" else f for f in _EVENT_FIELDS)
+
+
+def registry() -> Registry:
+    """A registry of every built-in resource."""
+    out = Registry()
+    for resource in [*_core(), *_groups(), *_reviews()]:
+        out.add(resource)
+    return out
+
+
+def _core() -> list[Resource]:
+    def core(kind: str, plural: str, short: str = "", **more: object) -> Resource:
+        return Resource("", "v1", kind, plural, short_names=(short,) if short else (), **more)  # type: ignore[arg-type]
+
+    no_collection = tuple(v for v in ("create", "delete", "get", "list", "patch", "update", "watch"))
+    return [
+        core("ConfigMap", "configmaps", "cm"),
+        core("Endpoints", "endpoints", "ep", singular="endpoints", create_on_update=True),
+        Resource(
+            "",
+            "v1",
+            "Event",
+            "events",
+            short_names=("ev",),
+            fields=_EVENT_FIELDS,
+            field_paths=_EVENT_PATHS,
+            own_field_words=True,
+            create_on_update=True,
+        ),
+        core(
+            "Namespace",
+            "namespaces",
+            "ns",
+            namespaced=False,
+            verbs=no_collection,
+            check_name=names.label_1123,
+            fields=("status.phase",),
+            own_field_words=True,
+            returns_deleted=True,
+            subresources=(Subresource("finalize", ("update",)), STATUS),
+        ),
+        core(
+            "Node",
+            "nodes",
+            "no",
+            namespaced=False,
+            fields=("spec.unschedulable",),
+            own_field_words=True,
+            subresources=(STATUS,),
+        ),
+        core(
+            "Pod",
+            "pods",
+            "po",
+            categories=("all",),
+            fields=_POD_FIELDS,
+            own_field_words=True,
+            has_generation=True,
+            returns_deleted=True,
+            subresources=(
+                Subresource("binding", _CREATE, "Binding"),
+                Subresource("eviction", _CREATE, "Eviction", "policy", "v1"),
+                Subresource("log", ("get",)),
+                STATUS,
+            ),
+        ),
+        core("Secret", "secrets", fields=("type",), own_field_words=True),
+        core(
+            "ServiceAccount",
+            "serviceaccounts",
+            "sa",
+            returns_deleted=True,
+            subresources=(Subresource("token", _CREATE, "TokenRequest", _AUTHN, "v1"),),
+        ),
+        core(
+            "Service",
+            "services",
+            "svc",
+            categories=("all",),
+            fields=("spec.clusterIP", "spec.type"),
+            own_field_words=True,
+            check_name=names.label_1035,
+            returns_deleted=True,
+            create_on_update=True,
+            subresources=(STATUS,),
+        ),
+    ]
+
+
+def _groups() -> list[Resource]:
+    def rbac(kind: str, plural: str, namespaced: bool) -> Resource:
+        return Resource(
+            _RBAC,
+            "v1",
+            kind,
+            plural,
+            namespaced=namespaced,
+            check_name=names.path_segment,
+            create_on_update=True,
+        )
+
+    return [
+        # Served so that whole manifests can be applied; nothing here makes pods of one.
+        Resource(
+            "apps",
+            "v1",
+            "Deployment",
+            "deployments",
+            short_names=("deploy",),
+            categories=("all",),
+            has_generation=True,
+            subresources=(
+                Subresource("scale", ("get", "patch", "update"), "Scale", "autoscaling", "v1"),
+                STATUS,
+            ),
+        ),
+        Resource(
+            "events.k8s.io",
+            "v1",
+            "Event",
+            "events",
+            short_names=("ev",),
+            storage_name="events",
+            stored_as="/v1/Event",
+            fields=_V1_EVENT_FIELDS,
+            field_paths=_EVENT_PATHS,
+            own_field_words=True,
+            create_on_update=True,
+            outward=event_versions.to_v1,
+            inward=event_versions.from_v1,
+        ),
+        rbac("ClusterRoleBinding", "clusterrolebindings", False),
+        rbac("ClusterRole", "clusterroles", False),
+        rbac("RoleBinding", "rolebindings", True),
+        rbac("Role", "roles", True),
+        Resource(
+            "apiextensions.k8s.io",
+            "v1",
+            "CustomResourceDefinition",
+            "customresourcedefinitions",
+            namespaced=False,
+            short_names=("crd", "crds"),
+            categories=("api-extensions",),
+            subresources=(STATUS,),
+            has_generation=True,
+            unconditional_update=False,
+            returns_deleted=True,
+            stored_as="apiextensions.k8s.io/v1beta1/CustomResourceDefinition",
+        ),
+        Resource(
+            "coordination.k8s.io", "v1", "Lease", "leases", create_on_update=True, unconditional_update=False
+        ),
+        Resource(
+            "discovery.k8s.io",
+            "v1",
+            "EndpointSlice",
+            "endpointslices",
+            has_generation=True,
+            create_on_update=True,
+        ),
+    ]
+
+
+def _reviews() -> list[Resource]:
+    def review(group: str, kind: str, namespaced: bool = False) -> Resource:
+        return Resource(
+            group, "v1", kind, kind.lower() + "s", namespaced=namespaced, verbs=_CREATE, stored=False
+        )
+
+    return [
+        review(_AUTHN, "SelfSubjectReview"),
+        review(_AUTHN, "TokenReview"),
+        review(_AUTHZ, "LocalSubjectAccessReview", True),
+        review(_AUTHZ, "SelfSubjectAccessReview"),
+        review(_AUTHZ, "SelfSubjectRulesReview"),
+        review(_AUTHZ, "SubjectAccessReview"),
+    ]

@@ -1,0 +1,1 @@
+"""What describes the API to its clients: discovery, OpenAPI and tables."""

@@ -1,0 +1,345 @@
+"""The state of the cluster and every rule of writing to it. Nothing here knows of HTTP."""
+
+import ipaddress
+import secrets
+import uuid
+from collections.abc import Callable
+
+from sandbox.apiserver.admission import cel, defaulting, definitions, structural, validation
+from sandbox.apiserver.auth.authn import Tokens
+from sandbox.apiserver.auth.authz import GROUP as RBAC
+from sandbox.apiserver.auth.authz import Authorizer
+from sandbox.apiserver.machinery import names
+from sandbox.apiserver.machinery.apierrors import (
+    FieldError,
+    already_exists,
+    conflict,
+    forbidden,
+    internal,
+    invalid,
+    invalid_value,
+    not_found,
+    qualified,
+)
+from sandbox.apiserver.machinery.builtin import registry
+from sandbox.apiserver.machinery.jsonobject import Obj, copy, now
+from sandbox.apiserver.machinery.resources import Resource
+from sandbox.apiserver.registry import apply, lifecycle
+from sandbox.apiserver.storage.revisions import Entry, Key, Store, make_entry, unstored
+
+_SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
+_SERVICE_NETWORK = ipaddress.ip_network("10.96.0.0/16")
+_NODE_PORTS = range(30000, 32768)
+KUBERNETES_IP = "10.96.0.1"
+
+
+class Cluster:
+    """Objects, who may touch them, and what happens to them on the way in and out."""
+
+    def __init__(self) -> None:
+        self.store = Store()
+        self.registry = registry()
+        self.authorizer = Authorizer(self.store)
+        self.tokens = Tokens(self.store)
+        self.addresses: dict[str, Key] = {KUBERNETES_IP: ("default", "kubernetes")}
+        self.node_ports: dict[int, Key] = {}
+        self._next_address = 10
+
+    # ---- reading
+
+    def get(self, resource: Resource, key: Key) -> Entry:
+        """StatusError 404 when there is none."""
+        entry = self.store.get(resource.storage_name, key)
+        if entry is None:
+            raise not_found(resource.group, resource.plural, key[1])
+        return entry
+
+    def decode(self, resource: Resource, entry: Entry) -> Obj:
+        """A fresh object in the resource's own version, with kind and apiVersion."""
+        obj = entry.decode()
+        if resource.outward:
+            obj = resource.outward(obj)
+        return {"kind": resource.kind, "apiVersion": resource.api_version, **obj}
+
+    def check_namespace(self, resource: Resource, namespace: str, name: str) -> None:
+        """Nothing is made in a namespace that is not there or on its way out."""
+        entry = self.store.get("namespaces", ("", namespace))
+        if entry is None:
+            raise not_found("", "namespaces", namespace)
+        if b'"deletionTimestamp"' in entry.body and "deletionTimestamp" in entry.decode()["metadata"]:
+            why = f"unable to create new content in namespace {namespace} because it is being terminated"
+            cause = {
+                "reason": "NamespaceTerminating",
+                "message": f"namespace {namespace} is being terminated",
+                "field": "metadata.namespace",
+            }
+            raise forbidden(resource.group, resource.plural, name, why, [cause])
+
+    # ---- writing
+
+    def create(
+        self,
+        resource: Resource,
+        namespace: str,
+        obj: Obj,
+        dry_run: bool = False,
+        owner: apply.Owner | None = None,
+    ) -> Entry:
+        """Store a new object; `obj` is normal (see decoding) and becomes the caller's no more.
+
+        owner: who is written down as the manager of its fields, None when they are written down already.
+        """
+        meta = obj["metadata"]
+        if resource.namespaced:
+            meta["namespace"] = namespace
+            self.check_namespace(resource, namespace, meta.get("name", ""))
+        else:
+            meta.pop("namespace", None)
+        if meta.get("resourceVersion") not in (None, "", "0"):
+            raise internal("resourceVersion should not be set on objects to be created")
+        for key in (
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "selfLink",
+            "generation",
+            "resourceVersion",
+        ):
+            meta.pop(key, None)
+        if not meta.get("name") and (prefix := meta.get("generateName")):
+            meta["name"] = prefix[:58] + "".join(secrets.choice(_SUFFIX) for _ in range(5))
+        meta["uid"], meta["creationTimestamp"] = str(uuid.uuid4()), now()
+        if resource.has_generation:
+            meta["generation"] = 1
+        self._default(resource, obj)
+        if owner is not None:
+            # A status that the server itself starts with is nobody's.
+            started = resource.subresource("status") is not None
+            apply.track(
+                resource, None, {k: v for k, v in obj.items() if k != "status"} if started else obj, owner
+            )
+        lifecycle.prepare_create(resource, obj)
+        self._validate(resource, obj, None)
+        at = (meta.get("namespace", ""), meta["name"])
+        old = self.store.get(resource.storage_name, at)
+        if old is not None:
+            leaving = "deletionTimestamp" in old.decode()["metadata"]
+            raise already_exists(resource.group, resource.plural, at[1], leaving)
+        if resource.plural == "services" and not resource.group:
+            self._allocate(obj, at)
+        return self._put(resource, at, obj, dry_run)
+
+    def update(
+        self,
+        resource: Resource,
+        key: Key,
+        change: Callable[[Obj], Obj],
+        subresource: str = "",
+        dry_run: bool = False,
+        needs_version: bool = False,
+        owner: apply.Owner | None = None,
+    ) -> Entry:
+        """Replace an object with `change(its copy)`, minding conflicts, no-ops and last finalizers."""
+        entry = self.get(resource, key)
+        old = entry.decode()
+        new = change(copy(old))
+        meta, was = new["metadata"], old["metadata"]
+        version = meta.get("resourceVersion")
+        if version in (None, "", "0"):
+            if needs_version and not resource.unconditional_update:
+                wrong = invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
+                raise invalid(resource.group, resource.kind, key[1], [wrong])
+        elif version != was["resourceVersion"]:
+            raise conflict(resource.group, resource.plural, key[1])
+        if meta.get("uid") and meta["uid"] != was["uid"]:
+            why = f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {was['uid']}"
+            raise conflict(resource.group, resource.plural, key[1], why)
+        lifecycle.keep_metadata(meta, was)
+        self._default(resource, new)
+        lifecycle.prepare_update(resource, new, old, subresource)
+        if owner is not None:
+            apply.track(resource, old, new, owner)
+        self._validate(resource, new, old, subresource)
+        meta["resourceVersion"] = was["resourceVersion"]
+        if lifecycle.same(new, old):
+            return entry
+        if lifecycle.gone_after_update(resource, new):
+            # What the watchers get is the object as it was stored; the caller gets what was asked for.
+            if not dry_run:
+                self._remove(resource, key)
+            return make_entry(key, self.store.revision, new, ())
+        if resource.plural == "services" and not resource.group:
+            self._allocate(new, key)
+        return self._put(resource, key, new, dry_run)
+
+    def delete(self, resource: Resource, key: Key, options: Obj, dry_run: bool = False) -> tuple[Entry, bool]:
+        """(the object, is it gone), minding grace, finalizers, propagation and preconditions."""
+        entry = self.get(resource, key)
+        old = entry.decode()
+        lifecycle.check_preconditions(resource, key[1], old["metadata"], options)
+        new = copy(old)
+        immediate = lifecycle.begin_deletion(resource, new, options)
+        if resource.storage_name == definitions.STORAGE and immediate:
+            lifecycle.mark_deleting(new["metadata"])
+            new["metadata"]["finalizers"] = [definitions.FINALIZER]
+            definitions.terminating(new)
+            immediate = False
+        if not lifecycle.same(new, old):
+            if dry_run:
+                return make_entry(key, entry.rv, new, ()), immediate
+            entry = self._put(resource, key, new, False)
+        if immediate and not dry_run:
+            entry = self._remove(resource, key)
+        return entry, immediate
+
+    # ---- the steps of a write
+
+    def _default(self, resource: Resource, obj: Obj) -> None:
+        if fill := defaulting.DEFAULTS.get(resource.storage_name):
+            fill(obj)
+
+    def _validate(self, resource: Resource, new: Obj, old: Obj | None, subresource: str = "") -> None:
+        errors: list[FieldError] = []
+        custom = resource.custom
+        if custom:
+            body = {k: v for k, v in new.items() if k not in ("metadata", "kind", "apiVersion")}
+            errors += structural.validate(custom.schema, body)
+            if not errors:
+                full = {"kind": resource.kind, "apiVersion": resource.api_version, **new}
+                errors += [
+                    FieldError(reason, path, invalid_value(path, value, message).message)
+                    for path, reason, value, message in cel.violations(custom.schema, full, old)
+                ]
+        if old is None:
+            errors = names.metadata_errors(new["metadata"], resource.namespaced, resource.check_name) + errors
+        else:
+            errors = lifecycle.metadata_update_errors(new["metadata"], old["metadata"]) + errors
+        if not custom:
+            if resource.storage_name == definitions.STORAGE:
+                errors += definitions.errors(new)
+            elif check := validation.CREATE.get(resource.storage_name):
+                errors += check(new)
+            check_update = validation.UPDATE.get(resource.storage_name)
+            if old is not None and check_update and subresource != "binding":
+                errors += check_update(new, old)
+        if errors:
+            raise invalid(resource.group, resource.kind, new["metadata"].get("name", ""), errors)
+
+    def _put(self, resource: Resource, key: Key, obj: Obj, dry_run: bool) -> Entry:
+        if resource.storage_name == definitions.STORAGE:
+            definitions.accept(obj)
+        if dry_run:
+            return unstored(key, obj)
+        fields = (self.registry.by_storage(resource.storage_name) or resource).field_values(obj)
+        entry = self.store.put(resource.storage_name, key, obj, fields)
+        if resource.storage_name == definitions.STORAGE:
+            definitions.sync(self.registry, obj)
+            if "deletionTimestamp" in obj["metadata"]:
+                self._delete_instances(obj)
+        elif resource.storage_name == qualified("clusterroles", RBAC):
+            self._aggregate()
+        return entry
+
+    def _remove(self, resource: Resource, key: Key) -> Entry:
+        gone = self.store.delete(resource.storage_name, key)
+        if resource.storage_name == definitions.STORAGE:
+            definitions.sync(self.registry, gone.decode(), gone=True)
+        elif resource.custom:
+            self._crd_done(resource)
+        elif resource.storage_name == "services":
+            self.addresses = {a: k for a, k in self.addresses.items() if k != key}
+            self.node_ports = {p: k for p, k in self.node_ports.items() if k != key}
+        elif resource.storage_name == qualified("clusterroles", RBAC):
+            self._aggregate()
+        return gone
+
+    # ---- custom resources follow their definition
+
+    def _delete_instances(self, definition: Obj) -> None:
+        storage = qualified(definition["spec"]["names"]["plural"], definition["spec"]["group"])
+        resource = self.registry.by_storage(storage)
+        if resource is not None:
+            for key in list(self.store.bucket(storage).objects):
+                if key in self.store.bucket(storage).objects:
+                    self.delete(resource, key, {})
+            self._crd_done(resource)
+
+    def _crd_done(self, custom: Resource) -> None:
+        """Drop the clean-up finalizer of a CRD once its last object is gone."""
+        if self.store.bucket(custom.storage_name).objects:
+            return
+        resource = self.registry.by_storage(definitions.STORAGE)
+        entry = self.store.get(definitions.STORAGE, ("", qualified(custom.plural, custom.group)))
+        if (
+            resource is None
+            or entry is None
+            or definitions.FINALIZER not in (entry.decode()["metadata"].get("finalizers") or [])
+        ):
+            return
+
+        def drop(obj: Obj) -> Obj:
+            obj["metadata"]["finalizers"] = [
+                f for f in obj["metadata"]["finalizers"] if f != definitions.FINALIZER
+            ]
+            return obj
+
+        self.update(resource, entry.key, drop)
+
+    # ---- services, roles
+
+    def _allocate(self, service: Obj, key: Key) -> None:
+        spec = service["spec"]
+        if spec["type"] == "ExternalName":
+            for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+                spec.pop(field, None)
+            return
+        address = spec.get("clusterIP") or (spec.get("clusterIPs") or [""])[0]
+        if address and address != "None":
+            owner = self.addresses.get(address, key)
+            if owner != key:
+                text = f"failed to allocate IP {address}: provided IP is already allocated"
+                raise invalid("", "Service", key[1], [invalid_value("spec.clusterIPs", [address], text)])
+        elif not address:
+            while str(_SERVICE_NETWORK[self._next_address]) in self.addresses:
+                self._next_address = self._next_address % (_SERVICE_NETWORK.num_addresses - 2) + 1
+            address = str(_SERVICE_NETWORK[self._next_address])
+        if address != "None":
+            self.addresses[address] = key
+        spec["clusterIP"], spec["clusterIPs"] = address, [address]
+        spec.setdefault("ipFamilies", ["IPv4"])
+        spec.setdefault("ipFamilyPolicy", "SingleStack")
+        if spec["type"] in ("NodePort", "LoadBalancer"):
+            for port in spec.get("ports") or []:
+                number = port.get("nodePort")
+                if not number:
+                    number = next(p for p in _NODE_PORTS if p not in self.node_ports)
+                elif self.node_ports.get(number, key) != key:
+                    text = "provided port is already allocated"
+                    raise invalid(
+                        "", "Service", key[1], [invalid_value("spec.ports[0].nodePort", number, text)]
+                    )
+                port["nodePort"] = number
+                self.node_ports[number] = key
+
+    def _aggregate(self) -> None:
+        """Fill the rules of aggregated cluster roles from the roles that their selectors name."""
+        storage = qualified("clusterroles", RBAC)
+        bucket = self.store.bucket(storage)
+        changed = False
+        for key in bucket.ordered():
+            entry = bucket.objects[key]
+            if b'"aggregationRule"' not in entry.body:
+                continue
+            role = entry.decode()
+            rules: list[Obj] = []
+            for selector in role["aggregationRule"].get("clusterRoleSelectors") or []:
+                wanted = (selector.get("matchLabels") or {}).items()
+                for other in (bucket.objects[k] for k in bucket.ordered()):
+                    if other.key != key and wanted <= other.labels.items():
+                        rules += [r for r in other.decode().get("rules") or [] if r not in rules]
+            if rules != (role.get("rules") or []):
+                role["rules"] = rules
+                self.store.put(storage, key, role, ())
+                changed = True
+        if changed:
+            # view is a part of edit, and edit of admin.
+            self._aggregate()

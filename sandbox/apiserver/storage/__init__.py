@@ -1,0 +1,1 @@
+"""Objects, their revisions and their history, and the watches on them."""

@@ -1,0 +1,147 @@
+"""The status of a pod in the shape in which a kubelet writes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..apiobjects import Container
+from ..times import now
+from .runtimes import Exit, Running, container_id
+
+
+@dataclass(slots=True)
+class ContainerState:
+    """One container of a pod as the kubelet knows it."""
+
+    spec: Container
+    restarts: int = 0
+    ready: bool = False
+    running: Running | None = None
+    state: dict[str, Any] = field(default_factory=lambda: {"waiting": {"reason": "ContainerCreating"}})
+    last: dict[str, Any] = field(default_factory=dict)
+    id: str = ""
+
+    def wait(self, reason: str, message: str = "") -> None:
+        self.ready = False
+        self.state = {"waiting": {"reason": reason, **({"message": message} if message else {})}}
+
+    def begin(self, uid: str, running: Running) -> None:
+        self.id = running.id = container_id(uid, self.spec.name, self.restarts)
+        self.running = running
+        self.state = {"running": {"startedAt": now()}}
+
+    def end(self, how: Exit) -> None:
+        """Terminated; what it was before becomes the last state when it starts again."""
+        started = self.state.get("running", {}).get("startedAt", now())
+        self.ready, self.running = False, None
+        ended: dict[str, Any] = {"exitCode": how.code, "reason": how.why}
+        ended |= {"startedAt": started, "finishedAt": now(), "containerID": self.id}
+        self.state = {"terminated": ended}
+
+    @property
+    def terminated(self) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = self.state.get("terminated")
+        return found
+
+    def json(self) -> dict[str, Any]:
+        image = self.spec.image
+        started = "running" in self.state
+        status: dict[str, Any] = {
+            "name": self.spec.name,
+            "state": self.state,
+            "lastState": self.last,
+            "ready": self.ready,
+            "restartCount": self.restarts,
+            "image": image,
+            "imageID": f"sandbox://{image}" if self.id else "",
+            "started": started,
+        }
+        if self.id:
+            status["containerID"] = self.id
+        return status
+
+
+@dataclass(slots=True)
+class PodState:
+    """A pod as the kubelet knows it, and the merge patch that tells it."""
+
+    uid: str
+    restart_policy: str
+    containers: list[ContainerState]
+    host: str
+    init: list[Container] = field(default_factory=list)
+    started: str = field(default_factory=now)
+    address: str = ""
+    failed: tuple[str, str] | None = None
+    """Reason and message of a pod that was ended as a whole."""
+    _conditions: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def phase(self) -> str:
+        if self.failed:
+            return "Failed"
+        if any("waiting" in c.state and not c.last for c in self.containers):
+            return "Pending"
+        ended = [c.terminated for c in self.containers]
+        codes = [end["exitCode"] for end in ended if end is not None]
+        if len(codes) < len(ended) or self.restart_policy == "Always":
+            return "Running"
+        if any(codes):
+            return "Running" if self.restart_policy == "OnFailure" else "Failed"
+        return "Succeeded"
+
+    def patch(self) -> dict[str, Any]:
+        """A strategic merge patch of the status; the uid guards against another pod of that name."""
+        phase = self.phase
+        done = phase in ("Succeeded", "Failed")
+        ready = not done and all(c.ready for c in self.containers)
+        conditions = [
+            self._condition("PodReadyToStartContainers", bool(self.address) and not done),
+            self._condition("Initialized", True, "PodCompleted" if phase == "Succeeded" else ""),
+            *(self._condition(kind, ready, self._unready(phase)) for kind in ("Ready", "ContainersReady")),
+        ]
+        status: dict[str, Any] = {
+            "phase": phase,
+            "conditions": conditions,
+            "containerStatuses": [container.json() for container in self.containers],
+            "hostIP": self.host,
+            "hostIPs": [{"ip": self.host}],
+            "startTime": self.started,
+        }
+        if self.init:
+            status["initContainerStatuses"] = [self._initialized(container) for container in self.init]
+        if self.address:
+            status["podIP"] = self.address
+            status["podIPs"] = [{"ip": self.address}]
+        if self.failed:
+            status["reason"], status["message"] = self.failed
+        return {"metadata": {"uid": self.uid}, "status": status}
+
+    def _initialized(self, container: Container) -> dict[str, Any]:
+        """Init containers are not run: they have ended well as soon as the pod has come to its node."""
+        state = ContainerState(container, id=container_id(self.uid, container.name, 0))
+        state.end(Exit(0))
+        ended = state.state["terminated"]
+        ended["startedAt"] = ended["finishedAt"] = self.started
+        return state.json() | {"ready": True}
+
+    def _unready(self, phase: str) -> str:
+        if phase == "Succeeded":
+            return "PodCompleted"
+        return "PodFailed" if phase == "Failed" else "ContainersNotReady"
+
+    def _condition(self, kind: str, holds: bool, reason: str = "") -> dict[str, Any]:
+        value = "True" if holds else "False"
+        before = self._conditions.get(kind)
+        since = before[1] if before and before[0] == value else now()
+        self._conditions[kind] = value, since
+        condition: dict[str, Any] = {"type": kind, "status": value, "lastProbeTime": None}
+        condition["lastTransitionTime"] = since
+        condition["reason"] = condition["message"] = None
+        if reason and not (holds and reason != "PodCompleted"):
+            condition["reason"] = reason
+            if reason == "ContainersNotReady":
+                names = " ".join(c.spec.name for c in self.containers if not c.ready)
+                condition["message"] = f"containers with unready status: [{names}]"
+        return condition
