@@ -54,11 +54,8 @@ class Cancel:
         with self._lock:
             self.is_set = True
             connection = self._connection
-        sock = getattr(connection, "sock", None)
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                # The plain socket's shutdown: SSLSocket's own would pull the TLS state from under the reader.
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        if connection is not None:
+            connection.shut_for(self)
 
 
 _cancel: ContextVar[Cancel | None] = ContextVar("cancel", default=None)
@@ -272,6 +269,14 @@ def _connections(official: Any) -> _Connections:
     parts = urlsplit(str(official.host))
     connections = manager.connection_from_host(parts.hostname, parts.port, parts.scheme)
     connections.ConnectionCls = _cancellable(connections.ConnectionCls)
+    put_back = connections._put_conn
+
+    def disown(connection: Any) -> None:
+        if connection is not None:
+            connection.own(None)  # before another request can have it
+        put_back(connection)
+
+    connections._put_conn = disown
     if manager.proxy is not None and parts.scheme == "http":
         return _Connections(manager.urlopen, str(official.host), manager.clear)
     return _Connections(connections.urlopen, parts.path.rstrip("/"), connections.close)
@@ -286,6 +291,11 @@ def _cancellable(connection_class: Any) -> Any:
     class Cancellable(connection_class):  # type: ignore[misc]
         response_class = _Response
         _held: list[bytes] | None = None
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self._owner_lock = threading.Lock()
+            self._owner: Cancel | None = None
 
         def connect(self) -> None:
             super().connect()
@@ -308,8 +318,21 @@ def _cancellable(connection_class: Any) -> Any:
 
         def _attach(self) -> None:
             cancel = _cancel.get()
+            self.own(cancel)
             if cancel is not None:
                 cancel.attach(self)
+
+        def own(self, cancel: Cancel | None) -> None:
+            with self._owner_lock:
+                self._owner = cancel
+
+        def shut_for(self, cancel: Cancel) -> None:
+            """Shut the socket, if the request that uses it now is the one of ``cancel``."""
+            with self._owner_lock:
+                if self._owner is cancel and self.sock is not None:
+                    with contextlib.suppress(OSError):
+                        # The plain socket's: SSLSocket's would pull the TLS state from under the reader.
+                        socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
 
     return Cancellable
 
