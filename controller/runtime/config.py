@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 
 class ConfigError(Exception):
@@ -14,13 +15,17 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class Configuration:
-    """``official`` is a kubernetes.client.Configuration; ``reload`` makes one with fresh credentials."""
+    """``official`` is a kubernetes.client.Configuration; ``reload`` makes one with fresh credentials.
+
+    ``impersonation``: the headers beside Impersonate-User; the official loader ignores what they come from.
+    """
 
     official: Any
     context: str
     cluster: str
     impersonate: str | None
     reload: Any
+    impersonation: tuple[tuple[str, str], ...] = ()
 
     @property
     def host(self) -> str:
@@ -72,7 +77,18 @@ def load_configuration(
             raise ConfigError(f"no context {context!r} in {where}; it has: {', '.join(names)}")
         chosen = context or str(active["name"])
         cluster = next(str(c["context"]["cluster"]) for c in contexts if c["name"] == chosen)
-        return Configuration(load(), chosen, cluster, impersonate, load)
+        user = next(c["context"].get("user") for c in contexts if c["name"] == chosen)
+        merged = kube_config.KubeConfigMerger(where).config.value
+        listed = merged.get("users") or []
+        entry: dict[str, Any] = next((u.value for u in listed if user and u.safe_get("name") == user), {})
+        settings = entry.get("user") or {}
+        headers = _impersonation(settings)
+        acting = impersonate or settings.get("as") or None
+        if headers and not acting:
+            raise ConfigError(
+                f"user {user!r} in {where} impersonates groups without a user; add 'as:' or use --as"
+            )
+        return Configuration(load(), chosen, cluster, acting, load, headers)
     except ConfigError:
         raise
     except ConfigException as error:
@@ -83,6 +99,16 @@ def load_configuration(
         # The loader raises whatever a malformed file makes it trip over: YAML errors, TypeError, KeyError.
         kind = "it is not YAML" if type(error).__module__.startswith("yaml") else _first_line(error)
         raise ConfigError(f"the kubeconfig {where} is of no use: {kind}") from error
+
+
+def _impersonation(user: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The headers of as-uid, as-groups and as-user-extra, as client-go's transport sends them."""
+    headers = [("Impersonate-Uid", str(user["as-uid"]))] if user.get("as-uid") else []
+    headers += [("Impersonate-Group", str(group)) for group in user.get("as-groups") or ()]
+    for key, values in (user.get("as-user-extra") or {}).items():
+        name = "Impersonate-Extra-" + quote(str(key), safe="!#$&'*+-.^_`|~")
+        headers += [(name, str(value)) for value in values or ()]
+    return tuple(headers)
 
 
 def _first_line(error: Exception) -> str:

@@ -187,9 +187,9 @@ class Transport:
     def _send(
         self, method: str, target: str, body: bytes | None, content_type: str, timeout: float, cancel: Any
     ) -> Any:
-        from urllib3 import Timeout
+        from urllib3 import HTTPHeaderDict, Timeout
 
-        headers = {"Accept": "application/json", "User-Agent": "reconsole"}
+        headers: Any = {"Accept": "application/json", "User-Agent": "reconsole"}
         if body is not None:
             headers["Content-Type"] = content_type
         if self.configuration.impersonate:
@@ -197,6 +197,10 @@ class Transport:
         for setting in self._official.auth_settings().values():  # runs the token refresh hooks
             if setting["value"]:
                 headers[setting["key"]] = setting["value"]
+        if self.configuration.impersonation:
+            headers = HTTPHeaderDict(headers)
+            for name, value in self.configuration.impersonation:
+                headers.add(name, value)
         token = _cancel.set(cancel)
         try:
             return self._connections.urlopen(
