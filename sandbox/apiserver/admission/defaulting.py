@@ -3,7 +3,8 @@
 import base64
 from collections.abc import Callable
 
-from sandbox.apiserver.machinery import event_versions
+from sandbox.apiserver.admission import workload_defaults
+from sandbox.apiserver.machinery import event_versions, quantity
 from sandbox.apiserver.machinery.jsonobject import Obj
 
 _POD_TOLERATIONS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
@@ -117,7 +118,8 @@ def qos_class(spec: Obj) -> str:
     for r in resources:
         limits, requests = r.get("limits") or {}, r.get("requests") or {}
         for name in ("cpu", "memory"):
-            if name not in limits or str(requests.get(name, limits[name])) != str(limits[name]):
+            limit = limits.get(name)
+            if limit is None or quantity.value(requests.get(name, limit)) != quantity.value(limit):
                 return "Burstable"
     return "Guaranteed"
 
@@ -224,19 +226,6 @@ def _crd(obj: Obj) -> None:
     spec.setdefault("conversion", {"strategy": "None"})
 
 
-def _deployment(obj: Obj) -> None:
-    spec = obj.setdefault("spec", {})
-    spec.setdefault("replicas", 1)
-    spec.setdefault("revisionHistoryLimit", 10)
-    spec.setdefault("progressDeadlineSeconds", 600)
-    strategy = spec.setdefault("strategy", {})
-    if strategy.setdefault("type", "RollingUpdate") == "RollingUpdate":
-        rolling = strategy.setdefault("rollingUpdate", {})
-        rolling.setdefault("maxSurge", "25%")
-        rolling.setdefault("maxUnavailable", "25%")
-    pod_spec(spec.setdefault("template", {}).setdefault("spec", {}))
-
-
 DEFAULTS: dict[str, Callable[[Obj], None]] = {
     "pods": _pod,
     "services": _service,
@@ -245,7 +234,7 @@ DEFAULTS: dict[str, Callable[[Obj], None]] = {
     "secrets": _secret,
     "events": event_versions.fill,
     "endpoints": _endpoints,
-    "deployments.apps": _deployment,
+    **workload_defaults.defaults(pod_spec),
     "roles.rbac.authorization.k8s.io": _role,
     "clusterroles.rbac.authorization.k8s.io": _role,
     "rolebindings.rbac.authorization.k8s.io": _binding,

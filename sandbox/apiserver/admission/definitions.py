@@ -23,6 +23,7 @@ class CustomVersion:
     scale: Obj | None
     columns: list[Obj]
     preserve: bool
+    warning: str = ""  # of a version that is deprecated
 
 
 def resources(crd: Obj) -> list[Resource]:
@@ -44,6 +45,7 @@ def resources(crd: Obj) -> list[Resource]:
             subs.get("scale"),
             version.get("additionalPrinterColumns") or [],
             preserve,
+            _deprecation(spec, version),
         )
         below = tuple(s for name, s in (("status", STATUS), ("scale", _SCALE)) if name in subs)
         fields = tuple(f["jsonPath"].lstrip(".") for f in version.get("selectableFields") or [])
@@ -68,6 +70,14 @@ def resources(crd: Obj) -> list[Resource]:
             )
         )
     return out
+
+
+def _deprecation(spec: Obj, version: Obj) -> str:
+    """The warning that every answer in this version carries, "" for one that is not deprecated."""
+    if not version.get("deprecated"):
+        return ""
+    named = f"{spec['group']}/{version['name']} {spec['names']['kind']}"
+    return str(version.get("deprecationWarning") or f"{named} is deprecated")
 
 
 def accept(crd: Obj) -> None:

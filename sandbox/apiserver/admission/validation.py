@@ -1,10 +1,14 @@
 """Validation of the built-in kinds, in upstream's words. Each check gets the defaulted object."""
 
+import base64
 import ipaddress
+import json
 import re
 from collections.abc import Callable
 from typing import Any
 
+from sandbox.apiserver.admission import podspec, workloads
+from sandbox.apiserver.admission.podspec import choice, port_errors
 from sandbox.apiserver.machinery import names
 from sandbox.apiserver.machinery.apierrors import (
     FieldError,
@@ -13,130 +17,12 @@ from sandbox.apiserver.machinery.apierrors import (
     invalid_value,
     not_supported,
     required,
+    too_long,
 )
 from sandbox.apiserver.machinery.jsonobject import Obj
 
-_PORT_TEXT = "must be between 1 and 65535, inclusive"
 _IMMUTABLE = "field is immutable"
-
-
-def _port(value: Any, field: str) -> list[FieldError]:
-    if isinstance(value, int) and 1 <= value <= 65535:
-        return []
-    return [invalid_value(field, value, _PORT_TEXT)]
-
-
-def _choice(value: Any, allowed: list[str], field: str) -> list[FieldError]:
-    if value in allowed:
-        return []
-    return [not_supported(field, value, allowed)] if value else [required(field)]
-
-
-def _container(c: Obj, field: str, seen: set[str]) -> list[FieldError]:
-    out: list[FieldError] = []
-    name = c.get("name", "")
-    if not name:
-        out.append(required(f"{field}.name"))
-    else:
-        out += [invalid_value(f"{field}.name", name, t) for t in names.label_1123(name)]
-        if name in seen:
-            out.append(duplicate(f"{field}.name", name))
-        seen.add(name)
-    image = c.get("image", "")
-    if not image:
-        out.append(required(f"{field}.image"))
-    elif image != image.strip():
-        out.append(invalid_value(f"{field}.image", image, "must not have leading or trailing whitespace"))
-    port_names: set[str] = set()
-    for i, port in enumerate(c.get("ports") or []):
-        at = f"{field}.ports[{i}]"
-        if name := port.get("name"):
-            if not re.fullmatch(r"(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?", name):
-                text = "must be a valid port name: at most 15 characters, at least one letter (a-z), no '--'"
-                out.append(invalid_value(f"{at}.name", name, text))
-            if name in port_names:
-                out.append(duplicate(f"{at}.name", name))
-            port_names.add(name)
-        if not port.get("containerPort"):
-            out.append(required(f"{at}.containerPort"))
-        else:
-            out += _port(port["containerPort"], f"{at}.containerPort")
-        if port.get("hostPort"):
-            out += _port(port["hostPort"], f"{at}.hostPort")
-        out += _choice(port.get("protocol"), ["SCTP", "TCP", "UDP"], f"{at}.protocol")
-    for i, env in enumerate(c.get("env") or []):
-        if not env.get("name"):
-            out.append(required(f"{field}.env[{i}].name"))
-    out += _choice(
-        c.get("imagePullPolicy", "Always"), ["Always", "IfNotPresent", "Never"], f"{field}.imagePullPolicy"
-    )
-    return out
-
-
-def _pod(obj: Obj) -> list[FieldError]:
-    spec = obj["spec"]
-    out: list[FieldError] = []
-    volumes: set[str] = set()
-    for i, volume in enumerate(spec.get("volumes") or []):
-        if not volume.get("name"):
-            out.append(required(f"spec.volumes[{i}].name"))
-        elif volume["name"] in volumes:
-            out.append(duplicate(f"spec.volumes[{i}].name", volume["name"]))
-        volumes.add(volume.get("name", ""))
-    seen: set[str] = set()
-    if not spec.get("containers"):
-        out.append(required("spec.containers"))
-    for group in ("containers", "initContainers"):
-        for i, container in enumerate(spec.get(group) or []):
-            out += _container(container, f"spec.{group}[{i}]", seen)
-            for j, mount in enumerate(container.get("volumeMounts") or []):
-                at = f"spec.{group}[{i}].volumeMounts[{j}]"
-                if mount.get("name") not in volumes:
-                    out.append(
-                        FieldError(
-                            "FieldValueNotFound", f"{at}.name", f'Not found: "{mount.get("name", "")}"'
-                        )
-                    )
-                if not mount.get("mountPath"):
-                    out.append(required(f"{at}.mountPath"))
-    out += _choice(spec["restartPolicy"], ["Always", "OnFailure", "Never"], "spec.restartPolicy")
-    out += _choice(
-        spec["dnsPolicy"], ["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"], "spec.dnsPolicy"
-    )
-    grace = spec["terminationGracePeriodSeconds"]
-    if grace < 0:
-        out.append(
-            invalid_value("spec.terminationGracePeriodSeconds", grace, "must be greater than or equal to 0")
-        )
-    for key in ("nodeName", "hostname", "serviceAccountName"):
-        if value := spec.get(key):
-            check = names.label_1123 if key == "hostname" else names.subdomain
-            out += [invalid_value(f"spec.{key}", value, t) for t in check(value)]
-    out += names.label_errors(spec.get("nodeSelector") or {}, "spec.nodeSelector")
-    return out
-
-
-_POD_FIXED = (
-    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
-    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
-    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
-)
-
-
-def _pod_update(new: Obj, old: Obj) -> list[FieldError]:
-    a, b = new["spec"], old["spec"]
-    for group in ("containers", "initContainers"):
-        if len(a.get(group) or []) != len(b.get(group) or []):
-            return [forbidden_field(f"spec.{group}", "pod updates may not add or remove containers")]
-
-    def frozen(spec: Obj) -> Obj:
-        out = {k: v for k, v in spec.items() if k not in ("activeDeadlineSeconds", "tolerations")}
-        for group in ("containers", "initContainers"):
-            out[group] = [{k: v for k, v in c.items() if k != "image"} for c in spec.get(group) or []]
-        return out
-
-    kept = all(t in (a.get("tolerations") or []) for t in b.get("tolerations") or [])
-    return [] if frozen(a) == frozen(b) and kept else [forbidden_field("spec", _POD_FIXED)]
+_MAX_DATA = 1 << 20  # bytes of a ConfigMap or Secret: core.MaxSecretSize
 
 
 def _service(obj: Obj) -> list[FieldError]:
@@ -159,21 +45,21 @@ def _service(obj: Obj) -> list[FieldError]:
             if name in seen:
                 out.append(duplicate(f"{at}.name", name))
             seen.add(name)
-        out += _port(port.get("port", 0), f"{at}.port")
-        out += _choice(port["protocol"], ["SCTP", "TCP", "UDP"], f"{at}.protocol")
+        out += port_errors(port.get("port", 0), f"{at}.port")
+        out += choice(port["protocol"], ["SCTP", "TCP", "UDP"], f"{at}.protocol")
         target = port.get("targetPort")
         if isinstance(target, str):
             if not re.fullmatch(r"(?=.*[a-z])[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?", target):
                 out.append(invalid_value(f"{at}.targetPort", target, "must be a valid port name"))
         else:
-            out += _port(target if target is not None else 0, f"{at}.targetPort")
+            out += port_errors(target if target is not None else 0, f"{at}.targetPort")
         pair = (port.get("protocol"), port.get("port"))
         if pair in pairs:
             out.append(duplicate(at, {"port": pair[1], "protocol": pair[0]}))
         pairs.add(pair)
     out += names.label_errors(spec.get("selector") or {}, "spec.selector")
-    out += _choice(spec["sessionAffinity"], ["ClientIP", "None"], "spec.sessionAffinity")
-    out += _choice(spec["type"], ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"], "spec.type")
+    out += choice(spec["sessionAffinity"], ["ClientIP", "None"], "spec.sessionAffinity")
+    out += choice(spec["type"], ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"], "spec.type")
     address = spec.get("clusterIP")
     if address and address != "None":
         try:
@@ -204,6 +90,49 @@ def _data(obj: Obj) -> list[FieldError]:
                     " '[-._a-zA-Z0-9]+')"
                 )
                 out.append(invalid_value(f"{part}[{key}]", key, text))
+    return out
+
+
+def _config_map(obj: Obj) -> list[FieldError]:
+    out = _data(obj)
+    data, binary = obj.get("data") or {}, obj.get("binaryData") or {}
+    words = "duplicate of key present in binaryData"
+    out += [invalid_value(f"data[{key}]", key, words) for key in data if key in binary]
+    if sum(len(v.encode()) for v in data.values()) + sum(map(_decoded, binary.values())) > _MAX_DATA:
+        out.append(too_long("[]", _MAX_DATA))
+    return out
+
+
+def _decoded(text: str) -> int:
+    return len(text) * 3 // 4 - text.count("=", -2)
+
+
+_SECRET_KEYS = {
+    "kubernetes.io/tls": ("tls.crt", "tls.key"),
+    "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
+    "kubernetes.io/dockercfg": (".dockercfg",),
+    "kubernetes.io/ssh-auth": ("ssh-privatekey",),
+}
+
+
+def _secret(obj: Obj) -> list[FieldError]:
+    out = _data(obj)
+    data, kind = obj.get("data") or {}, obj.get("type", "")
+    if sum(map(_decoded, data.values())) > _MAX_DATA:
+        out.append(too_long("data", _MAX_DATA))
+    out += [required(f"data[{key}]") for key in _SECRET_KEYS.get(kind, ()) if key not in data]
+    if kind == "kubernetes.io/basic-auth" and not {"username", "password"} & data.keys():
+        out += [required("data[username]"), required("data[password]")]
+    if kind == "kubernetes.io/service-account-token":
+        name = (obj["metadata"].get("annotations") or {}).get("kubernetes.io/service-account.name")
+        if not name:
+            out.append(required("metadata.annotations[kubernetes.io/service-account.name]"))
+    for key in (".dockerconfigjson", ".dockercfg"):
+        if key in _SECRET_KEYS.get(kind, ()) and key in data:
+            try:
+                json.loads(base64.b64decode(data[key]))
+            except ValueError as error:
+                out.append(invalid_value(f"data[{key}]", "<secret contents redacted>", str(error)))
     return out
 
 
@@ -292,14 +221,21 @@ def _lease(obj: Obj) -> list[FieldError]:
 
 
 def _slice(obj: Obj) -> list[FieldError]:
-    return _choice(obj.get("addressType"), ["FQDN", "IPv4", "IPv6"], "addressType")
+    return choice(obj.get("addressType"), ["FQDN", "IPv4", "IPv6"], "addressType")
 
 
 CREATE: dict[str, Callable[[Obj], list[FieldError]]] = {
-    "pods": _pod,
+    "pods": podspec.pod,
     "services": _service,
-    "configmaps": _data,
-    "secrets": _data,
+    "configmaps": _config_map,
+    "secrets": _secret,
+    "deployments.apps": workloads.workload(podspec.pod_spec),
+    "replicasets.apps": workloads.workload(podspec.pod_spec),
+    "statefulsets.apps": workloads.workload(podspec.pod_spec),
+    "daemonsets.apps": workloads.workload(podspec.pod_spec),
+    "jobs.batch": workloads.job(podspec.pod_spec),
+    "cronjobs.batch": workloads.cron_job(podspec.pod_spec),
+    "poddisruptionbudgets.policy": workloads.budget,
     "events": _event,
     "roles.rbac.authorization.k8s.io": _role,
     "clusterroles.rbac.authorization.k8s.io": _role,
@@ -311,11 +247,12 @@ CREATE: dict[str, Callable[[Obj], list[FieldError]]] = {
 """By storage name; run on every create and update."""
 
 UPDATE: dict[str, Callable[[Obj, Obj], list[FieldError]]] = {
-    "pods": _pod_update,
+    "pods": podspec.pod_update,
     "services": _service_update,
     "configmaps": _data_update,
     "secrets": _data_update,
     "rolebindings.rbac.authorization.k8s.io": _binding_update,
     "clusterrolebindings.rbac.authorization.k8s.io": _binding_update,
+    **workloads.UPDATE,
 }
 """By storage name; (new, old), run after CREATE's on an update."""

@@ -1,5 +1,7 @@
 """The built-in resources, with what upstream's strategies say of each."""
 
+from typing import Any
+
 from sandbox.apiserver.machinery import event_versions, names
 from sandbox.apiserver.machinery.resources import STATUS, Registry, Resource, Subresource
 
@@ -135,20 +137,7 @@ def _groups() -> list[Resource]:
         )
 
     return [
-        # Served so that whole manifests can be applied; nothing here makes pods of one.
-        Resource(
-            "apps",
-            "v1",
-            "Deployment",
-            "deployments",
-            short_names=("deploy",),
-            categories=("all",),
-            has_generation=True,
-            subresources=(
-                Subresource("scale", ("get", "patch", "update"), "Scale", "autoscaling", "v1"),
-                STATUS,
-            ),
-        ),
+        *_workloads(),
         Resource(
             "events.k8s.io",
             "v1",
@@ -192,6 +181,62 @@ def _groups() -> list[Resource]:
             "endpointslices",
             has_generation=True,
             create_on_update=True,
+        ),
+    ]
+
+
+_SCALE = Subresource("scale", ("get", "patch", "update"), "Scale", "autoscaling", "v1")
+
+
+def _workloads() -> list[Resource]:
+    """Kinds that controllers act on, and kinds that are kept as data for whoever applies a whole manifest."""
+
+    def of(group: str, version: str, kind: str, short: str = "", all_: bool = False, **more: Any) -> Resource:
+        more.setdefault("subresources", (STATUS,))
+        plural = {"NetworkPolicy": "networkpolicies", "Ingress": "ingresses"}.get(kind, kind.lower() + "s")
+        plural = {
+            "PriorityClass": "priorityclasses",
+            "StorageClass": "storageclasses",
+            "IngressClass": "ingressclasses",
+        }.get(kind, plural)
+        return Resource(
+            group,
+            version,
+            kind,
+            plural,
+            short_names=tuple(short.split()),
+            categories=("all",) if all_ else (),
+            **more,
+        )
+
+    counted: dict[str, Any] = {"has_generation": True}
+    scaled: dict[str, Any] = {"has_generation": True, "subresources": (_SCALE, STATUS)}
+    return [
+        of("", "v1", "LimitRange", "limits", subresources=()),
+        of("", "v1", "ResourceQuota", "quota", returns_deleted=True),
+        of("", "v1", "PersistentVolume", "pv", namespaced=False, returns_deleted=True),
+        of("", "v1", "PersistentVolumeClaim", "pvc", returns_deleted=True),
+        of("apps", "v1", "ControllerRevision", subresources=()),
+        of("apps", "v1", "DaemonSet", "ds", True, **counted),
+        of("apps", "v1", "Deployment", "deploy", True, **scaled),
+        of("apps", "v1", "ReplicaSet", "rs", True, **scaled),
+        of("apps", "v1", "StatefulSet", "sts", True, **scaled),
+        of("autoscaling", "v2", "HorizontalPodAutoscaler", "hpa", True, **counted),
+        of("batch", "v1", "CronJob", "cj", True, **counted),
+        of("batch", "v1", "Job", "", True, fields=("status.successful",), **counted),
+        of("networking.k8s.io", "v1", "Ingress", "ing", **counted),
+        of("networking.k8s.io", "v1", "IngressClass", namespaced=False, subresources=(), **counted),
+        of("networking.k8s.io", "v1", "NetworkPolicy", "netpol", subresources=(), **counted),
+        of("policy", "v1", "PodDisruptionBudget", "pdb", **counted),
+        of("scheduling.k8s.io", "v1", "PriorityClass", "pc", namespaced=False, subresources=(), **counted),
+        of(
+            "storage.k8s.io",
+            "v1",
+            "StorageClass",
+            "sc",
+            namespaced=False,
+            subresources=(),
+            returns_deleted=True,
         ),
     ]
 

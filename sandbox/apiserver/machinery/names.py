@@ -1,5 +1,6 @@
 """Names, labels and annotations: which are valid, and what upstream says when they are not."""
 
+import ipaddress
 import re
 from typing import Any
 
@@ -174,3 +175,13 @@ def _owner_errors(owners: list[Obj]) -> list[FieldError]:
                 out.append(invalid_value("metadata.ownerReferences", owners, text))
             controller = f"{owner.get('kind')}/{owner.get('name')}"
     return out
+
+
+def ip_errors(address: Any, field: str) -> list[FieldError]:
+    """What is wrong with an IP address."""
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        text = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+        return [invalid_value(field, address, text)]
+    return []

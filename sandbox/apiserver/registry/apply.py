@@ -1,5 +1,6 @@
 """Server-side apply and the bookkeeping of field managers, as structured-merge-diff does them."""
 
+import json
 from typing import Any, NamedTuple
 
 from sandbox.apiserver.machinery import schemas
@@ -11,6 +12,7 @@ from sandbox.apiserver.registry.fieldsets import (
     compare,
     difference,
     intersection,
+    is_member,
     of_value,
     paths,
     union,
@@ -29,6 +31,8 @@ _UNTRACKED = frozenset(
     ]
 )
 _MAX_DEPTH = 100
+_MOST_UPDATES, _ANCIENT = 10, "ancient-changes"  # managedfields/capmanagers.go of apimachinery
+_KUBECTL, LAST_APPLIED = "kubectl", "kubectl.kubernetes.io/last-applied-configuration"
 _BEFORE_FIRST = "before-first-apply"
 # What a typed object of Go has before anything is set: those members are not added by a create.
 _ZERO: Obj = {
@@ -158,14 +162,49 @@ def apply(resource: Any, live: Obj | None, applied: Obj, owner: Owner, force: bo
     for other in entries:
         if other is not entry:
             owned_by_any = union(owned_by_any, other["fieldsV1"])
+    if live is not None and manager == _KUBECTL:
+        force = force or _all_last_applied(live, out, entries, entry, schema)
     if live is not None:
         if last:
+            meta = out["metadata"]
             out = _prune(out, last, owned_by_any, schema)
+            out.setdefault("metadata", {k: meta[k] for k in _UNTRACKED if k in meta})
         _take(entries, entry, _tracked(live), _tracked(out), schema, force)
     if fields != last or "time" not in entry or entry["apiVersion"] != api_version:
         entry |= {"fieldsV1": fields, "time": now(), "apiVersion": api_version}
     _put(out["metadata"], entries)
+    if manager == _KUBECTL and LAST_APPLIED in (out["metadata"].get("annotations") or {}):
+        # A later client-side apply must not undo this one.
+        out["metadata"]["annotations"][LAST_APPLIED] = _as_applied(applied)
     return out
+
+
+def _as_applied(applied: Obj) -> str:
+    annotations = {**(applied["metadata"].get("annotations") or {})}
+    annotations.pop(LAST_APPLIED, None)
+    body = {**applied, "metadata": {**applied["metadata"], "annotations": annotations}}
+    return json.dumps(body, separators=(",", ":"), sort_keys=True) + "\n"
+
+
+def _all_last_applied(live: Obj, out: Obj, entries: list[Obj], mine: Obj, schema: Obj) -> bool:
+    """Is all that is contested what `kubectl apply` wrote itself, by the annotation that it keeps?
+
+    managedfields/lastappliedmanager.go of apimachinery: the annotation and the manager `kubectl` are one.
+    """
+    text = (live["metadata"].get("annotations") or {}).get(LAST_APPLIED)
+    try:
+        before = json.loads(text) if text else None
+    except ValueError:
+        before = None
+    if not isinstance(before, dict) or not isinstance(before.get("metadata"), dict):
+        return False
+    known = _no_meta(of_value(_tracked(before), schema))
+    changed = _no_meta(compare(_tracked(live), _tracked(out), schema)[0] or {})
+    contested: Set = {}
+    for other in entries:
+        if other is not mine:
+            contested = union(contested, intersection(other["fieldsV1"], changed))
+    return not difference(contested, known)
 
 
 def _configured(applied: Obj, subresource: str, has_status: bool) -> Obj:
@@ -241,12 +280,40 @@ def _entry_of(entries: list[Obj], manager: str, operation: str, api_version: str
 
 
 def _put(meta: Obj, entries: list[Obj]) -> None:
-    kept = [e for e in entries if e["fieldsV1"]]
+    kept = _capped([e for e in entries if e["fieldsV1"]])
     kept.sort(key=lambda e: (e["operation"], e.get("time", ""), e["manager"], e["apiVersion"]))
     if kept:
         meta["managedFields"] = kept
     else:
         meta.pop("managedFields", None)
+
+
+def _capped(entries: list[Obj]) -> list[Obj]:
+    """No more than ten managers by Update: of each version, the oldest are merged into one."""
+    updates = [e for e in entries if e["operation"] == "Update" and not e.get("subresource")]
+    over = len([e for e in entries if e["operation"] == "Update"]) - _MOST_UPDATES
+    if over <= 0:
+        return entries
+    updates.sort(key=lambda e: (e["manager"] != _ANCIENT, e.get("time", ""), e["manager"]))
+    merged: dict[str, Obj] = {}
+    for old in updates:
+        if old["manager"] == _ANCIENT:
+            merged[old["apiVersion"]] = old
+            continue
+        if over <= 0:
+            break
+        entries = [e for e in entries if e is not old]
+        ancient = merged.get(old["apiVersion"])
+        if ancient is None:
+            ancient = _new_entry(_ANCIENT, "Update", old["apiVersion"], "", old["fieldsV1"])
+            ancient["time"] = old.get("time") or now()
+            merged[old["apiVersion"]] = ancient
+            entries.append(ancient)
+        else:
+            ancient["fieldsV1"] = union(ancient["fieldsV1"], old["fieldsV1"])
+            ancient["time"] = max(ancient.get("time", ""), old.get("time", ""))
+            over -= 1
+    return entries
 
 
 def _tracked(obj: Obj) -> Obj:
@@ -302,9 +369,11 @@ def _prune(value: Any, last: Set, owned: Set, field: Obj) -> Any:
     for key, item, schema in parts:
         node = last.get(key)
         if node is not None:
-            if key not in owned:
+            if key not in owned and is_member(node):
                 continue
-            item = _prune(item, node, owned.get(key) or {}, schema)
+            had, item = bool(item), _prune(item, node, owned.get(key) or {}, schema)
+            if had and not item and key not in owned:
+                continue  # nobody asked for what its last member has left empty
         kept.append((key, item))
     if isinstance(value, dict):
         return {key[2:]: item for key, item in kept}

@@ -5,7 +5,7 @@ import secrets
 import uuid
 from collections.abc import Callable
 
-from sandbox.apiserver.admission import cel, defaulting, definitions, structural, validation
+from sandbox.apiserver.admission import cel, defaulting, definitions, fieldrules, structural, validation
 from sandbox.apiserver.auth.authn import Tokens
 from sandbox.apiserver.auth.authz import GROUP as RBAC
 from sandbox.apiserver.auth.authz import Authorizer
@@ -31,6 +31,8 @@ _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 _SERVICE_NETWORK = ipaddress.ip_network("10.96.0.0/16")
 _NODE_PORTS = range(30000, 32768)
 KUBERNETES_IP = "10.96.0.1"
+# plugin/pkg/admission/namespace/lifecycle of kubernetes/kubernetes
+_KEPT_NAMESPACES = ("default", "kube-system", "kube-public")
 
 
 class Cluster:
@@ -125,7 +127,7 @@ class Cluster:
             leaving = "deletionTimestamp" in old.decode()["metadata"]
             raise already_exists(resource.group, resource.plural, at[1], leaving)
         if resource.plural == "services" and not resource.group:
-            self._allocate(obj, at)
+            self._allocate(obj, at, dry_run)
         return self._put(resource, at, obj, dry_run)
 
     def update(
@@ -168,11 +170,13 @@ class Cluster:
                 self._remove(resource, key)
             return make_entry(key, self.store.revision, new, ())
         if resource.plural == "services" and not resource.group:
-            self._allocate(new, key)
+            self._allocate(new, key, dry_run)
         return self._put(resource, key, new, dry_run)
 
     def delete(self, resource: Resource, key: Key, options: Obj, dry_run: bool = False) -> tuple[Entry, bool]:
         """(the object, is it gone), minding grace, finalizers, propagation and preconditions."""
+        if resource.storage_name == "namespaces" and key[1] in _KEPT_NAMESPACES:
+            raise forbidden("", "namespaces", key[1], "this namespace may not be deleted")
         entry = self.get(resource, key)
         old = entry.decode()
         lifecycle.check_preconditions(resource, key[1], old["metadata"], options)
@@ -214,6 +218,8 @@ class Cluster:
         else:
             errors = lifecycle.metadata_update_errors(new["metadata"], old["metadata"]) + errors
         if not custom:
+            if subresource != "status" or resource.storage_name == "nodes":
+                errors += fieldrules.check(resource.group, resource.version, resource.kind, new)
             if resource.storage_name == definitions.STORAGE:
                 errors += definitions.errors(new)
             elif check := validation.CREATE.get(resource.storage_name):
@@ -286,7 +292,7 @@ class Cluster:
 
     # ---- services, roles
 
-    def _allocate(self, service: Obj, key: Key) -> None:
+    def _allocate(self, service: Obj, key: Key, dry_run: bool) -> None:
         spec = service["spec"]
         if spec["type"] == "ExternalName":
             for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
@@ -302,23 +308,26 @@ class Cluster:
             while str(_SERVICE_NETWORK[self._next_address]) in self.addresses:
                 self._next_address = self._next_address % (_SERVICE_NETWORK.num_addresses - 2) + 1
             address = str(_SERVICE_NETWORK[self._next_address])
-        if address != "None":
+        if address != "None" and not dry_run:
             self.addresses[address] = key
         spec["clusterIP"], spec["clusterIPs"] = address, [address]
         spec.setdefault("ipFamilies", ["IPv4"])
         spec.setdefault("ipFamilyPolicy", "SingleStack")
         if spec["type"] in ("NodePort", "LoadBalancer"):
+            taken = set(self.node_ports)
             for port in spec.get("ports") or []:
                 number = port.get("nodePort")
                 if not number:
-                    number = next(p for p in _NODE_PORTS if p not in self.node_ports)
+                    number = next(p for p in _NODE_PORTS if p not in taken)
                 elif self.node_ports.get(number, key) != key:
                     text = "provided port is already allocated"
                     raise invalid(
                         "", "Service", key[1], [invalid_value("spec.ports[0].nodePort", number, text)]
                     )
                 port["nodePort"] = number
-                self.node_ports[number] = key
+                taken.add(number)
+                if not dry_run:
+                    self.node_ports[number] = key
 
     def _aggregate(self) -> None:
         """Fill the rules of aggregated cluster roles from the roles that their selectors name."""

@@ -1,9 +1,17 @@
 """What a create, an update and a delete do to an object besides what was asked: upstream's strategies."""
 
 import time
+from functools import cache
 
-from sandbox.apiserver.admission import defaulting
-from sandbox.apiserver.machinery.apierrors import FieldError, conflict, forbidden_field, invalid_value
+from sandbox.apiserver.admission import defaulting, workload_defaults
+from sandbox.apiserver.machinery import schemas
+from sandbox.apiserver.machinery.apierrors import (
+    FieldError,
+    conflict,
+    forbidden_field,
+    invalid_value,
+    not_supported,
+)
 from sandbox.apiserver.machinery.jsonobject import Obj, copy, now, parse_time, stamp
 from sandbox.apiserver.machinery.names import common_metadata_errors
 from sandbox.apiserver.machinery.resources import Resource
@@ -38,8 +46,27 @@ def prepare_create(resource: Resource, obj: Obj) -> None:
         obj["status"] = {"phase": "Active"}
     elif resource.storage_name == "services":
         obj["status"] = {"loadBalancer": {}}
-    elif resource.plural in ("customresourcedefinitions", "deployments"):
+    elif resource.storage_name == "jobs.batch":
+        workload_defaults.new_job(obj)
+        obj["status"] = {}
+    elif resource.plural == "customresourcedefinitions":
         obj.pop("status", None)
+    elif resource.subresource("status") is not None:
+        obj["status"] = _new_status(resource)
+
+
+@cache
+def _counts(resource: Resource) -> tuple[str, ...]:
+    """The numbers that a Go type writes even when they are zero."""
+    schema = schemas.schema_of(resource.group, resource.version, resource.kind) or {}
+    status = schemas.resolve((schema.get("properties") or {}).get("status"))
+    fields = status.get("properties") or {}
+    return tuple(k for k in status.get("required") or () if fields[k].get("type") == "integer")
+
+
+def _new_status(resource: Resource) -> Obj:
+    status: Obj = dict.fromkeys(_counts(resource), 0)
+    return {"phase": "Pending"} if resource.plural.startswith("persistentvolume") else status
 
 
 def keep_metadata(meta: Obj, was: Obj) -> None:
@@ -240,4 +267,6 @@ def option_errors(options: Obj) -> list[FieldError]:
         allowed = '"Background", "Foreground", "Orphan"'
         message = f'Unsupported value: "{policy}": supported values: {allowed}'
         out.append(FieldError("FieldValueNotSupported", "propagationPolicy", message))
+    if any(value != "All" for value in options.get("dryRun") or ()):
+        out.append(not_supported("dryRun", options["dryRun"], ["All"]))
     return out

@@ -6,6 +6,7 @@ import msgspec
 import yaml
 
 from sandbox.apiserver.admission import structural
+from sandbox.apiserver.admission.canonical import canonical
 from sandbox.apiserver.machinery import protobuf
 from sandbox.apiserver.machinery.apierrors import StatusError, bad_request, invalid, invalid_value
 from sandbox.apiserver.machinery.jsonobject import Obj, copy, without_nulls
@@ -16,6 +17,14 @@ MAX_BODY_BYTES = 3 << 20
 _SCHEME = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"
 _YAML = ("application/yaml", "application/apply-patch+yaml")
 _decode = msgspec.json.Decoder().decode
+
+
+class Undecodable(StatusError):
+    """A value of a wrong type; `why` is what the decoder says, the message says of what."""
+
+    def __init__(self, lead: str, why: str) -> None:
+        super().__init__(400, "BadRequest", lead + why)
+        self.why = why
 
 
 def parse(raw: bytes, content_type: str) -> Any:
@@ -124,9 +133,9 @@ class Ingest:
             if not wrong:
                 if unknown:
                     obj = fieldvalidation.prune(resource.group, resource.version, resource.kind, obj)
-                obj = without_nulls(obj)
+                obj = canonical(resource.group, resource.version, resource.kind, without_nulls(obj))
         if wrong:
-            raise bad_request(lead + wrong)
+            raise Undecodable(lead, wrong)
         if unknown and mode == "Strict":
             raise bad_request(lead + "strict decoding error: " + _unknown(unknown))
         if unknown and mode != "Ignore":

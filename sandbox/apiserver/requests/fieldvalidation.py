@@ -1,10 +1,11 @@
 """What a strict decoder says of an object of a built-in kind: unknown fields, and values of a wrong type."""
 
 import json
+import re
 import string
 from typing import Any
 
-from sandbox.apiserver.machinery import schemas
+from sandbox.apiserver.machinery import quantity, schemas
 from sandbox.apiserver.machinery.apierrors import quote
 from sandbox.apiserver.machinery.jsonobject import Obj, parse_time
 
@@ -17,6 +18,9 @@ _JSON_WORDS = {
     "number": "number",
 }
 _BASE64 = frozenset(string.ascii_letters + string.digits + "+/")
+_MICRO_TIME = "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime"
+_SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+_MICRO = re.compile(_SECONDS.pattern + r"\.\d{6}(Z|[+-]\d\d:\d\d)")
 _INTEGERS = {"int32": 32, "int64": 64}
 # Quantities and such read several JSON types, and say so in their own words.
 _LENIENT = {schemas.INT_OR_STRING, schemas.QUANTITY}
@@ -112,9 +116,11 @@ def _member(value: Any, field: Obj, owner: str, path: str, unknown: list[str], w
         return
     reference = str(field.get("$ref", "")).removeprefix(schemas.PREFIX)
     if reference in _LENIENT:
+        if reference == schemas.QUANTITY and (message := _quantity_error(value)):
+            wrong.append(message)
         return
     schema = schemas.resolve(field)
-    if message := _format_error(value, schema):
+    if message := _micro_error(value) if reference == _MICRO_TIME else _format_error(value, schema):
         wrong.append(message)
     elif mismatch := _mismatch(value, field, schema):
         # Go names the innermost struct, and the path without indexes.
@@ -136,6 +142,28 @@ def _plain(value: Any, field: Obj) -> bool:
     return kind is bool and field.get("type") == "boolean"
 
 
+def _quantity_error(value: Any) -> str:
+    if not isinstance(value, str | int | float) or isinstance(value, bool):
+        return f"quantities must match the regular expression '{quantity.PATTERN}'"
+    try:
+        quantity.value(value)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _micro_error(value: Any) -> str:
+    if not isinstance(value, str):
+        return f"json: cannot unmarshal {_json_word(value)} into Go value of type string"
+    if _MICRO.fullmatch(value):
+        return ""
+    lead = f'parsing time {quote(value)} as "2006-01-02T15:04:05.000000Z07:00": cannot parse'
+    found = _SECONDS.match(value)
+    return (
+        f'{lead} {quote(value[found.end() :])} as ".000000"' if found else f'{lead} {quote(value)} as "2006"'
+    )
+
+
 def _format_error(value: Any, schema: Obj) -> str:
     """Times and byte strings decode themselves, so that their errors name no field."""
     kind = schema.get("format")
@@ -148,6 +176,7 @@ def _format_error(value: Any, schema: Obj) -> str:
             layout = "2006-01-02T15:04:05Z07:00"
             return f'parsing time {quote(value)} as "{layout}": cannot parse {quote(value)} as "2006"'
     elif kind == "byte" and isinstance(value, str):
+        value = value.replace("\n", "").replace("\r", "")  # Go's decoder skips them
         wrong_at = next((i for i, c in enumerate(value.rstrip("=")) if c not in _BASE64), None)
         if wrong_at is None and (len(value) % 4 or value.count("=") > 2):
             wrong_at = len(value) - len(value) % 4

@@ -121,6 +121,8 @@ class ApiServer:
     @staticmethod
     def _json(code: int, data: bytes, headers: dict[str, str] | None = None) -> web.Response:
         head = {**_HEADERS, "Content-Type": JSON_TYPE, **(headers or {})}
+        if head["Content-Type"].startswith(JSON_TYPE) and not data.endswith(b"\n"):
+            data += b"\n"
         return web.Response(status=code, body=data, headers=head)
 
     async def _answer(self, http: web.BaseRequest) -> web.StreamResponse:
@@ -308,6 +310,8 @@ class ApiServer:
         code, data = await self._dispatch(call)
         if resource.plural == "endpoints":
             call.warnings.append(_ENDPOINTS)
+        elif resource.custom and resource.custom.warning:
+            call.warnings.append(resource.custom.warning)
         headers = {"Content-Type": form.content_type}
         response = self._json(code, body(form, data), headers)
         for warning in dict.fromkeys(call.warnings):

@@ -16,6 +16,7 @@ from sandbox.apiserver.machinery.apierrors import (
 )
 from sandbox.apiserver.machinery.jsonobject import Obj, copy, dig, now, parse_time, put, stamp
 from sandbox.apiserver.machinery.resources import Resource
+from sandbox.apiserver.registry import lifecycle
 from sandbox.apiserver.registry.cluster_state import Cluster
 from sandbox.apiserver.requests import decoding, patch
 from sandbox.apiserver.requests.negotiate import encode
@@ -88,9 +89,10 @@ class Subresources:
             raise bad_request("name in URL does not match name in Eviction object")
         self.cluster.get(call.resource, call.key)
         options = body.get("deleteOptions")
-        self.cluster.delete(
-            call.resource, call.key, options if isinstance(options, dict) else {}, call.dry_run
-        )
+        options = options if isinstance(options, dict) else {}
+        if errors := lifecycle.option_errors(options):
+            raise invalid("meta.k8s.io", "DeleteOptions", "", errors)
+        self.cluster.delete(call.resource, call.key, options, call.dry_deletion(options))
         return encode(success(201))
 
     def log(self, call: Call) -> AsyncIterator[bytes]:

@@ -12,6 +12,7 @@ from sandbox.apiserver.machinery.apierrors import (
     bad_request,
     forbidden_field,
     invalid,
+    invalid_value,
     not_found,
     required,
     success,
@@ -56,6 +57,10 @@ class Call:
             message = f'Invalid value: "{value}": supported values: "All"'
             raise bad_request(f"dryRun: {message}")
         return value == "All"
+
+    def dry_deletion(self, options: Obj) -> bool:
+        """Is a deletion only tried? The wish stands in the query or in DeleteOptions."""
+        return self.dry_run or bool(options.get("dryRun"))
 
     @property
     def validation(self) -> str:
@@ -191,7 +196,13 @@ class Verbs:
             current = {"kind": resource.kind, "apiVersion": resource.api_version, **current}
             new = patch.apply(kind, resource.group, resource.kind, current, change)
             self.ingest.check_kind(resource, new)
-            new = self.ingest.normal(resource, new, call.validation, call.warnings)
+            try:
+                new = self.ingest.normal(resource, new, call.validation, call.warnings)
+            except decoding.Undecodable as error:
+                shown = change if kind == patch.STRATEGIC else new
+                raise invalid(
+                    "", "", "", [invalid_value("patch", encode(shown).decode(), error.why)]
+                ) from None
             escalation.check(self.cluster.authorizer, call.user, resource, call.info.namespace, new)
             return new
 
@@ -253,7 +264,7 @@ class Verbs:
     def delete(self, call: Call) -> bytes:
         options = self._options(call)
         resource = call.resource
-        entry, gone = self.cluster.delete(resource, call.key, options, call.dry_run)
+        entry, gone = self.cluster.delete(resource, call.key, options, call.dry_deletion(options))
         if gone and not resource.returns_deleted:
             details: Obj = {"name": call.info.name}
             if resource.group:
@@ -267,7 +278,7 @@ class Verbs:
         entries, meta = await listing.page(self.cluster, call.info, call.resource)
         for entry in entries:
             if self.cluster.store.get(call.resource.storage_name, entry.key) is not None:
-                self.cluster.delete(call.resource, entry.key, dict(options), call.dry_run)
+                self.cluster.delete(call.resource, entry.key, dict(options), call.dry_deletion(options))
         return Renderer(call.resource, call.form).many(entries, meta)
 
     def _options(self, call: Call) -> Obj:

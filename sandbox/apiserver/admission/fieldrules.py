@@ -1,0 +1,358 @@
+"""Rules that hold wherever a type occurs: a table by OpenAPI definition, and the walk that applies it.
+
+A pod template of a Deployment is checked by the same rows as a pod. Words and paths are those of
+pkg/apis/core/validation and its neighbours in kubernetes/kubernetes.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+from sandbox.apiserver.machinery import names, quantity, schemas
+from sandbox.apiserver.machinery.apierrors import (
+    FieldError,
+    duplicate,
+    forbidden_field,
+    invalid_value,
+    not_supported,
+    required,
+)
+from sandbox.apiserver.machinery.jsonobject import Obj
+
+Rule = Callable[[Obj, str], Iterator[FieldError]]
+AT_LEAST_ZERO = "must be greater than or equal to 0"
+_CORE = "io.k8s.api.core.v1."
+
+
+def check(group: str, version: str, kind: str, obj: Obj) -> list[FieldError]:
+    """What the rows of the table say of an object and of all that is in it."""
+    name = schemas.name_of(group, version, kind)
+    return list(_walk(obj, name, "")) if name else []
+
+
+def _walk(value: Any, name: str, path: str) -> Iterator[FieldError]:
+    if not isinstance(value, dict):
+        return
+    for rule in RULES.get(name, ()):
+        yield from rule(value, path)
+    for key, (below, form) in _below(name).items():
+        if not (member := value.get(key)):
+            continue
+        at = f"{path}.{key}" if path else key
+        if form == "list":
+            for index, item in enumerate(member):
+                yield from _walk(item, below, f"{at}[{index}]")
+        else:
+            yield from _walk(member, below, at)
+
+
+@cache
+def _below(name: str) -> dict[str, tuple[str, str]]:
+    """The fields below which a rule may apply: (definition, "list" or "one")."""
+    out: dict[str, tuple[str, str]] = {}
+    for key, field in (schemas.definitions().get(name, {}).get("properties") or {}).items():
+        form = "list" if field.get("type") == "array" else "one"
+        reference = str((field.get("items") or {} if form == "list" else field).get("$ref", ""))
+        target = reference.removeprefix(schemas.PREFIX)
+        if target and target in _reaching():
+            out[key] = target, form
+    return out
+
+
+@cache
+def _reaching() -> frozenset[str]:
+    """The definitions that have a rule, or lead to one."""
+    known = schemas.definitions()
+    found = set(RULES)
+    while True:
+        more = {
+            name
+            for name, schema in known.items()
+            if name not in found
+            and any(
+                str((f.get("items") or f).get("$ref", "")).removeprefix(schemas.PREFIX) in found
+                for f in (schema.get("properties") or {}).values()
+            )
+        }
+        if not more:
+            return frozenset(found)
+        found |= more
+
+
+# ---- the kinds of rules
+
+
+def needs(*fields: str, why: str = "") -> Rule:
+    def rule(obj: Obj, path: str) -> Iterator[FieldError]:
+        for field in fields:
+            if obj.get(field) in (None, "", [], {}):
+                yield required(_at(path, field), why)
+
+    return rule
+
+
+def one_of(field: str, *allowed: str) -> Rule:
+    def rule(obj: Obj, path: str) -> Iterator[FieldError]:
+        if (value := obj.get(field)) not in (None, "", *allowed):
+            yield not_supported(_at(path, field), value, list(allowed))
+
+    return rule
+
+
+def least(bound: int, *fields: str) -> Rule:
+    words = AT_LEAST_ZERO if bound == 0 else "must be greater than 0"
+
+    def rule(obj: Obj, path: str) -> Iterator[FieldError]:
+        for field in fields:
+            value = obj.get(field)
+            if isinstance(value, int) and value < bound:
+                yield invalid_value(_at(path, field), value, words)
+
+    return rule
+
+
+def exactly_one(what: str, *members: str) -> Rule:
+    """One of several members: a volume has one source, a probe one handler."""
+
+    def rule(obj: Obj, path: str) -> Iterator[FieldError]:
+        present = [key for key in members if obj.get(key) is not None]
+        if not present:
+            yield required(path, f"must specify a {what}")
+        for key in present[1:]:
+            yield forbidden_field(_at(path, key), f"may not specify more than 1 {what}")
+
+    return rule
+
+
+def unique(field: str, member: str, words: str = "must be unique") -> Rule:
+    def rule(obj: Obj, path: str) -> Iterator[FieldError]:
+        seen: set[Any] = set()
+        for index, item in enumerate(obj.get(field) or []):
+            value, at = item.get(member), f"{_at(path, field)}[{index}].{member}"
+            if value in seen:
+                yield invalid_value(at, value, words) if words else duplicate(at, value)
+            seen.add(value)
+
+    return rule
+
+
+def _at(path: str, field: str) -> str:
+    return f"{path}.{field}" if path else field
+
+
+# ---- rules of one type alone
+
+
+def _resources(obj: Obj, path: str) -> Iterator[FieldError]:
+    limits, requests = obj.get("limits") or {}, obj.get("requests") or {}
+    for group in ("limits", "requests"):
+        for name, amount in (obj.get(group) or {}).items():
+            if quantity.value(amount) < 0:
+                yield invalid_value(f"{path}.{group}[{name}]", amount, AT_LEAST_ZERO)
+    for name, amount in requests.items():
+        limit = limits.get(name)
+        if limit is not None and quantity.value(amount) > quantity.value(limit):
+            yield invalid_value(
+                f"{path}.requests", amount, f"must be less than or equal to {name} limit of {limit}"
+            )
+
+
+def _amounts(field: str) -> Rule:
+    def rule(obj: Obj, path: str) -> Iterator[FieldError]:
+        for name, amount in (obj.get(field) or {}).items():
+            if quantity.value(amount) < 0:
+                yield invalid_value(f"{_at(path, field)}[{name}]", amount, AT_LEAST_ZERO)
+
+    return rule
+
+
+def _toleration(obj: Obj, path: str) -> Iterator[FieldError]:
+    key, operator, effect = obj.get("key"), obj.get("operator", ""), obj.get("effect", "")
+    if key:
+        yield from (invalid_value(f"{path}.key", key, t) for t in names.qualified_name(key))
+    elif operator != "Exists":
+        text = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
+        yield invalid_value(f"{path}.operator", operator, text)
+    if obj.get("tolerationSeconds") is not None and effect != "NoExecute":
+        text = "effect must be 'NoExecute' when `tolerationSeconds` is set"
+        yield invalid_value(f"{path}.effect", effect, text)
+    if operator == "Exists" and obj.get("value"):
+        text = "value must be empty when `operator` is 'Exists'"
+        yield invalid_value(f"{path}.operator", obj["value"], text)
+
+
+def _spread(obj: Obj, path: str) -> Iterator[FieldError]:
+    if obj.get("maxSkew", 0) <= 0:
+        yield invalid_value(f"{path}.maxSkew", obj.get("maxSkew", 0), "must be greater than zero")
+    if not obj.get("whenUnsatisfiable"):
+        yield not_supported(f"{path}.whenUnsatisfiable", "", ["DoNotSchedule", "ScheduleAnyway"])
+
+
+def _liveness(obj: Obj, path: str) -> Iterator[FieldError]:
+    for key in ("livenessProbe", "startupProbe"):
+        count = (obj.get(key) or {}).get("successThreshold", 1)
+        if count != 1:
+            yield invalid_value(f"{path}.{key}.successThreshold", count, "must be 1")
+
+
+def _requirement(obj: Obj, path: str) -> Iterator[FieldError]:
+    operator, values = obj.get("operator", ""), obj.get("values") or []
+    if operator in ("In", "NotIn") and not values:
+        yield required(f"{path}.values", "must be specified when `operator` is 'In' or 'NotIn'")
+    elif operator in ("Exists", "DoesNotExist") and values:
+        text = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
+        yield forbidden_field(f"{path}.values", text)
+    elif operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
+        yield invalid_value(f"{path}.operator", operator, "not a valid selector operator")
+    yield from (
+        invalid_value(f"{path}.key", obj.get("key"), t) for t in names.qualified_name(obj.get("key") or "")
+    )
+
+
+def _node_requirement(obj: Obj, path: str) -> Iterator[FieldError]:
+    operator, values = obj.get("operator", ""), obj.get("values") or []
+    if operator in ("In", "NotIn") and not values:
+        yield required(f"{path}.values", "must be specified when `operator` is 'In' or 'NotIn'")
+    elif operator in ("Exists", "DoesNotExist") and values:
+        yield forbidden_field(
+            f"{path}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
+        )
+    elif operator in ("Gt", "Lt") and len(values) != 1:
+        yield required(f"{path}.values", "must be specified single value when `operator` is 'Lt' or 'Gt'")
+    elif operator not in ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"):
+        yield invalid_value(f"{path}.operator", operator, "not a valid selector operator")
+
+
+def _subset(obj: Obj, path: str) -> Iterator[FieldError]:
+    if not obj.get("addresses") and not obj.get("notReadyAddresses"):
+        yield required(path, "must specify `addresses` or `notReadyAddresses`")
+
+
+def _address(obj: Obj, path: str) -> Iterator[FieldError]:
+    yield from names.ip_errors(obj.get("ip", ""), f"{path}.ip")
+
+
+def _taint(obj: Obj, path: str) -> Iterator[FieldError]:
+    yield from (
+        invalid_value(f"{path}.key", obj.get("key", ""), t) for t in names.qualified_name(obj.get("key", ""))
+    )
+    if not obj.get("effect"):
+        yield required(f"{path}.effect")
+
+
+_EFFECTS = ("NoExecute", "NoSchedule", "PreferNoSchedule")
+_HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
+_SOURCES = tuple(
+    [
+        "awsElasticBlockStore",
+        "azureDisk",
+        "azureFile",
+        "cephfs",
+        "cinder",
+        "configMap",
+        "csi",
+        "downwardAPI",
+        "emptyDir",
+        "ephemeral",
+        "fc",
+        "flexVolume",
+        "flocker",
+        "gcePersistentDisk",
+        "gitRepo",
+        "glusterfs",
+        "hostPath",
+        "image",
+        "iscsi",
+        "nfs",
+        "persistentVolumeClaim",
+        "photonPersistentDisk",
+        "portworxVolume",
+        "projected",
+        "quobyte",
+        "rbd",
+        "scaleIO",
+        "secret",
+        "storageos",
+        "vsphereVolume",
+    ]
+)
+
+RULES: dict[str, tuple[Rule, ...]] = {
+    _CORE + "Probe": (
+        exactly_one("handler type", *_HANDLERS),
+        least(
+            0,
+            "initialDelaySeconds",
+            "timeoutSeconds",
+            "periodSeconds",
+            "successThreshold",
+            "failureThreshold",
+        ),
+    ),
+    _CORE + "LifecycleHandler": (exactly_one("handler type", "exec", "httpGet", "tcpSocket", "sleep"),),
+    _CORE + "HTTPGetAction": (needs("path"), one_of("scheme", "HTTP", "HTTPS")),
+    _CORE + "ExecAction": (needs("command"),),
+    _CORE + "Volume": (exactly_one("volume type", *_SOURCES),),
+    _CORE + "HostPathVolumeSource": (needs("path"),),
+    _CORE + "SecretVolumeSource": (needs("secretName"),),
+    _CORE + "ConfigMapVolumeSource": (needs("name"),),
+    _CORE + "PersistentVolumeClaimVolumeSource": (needs("claimName"),),
+    _CORE + "KeyToPath": (needs("key", "path"),),
+    _CORE + "Container": (
+        unique("volumeMounts", "mountPath"),
+        _liveness,
+        one_of("terminationMessagePolicy", "FallbackToLogsOnError", "File"),
+    ),
+    _CORE + "ResourceRequirements": (_resources,),
+    _CORE + "VolumeResourceRequirements": (_resources,),
+    _CORE + "Toleration": (_toleration, one_of("operator", "Equal", "Exists"), one_of("effect", *_EFFECTS)),
+    _CORE + "PodAffinityTerm": (needs("topologyKey", why="can not be empty"),),
+    _CORE + "TopologySpreadConstraint": (
+        _spread,
+        needs("topologyKey", why="can not be empty"),
+        one_of("whenUnsatisfiable", "DoNotSchedule", "ScheduleAnyway"),
+    ),
+    _CORE + "NodeSelectorRequirement": (_node_requirement,),
+    _CORE + "NodeSelector": (needs("nodeSelectorTerms", why="must have at least one node selector term"),),
+    _CORE + "Taint": (_taint, one_of("effect", *_EFFECTS)),
+    _CORE + "EndpointSubset": (_subset,),
+    _CORE + "EndpointAddress": (_address,),
+    _CORE + "NodeStatus": (_amounts("capacity"), _amounts("allocatable")),
+    _CORE + "PodSpec": (least(1, "activeDeadlineSeconds"),),
+    _CORE + "ResourceQuotaSpec": (_amounts("hard"),),
+    _CORE + "LimitRangeItem": (needs("type"),),
+    "io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorRequirement": (_requirement,),
+    "io.k8s.api.apps.v1.DeploymentSpec": (
+        least(0, "replicas", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"),
+        needs("selector"),
+    ),
+    "io.k8s.api.apps.v1.DeploymentStrategy": (one_of("type", "Recreate", "RollingUpdate"),),
+    "io.k8s.api.apps.v1.ReplicaSetSpec": (least(0, "replicas", "minReadySeconds"), needs("selector")),
+    "io.k8s.api.apps.v1.StatefulSetSpec": (
+        least(0, "replicas", "minReadySeconds", "revisionHistoryLimit"),
+        needs("selector"),
+        one_of("podManagementPolicy", "OrderedReady", "Parallel"),
+    ),
+    "io.k8s.api.apps.v1.StatefulSetUpdateStrategy": (one_of("type", "OnDelete", "RollingUpdate"),),
+    "io.k8s.api.apps.v1.DaemonSetSpec": (
+        least(0, "minReadySeconds", "revisionHistoryLimit"),
+        needs("selector"),
+    ),
+    "io.k8s.api.apps.v1.DaemonSetUpdateStrategy": (one_of("type", "OnDelete", "RollingUpdate"),),
+    "io.k8s.api.batch.v1.JobSpec": (
+        least(
+            0,
+            "parallelism",
+            "completions",
+            "backoffLimit",
+            "activeDeadlineSeconds",
+            "ttlSecondsAfterFinished",
+        ),
+        one_of("completionMode", "Indexed", "NonIndexed"),
+    ),
+    "io.k8s.api.batch.v1.CronJobSpec": (
+        needs("schedule"),
+        least(0, "successfulJobsHistoryLimit", "failedJobsHistoryLimit", "startingDeadlineSeconds"),
+        one_of("concurrencyPolicy", "Allow", "Forbid", "Replace"),
+    ),
+}

@@ -1,0 +1,108 @@
+"""Defaults of apps, batch, policy and autoscaling, as pkg/apis/*/defaults.go of kubernetes writes them."""
+
+from collections.abc import Callable
+
+from sandbox.apiserver.machinery.jsonobject import Obj
+
+PodSpec = Callable[[Obj], None]
+
+
+def defaults(pod_spec: PodSpec) -> dict[str, Callable[[Obj], None]]:
+    """By storage name; `pod_spec` fills in a PodSpec."""
+
+    def template(spec: Obj) -> Obj:
+        found: Obj = spec.setdefault("template", {})
+        found.setdefault("metadata", {})
+        pod_spec(found.setdefault("spec", {}))
+        return found
+
+    def deployment(obj: Obj) -> None:
+        spec = obj.setdefault("spec", {})
+        spec.setdefault("replicas", 1)
+        spec.setdefault("revisionHistoryLimit", 10)
+        spec.setdefault("progressDeadlineSeconds", 600)
+        _rolling(spec.setdefault("strategy", {}), maxSurge="25%", maxUnavailable="25%")
+        template(spec)
+
+    def replica_set(obj: Obj) -> None:
+        spec = obj.setdefault("spec", {})
+        spec.setdefault("replicas", 1)
+        template(spec)
+
+    def stateful_set(obj: Obj) -> None:
+        spec = obj.setdefault("spec", {})
+        spec.setdefault("replicas", 1)
+        spec.setdefault("revisionHistoryLimit", 10)
+        spec.setdefault("podManagementPolicy", "OrderedReady")
+        _rolling(spec.setdefault("updateStrategy", {}), partition=0)
+        spec.setdefault(
+            "persistentVolumeClaimRetentionPolicy", {"whenDeleted": "Retain", "whenScaled": "Retain"}
+        )
+        template(spec)
+        for claim in spec.get("volumeClaimTemplates") or []:
+            claim.setdefault("spec", {}).setdefault("volumeMode", "Filesystem")
+            claim.setdefault("status", {"phase": "Pending"})
+
+    def daemon_set(obj: Obj) -> None:
+        spec = obj.setdefault("spec", {})
+        spec.setdefault("revisionHistoryLimit", 10)
+        _rolling(spec.setdefault("updateStrategy", {}), maxSurge=0, maxUnavailable=1)
+        template(spec)
+
+    def job_spec(spec: Obj) -> None:
+        for key, value in (("completionMode", "NonIndexed"), ("suspend", False), ("backoffLimit", 6)):
+            spec.setdefault(key, value)
+        spec.setdefault("podReplacementPolicy", "TerminatingOrFailed")
+        if spec.get("parallelism") is None:
+            spec["parallelism"] = 1
+            spec.setdefault("completions", 1)
+        template(spec)
+
+    def job(obj: Obj) -> None:
+        job_spec(obj.setdefault("spec", {}))
+
+    def cron_job(obj: Obj) -> None:
+        spec = obj.setdefault("spec", {})
+        spec.setdefault("concurrencyPolicy", "Allow")
+        spec.setdefault("suspend", False)
+        spec.setdefault("successfulJobsHistoryLimit", 3)
+        spec.setdefault("failedJobsHistoryLimit", 1)
+        below = spec.setdefault("jobTemplate", {}).setdefault("spec", {})
+        pod_spec(below.setdefault("template", {}).setdefault("spec", {}))
+
+    return {
+        "deployments.apps": deployment,
+        "replicasets.apps": replica_set,
+        "statefulsets.apps": stateful_set,
+        "daemonsets.apps": daemon_set,
+        "jobs.batch": job,
+        "cronjobs.batch": cron_job,
+        "poddisruptionbudgets.policy": lambda obj: obj.setdefault("spec", {}) and None,
+        "priorityclasses.scheduling.k8s.io": lambda obj: (
+            obj.setdefault("preemptionPolicy", "PreemptLowerPriority") and None
+        ),
+        "persistentvolumeclaims": _claim,
+    }
+
+
+def _claim(obj: Obj) -> None:
+    obj.setdefault("spec", {}).setdefault("volumeMode", "Filesystem")
+    obj.setdefault("status", {}).setdefault("phase", "Pending")
+
+
+def _rolling(strategy: Obj, **defaults: object) -> None:
+    if strategy.setdefault("type", "RollingUpdate") == "RollingUpdate":
+        rolling = strategy.setdefault("rollingUpdate", {})
+        for key, value in defaults.items():
+            rolling.setdefault(key, value)
+
+
+def new_job(obj: Obj) -> None:
+    """The selector and labels that a new Job gets (pkg/registry/batch/job/strategy.go)."""
+    spec, meta = obj["spec"], obj["metadata"]
+    if spec.get("manualSelector"):
+        return
+    labels = spec["template"].setdefault("metadata", {}).setdefault("labels", {})
+    for key, value in (("controller-uid", meta["uid"]), ("job-name", meta["name"])):
+        labels[key] = labels[f"batch.kubernetes.io/{key}"] = value
+    spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": meta["uid"]}}
