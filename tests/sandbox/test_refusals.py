@@ -204,7 +204,7 @@ def test_dry_runs_in_the_body_delete_nothing(api: Api, namespace: str) -> None:
 
 def test_a_dry_run_takes_no_address(api: Api, namespace: str) -> None:
     services = path(namespace, "services")
-    body = {"metadata": {"name": "s"}, "spec": {"clusterIP": "10.96.77.7", "ports": [{"port": 1}]}}
+    body: Json = {"metadata": {"name": "s"}, "spec": {"clusterIP": "10.96.77.7", "ports": [{"port": 1}]}}
     api.ok("POST", services + "?dryRun=All", body)
     body["metadata"]["name"] = "t"
     assert api.ok("POST", services, body)["spec"]["clusterIP"] == "10.96.77.7"
