@@ -41,6 +41,28 @@ def _to(*roles: str) -> Obj:
 _CORE_VIEW = ["configmaps", "endpoints", "pods", "serviceaccounts", "services", "services/status"]
 _CORE_STATUS = ["events", "namespaces", "namespaces/status", "pods/log", "pods/status"]
 
+# What an editor may write and a viewer may read of the workload kinds (bootstrappolicy/policy.go).
+_WORKLOADS = {
+    "apps": [
+        "daemonsets",
+        "deployments",
+        "deployments/scale",
+        "replicasets",
+        "replicasets/scale",
+        "statefulsets",
+        "statefulsets/scale",
+    ],
+    "autoscaling": ["horizontalpodautoscalers"],
+    "batch": ["cronjobs", "jobs"],
+    "networking.k8s.io": ["ingresses", "networkpolicies"],
+    "policy": ["poddisruptionbudgets"],
+}
+
+
+def _status(resources: list[str]) -> list[str]:
+    return [f"{r}/status" for r in resources if "/" not in r and r != "networkpolicies"]
+
+
 ROLES: list[Obj] = [
     _role("cluster-admin", [rule("*", ["*"], ["*"]), {"verbs": ["*"], "nonResourceURLs": ["*"]}]),
     _role("admin", [], aggregate="admin"),
@@ -69,6 +91,8 @@ ROLES: list[Obj] = [
                 _WRITE,
             ),
             rule("", ["serviceaccounts/token"], ["create"]),
+            rule("", ["persistentvolumeclaims"], _WRITE),
+            *(rule(group, resources, _WRITE) for group, resources in _WORKLOADS.items()),
             rule("coordination.k8s.io", ["leases"], [*_WRITE, *_READ]),
         ],
         _to("edit"),
@@ -77,6 +101,10 @@ ROLES: list[Obj] = [
         "system:aggregate-to-view",
         [
             rule("", [*_CORE_VIEW, *_CORE_STATUS], _READ),
+            rule("", ["limitranges", "persistentvolumeclaims", "resourcequotas"], _READ),
+            rule("", ["persistentvolumeclaims/status", "resourcequotas/status"], _READ),
+            *(rule(group, [*names, *_status(names)], _READ) for group, names in _WORKLOADS.items()),
+            rule("apps", ["controllerrevisions"], _READ),
             rule("discovery.k8s.io", ["endpointslices"], _READ),
         ],
         _to("view"),

@@ -281,3 +281,15 @@ def test_a_deprecated_version_warns(api: Api) -> None:
     connection, answer = api.send("GET", "/apis/dep.example/v1/olds")
     assert answer.getheader("Warning") == '299 - "dep.example/v1 Old is deprecated"'
     connection.close()
+
+
+def test_an_editor_may_write_workloads_and_a_viewer_read_them(api: Api, namespace: str) -> None:
+    bindings = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings"
+    for role in ("edit", "view"):
+        ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}
+        subjects = [{"kind": "User", "name": f"{role}or"}]
+        api.ok("POST", bindings, {"metadata": {"name": role}, "roleRef": ref, "subjects": subjects})
+    where = path(namespace, "deployments")
+    assert api("POST", where, deployment(), user="viewor")[0] == 403
+    assert api("POST", where, deployment(), user="editor")[0] == 201
+    assert api("GET", f"{where}/d/status", user="viewor")[0] == 200
