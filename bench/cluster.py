@@ -19,10 +19,10 @@ import aiohttp
 import yaml
 
 from bench.child import background
-from controller.runtime.client import Client
-from controller.runtime.config import load_configuration
-from controller.runtime.errors import AlreadyExists, NotFound
-from controller.runtime.transport import Transport
+from controller_runtime.client.client import Client
+from controller_runtime.client.config import load_configuration
+from controller_runtime.client.transport import Transport
+from controller_runtime.kube.errors import AlreadyExists, NotFound
 
 MANIFESTS = Path(__file__).resolve().parent.parent / "manifests"
 AT_ONCE = 16  # requests

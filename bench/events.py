@@ -110,10 +110,10 @@ def _measure(start: Callable[[], Any], version: Callable[[], int], count: int) -
 def ours(port: int, count: int) -> dict[str, float]:
     from kubernetes.client import Configuration as Official
 
-    from controller.runtime.client import Client
-    from controller.runtime.config import Configuration
-    from controller.runtime.informer import Informer
-    from controller.runtime.kinds import Pod
+    from controller_runtime.cache.informer import Informer
+    from controller_runtime.client.client import Client
+    from controller_runtime.client.config import Configuration
+    from controller_runtime.kube.kinds import Pod
 
     official = Official()
     official.host = f"http://127.0.0.1:{port}"

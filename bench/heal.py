@@ -19,9 +19,9 @@ from typing import Any
 from bench.child import running
 from bench.cluster import Cluster, cluster, create, namespace, redis_kind, session
 from bench.figures import Figure, percentile
-from controller.redis import desired
-from controller.redis.api import Redis
-from controller.runtime.objects import Decoder
+from controller import desired
+from controller.api import Redis
+from controller_runtime.kube.object import Decoder
 
 PODS = 3
 WARM = 10  # good ones in a row before the clock counts

@@ -94,10 +94,10 @@ def _measure(start: Callable[[], Any], count: Callable[[], int], pods: int) -> d
 
 
 def ours(kubeconfig: str, namespace: str, pods: int) -> dict[str, float]:
-    from controller.runtime.client import Client
-    from controller.runtime.config import load_configuration
-    from controller.runtime.informer import Informer
-    from controller.runtime.kinds import Pod
+    from controller_runtime.cache.informer import Informer
+    from controller_runtime.client.client import Client
+    from controller_runtime.client.config import load_configuration
+    from controller_runtime.kube.kinds import Pod
 
     informer = Informer(Client(load_configuration(Path(kubeconfig))), Pod, namespaces=(namespace,))
     return _measure(informer.start, lambda: pods if informer.has_synced() else 0, pods)

@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from controller.bus import EventBus
-from controller.bus_events import ActionFinished, ActionStarted, ActionVerb, PolicyRule, Ref
-from controller.runtime.client import Client, acting
-from controller.runtime.errors import ApiError, Unreachable
-from controller.runtime.objects import resource_of
+from controller_runtime.bus import EventBus
+from controller_runtime.client.client import Client, acting
+from controller_runtime.events import ActionFinished, ActionStarted, ActionVerb
+from controller_runtime.kube.errors import ApiError, Unreachable
+from controller_runtime.kube.object import resource_of
+from controller_runtime.kube.resource import Ref
+from controller_runtime.kube.rules import PolicyRule
 
 
 class Actions:

@@ -14,8 +14,8 @@ import msgspec
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry, Histogram
 
-from controller.bus import LINGER, EventBus
-from controller.bus_events import ApiWrite, Event, Heal, ObjectChanged, ReconcileStarted
+from controller_runtime.bus import LINGER, EventBus
+from controller_runtime.events import ApiWrite, Event, Heal, ObjectChanged, ReconcileStarted
 
 V = TypeVar("V")
 

@@ -4,15 +4,15 @@ import sys
 import threading
 from pathlib import Path
 
-from controller.bus import EventBus
-from controller.runtime.builder import new_controller_managed_by
-from controller.runtime.client import Client
-from controller.runtime.config import load_configuration
-from controller.runtime.handlers import EnqueueRequestsFromMap
-from controller.runtime.kinds import ConfigMap, Namespace
-from controller.runtime.manager import Manager
-from controller.runtime.predicates import label_changed
-from controller.runtime.reconcile import Request
+from controller_runtime.bus import EventBus
+from controller_runtime.client.client import Client
+from controller_runtime.client.config import load_configuration
+from controller_runtime.controller.builder import new_controller_managed_by
+from controller_runtime.controller.handlers import EnqueueRequestsFromMap
+from controller_runtime.controller.predicates import label_changed
+from controller_runtime.kube.kinds import ConfigMap, Namespace
+from controller_runtime.kube.resource import Request
+from controller_runtime.manager.manager import Manager
 
 ME, HERE, ORIGIN = {"copy/me": "true"}, {"copy/here": "true"}, "copy/of"
 

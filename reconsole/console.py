@@ -8,7 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from controller.bus import EventBus
+from controller_runtime.bus import EventBus
 from reconsole.options import Failure, Options
 from reconsole.session import Session
 
@@ -37,7 +37,7 @@ def run_console(options: Options) -> int:
             _leave(app)
 
     from controller.actions import Actions
-    from controller.bus_log import BusHandler
+    from controller_runtime.manager.buslog import BusHandler
 
     BusHandler(bus).install()
     actions = Actions(session.person, bus, read_only=options.read_only)

@@ -9,7 +9,7 @@ import sys
 import threading
 from types import FrameType
 
-from controller.bus import LINGER, EventBus, Subscription
+from controller_runtime.bus import LINGER, EventBus, Subscription
 from reconsole.lines import json_line, text_line
 from reconsole.options import Failure, Options
 from reconsole.session import Session
@@ -49,7 +49,7 @@ def run_headless(options: Options) -> int:
 
 
 def _log_to_stderr(*, json: bool) -> None:
-    from controller.runtime.logs import JsonFormatter, TextFormatter
+    from controller_runtime.manager.logs import JsonFormatter, TextFormatter
 
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if json else TextFormatter())

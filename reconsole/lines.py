@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from controller.bus_events import Event, Heal, ObjectChanged, ReconcileFinished
+from controller_runtime.events import Event, Heal, ObjectChanged, ReconcileFinished
 
 
 def json_line(event: Event) -> str | None:

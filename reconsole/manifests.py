@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from controller.redis.crd import custom_resource_definition
-from controller.redis.permissions import cluster_role
+from controller.crd import custom_resource_definition
+from controller.permissions import cluster_role
 from reconsole.embedded import MANIFESTS
 
 GENERATED = {"crd/redis.yaml": custom_resource_definition, "rbac/role.yaml": cluster_role}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from controller.redis.crd import GROUP, PLURAL, VERSION
-from controller.runtime.client import Client
-from controller.runtime.errors import ApiError, NotFound, Unauthorized, Unreachable
+from controller.crd import GROUP, PLURAL, VERSION
+from controller_runtime.client.client import Client
+from controller_runtime.kube.errors import ApiError, NotFound, Unauthorized, Unreachable
 from reconsole.options import Failure
 
 

@@ -10,14 +10,14 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from controller.bus import EventBus
-from controller.bus_events import Connection
+from controller_runtime.bus import EventBus
+from controller_runtime.events import Connection
 from reconsole.embedded import EmbeddedCluster
 from reconsole.options import Failure, Options
 
 if TYPE_CHECKING:
-    from controller.runtime.client import Client
-    from controller.runtime.leaderelection import LeaderElectionConfig
+    from controller_runtime.client.client import Client
+    from controller_runtime.manager.leaderelection import LeaderElectionConfig
 
 
 LEASE = "reconsole.myapp.tangx.in"
@@ -50,11 +50,11 @@ class Session:
 
     def _run(self) -> None:
         from controller.heal import heal_histogram, watch_heals
-        from controller.redis.operator import add_redis_controller, watch_redis
-        from controller.runtime.client import Client
-        from controller.runtime.config import ConfigError, load_configuration
-        from controller.runtime.leaderelection import LeaderElectionLost
-        from controller.runtime.manager import Manager
+        from controller.operator import add_redis_controller, watch_redis
+        from controller_runtime.client.client import Client
+        from controller_runtime.client.config import ConfigError, load_configuration
+        from controller_runtime.manager.leaderelection import LeaderElectionLost
+        from controller_runtime.manager.manager import Manager
         from reconsole.preflight import check
 
         options = self._options
@@ -110,7 +110,7 @@ class Session:
             heals.join(2.0)
 
     def _election(self) -> LeaderElectionConfig:
-        from controller.runtime.leaderelection import LeaderElectionConfig
+        from controller_runtime.manager.leaderelection import LeaderElectionConfig
 
         # What hangs cannot be wound up, so without a screen the process ends at once.
         return LeaderElectionConfig(

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from controller.runtime.client import Client
-from controller.runtime.config import load_configuration
-from controller.runtime.errors import AlreadyExists, NotFound
-from controller.runtime.kinds import Namespace
+from controller_runtime.client.client import Client
+from controller_runtime.client.config import load_configuration
+from controller_runtime.kube.errors import AlreadyExists, NotFound
+from controller_runtime.kube.kinds import Namespace
 from reconsole.embedded import EmbeddedCluster
 from tests.cluster import eventually
 from tests.players import controllers, playing

@@ -13,7 +13,7 @@ from textual.app import App
 from textual.binding import Binding
 from textual.screen import Screen
 
-from controller.bus import Subscription
+from controller_runtime.bus import Subscription
 from tui.ports import Actions
 from tui.pump import INTERVAL, Pump
 from tui.screens.confirm import ConfirmQuit

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from controller.bus_events import Ref
+from controller_runtime.kube.resource import Ref
 
 Health = Literal["ok", "busy", "bad", "done"]
 

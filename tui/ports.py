@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from controller.bus_events import Ref
+from controller_runtime.kube.resource import Ref
 
 
 class Actions(Protocol):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from controller.bus import Subscription
-from controller.bus_events import BusEvent
+from controller_runtime.bus import Subscription
+from controller_runtime.events import BusEvent
 from tui import reducer
 from tui.state import ConsoleState
 

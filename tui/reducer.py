@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from controller.bus_events import (
+from controller_runtime.events import (
     ActionFinished,
     ActionStarted,
     ApiWrite,

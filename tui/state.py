@@ -6,16 +6,9 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-from controller.bus_events import (
-    ActionFinished,
-    ApiWrite,
-    Connection,
-    Heal,
-    LeaderStatus,
-    PolicyRule,
-    Ref,
-    WatchStatus,
-)
+from controller_runtime.events import ActionFinished, ApiWrite, Connection, Heal, LeaderStatus, WatchStatus
+from controller_runtime.kube.resource import Ref
+from controller_runtime.kube.rules import PolicyRule
 from tui.objects import ObjectView
 from tui.stream import Ring
 

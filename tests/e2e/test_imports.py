@@ -16,7 +16,7 @@ def imported_by(*arguments: str) -> str:
 
 def test_no_ui_loads_no_textual_and_no_models(tmp_path: Path) -> None:
     imported = imported_by("--no-ui", "--kubeconfig", str(tmp_path / "none"))
-    assert "controller.runtime.manager" in imported
+    assert "controller_runtime.manager.manager" in imported
     assert "textual.app" not in imported
     assert "aiohttp.web" not in imported
     assert "kubernetes.client.models.v1_pod\n" not in imported

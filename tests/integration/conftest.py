@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
-from controller.bus import EventBus, Subscription
-from controller.bus_events import Event
+from controller.crd import custom_resource_definition
 from controller.heal import watch_heals
-from controller.redis.crd import custom_resource_definition
-from controller.redis.operator import add_redis_controller
-from controller.runtime.client import Client
-from controller.runtime.config import load_configuration
-from controller.runtime.errors import AlreadyExists, NotFound
-from controller.runtime.manager import Manager
+from controller.operator import add_redis_controller
+from controller_runtime.bus import EventBus, Subscription
+from controller_runtime.client.client import Client
+from controller_runtime.client.config import load_configuration
+from controller_runtime.events import Event
+from controller_runtime.kube.errors import AlreadyExists, NotFound
+from controller_runtime.manager.manager import Manager
 from sandbox.apiclient import Client as NodeClient
 from sandbox.kubelet import KubeletOptions, run_kubelet
 from tests.cluster import eventually

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from controller.bus import EventBus
-from controller.bus_events import ObjectChanged, WatchStatus
-from controller.runtime.client import Client
-from controller.runtime.errors import AlreadyExists, Unreachable
-from controller.runtime.informer import Informer
-from controller.runtime.kinds import ConfigMap
+from controller_runtime.bus import EventBus
+from controller_runtime.cache.informer import Informer
+from controller_runtime.client.client import Client
+from controller_runtime.events import ObjectChanged, WatchStatus
+from controller_runtime.kube.errors import AlreadyExists, Unreachable
+from controller_runtime.kube.kinds import ConfigMap
 from tests.cluster import eventually
 from tests.integration.conftest import call
 

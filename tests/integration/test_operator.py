@@ -7,19 +7,13 @@ from typing import Any
 
 import pytest
 
-from controller.bus_events import (
-    ApiWrite,
-    Heal,
-    ObjectChanged,
-    PolicyRule,
-    ReconcileFinished,
-    ReconcileStarted,
-)
-from controller.redis.api import FINALIZER_PREFIX, Condition, Redis
-from controller.redis.permissions import RULES
-from controller.runtime.client import Client
-from controller.runtime.errors import AlreadyExists, Conflict, Invalid, NotFound
-from controller.runtime.kinds import ConfigMap, Pod, Service
+from controller.api import FINALIZER_PREFIX, Condition, Redis
+from controller.permissions import RULES
+from controller_runtime.client.client import Client
+from controller_runtime.events import ApiWrite, Heal, ObjectChanged, ReconcileFinished, ReconcileStarted
+from controller_runtime.kube.errors import AlreadyExists, Conflict, Invalid, NotFound
+from controller_runtime.kube.kinds import ConfigMap, Pod, Service
+from controller_runtime.kube.rules import PolicyRule
 from tests.cluster import eventually
 from tests.integration.conftest import CRDS, Operator, call, operating
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from controller.redis.api import Redis
-from controller.runtime.client import Client
-from controller.runtime.errors import ApiError, Unreachable
-from controller.runtime.kinds import Pod, Service
+from controller.api import Redis
+from controller_runtime.client.client import Client
+from controller_runtime.kube.errors import ApiError, Unreachable
+from controller_runtime.kube.kinds import Pod, Service
 from tests.cluster import eventually
 from tests.integration.conftest import Operator, call
 

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
-from controller.bus import EventBus
-from controller.runtime.client import Client
-from controller.runtime.events import Event
-from controller.runtime.kinds import ConfigMap
-from controller.runtime.manager import Manager
-from controller.runtime.objects import ObjectMeta
-from controller.runtime.reconcile import Request, Result
-from controller.runtime.sources import Deliver, Informers
+from controller_runtime.bus import EventBus
+from controller_runtime.cache.sources import Deliver, Informers
+from controller_runtime.client.client import Client
+from controller_runtime.controller.reconcile import Result
+from controller_runtime.kube.deltas import Event
+from controller_runtime.kube.kinds import ConfigMap
+from controller_runtime.kube.object import ObjectMeta
+from controller_runtime.kube.resource import Request
+from controller_runtime.manager.manager import Manager
 
 
 def manager(bus: EventBus | None = None, **options: Any) -> Manager:

@@ -9,15 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from controller.bus import EventBus, Subscription
-from controller.bus_events import Event as BusEvent
-from controller.bus_events import ObjectChanged, WatchState, WatchStatus
-from controller.runtime.backoff import Timing
-from controller.runtime.client import Client
-from controller.runtime.config import Configuration
-from controller.runtime.events import Event
-from controller.runtime.informer import Informer
-from controller.runtime.kinds import Pod
+from controller_runtime.bus import EventBus, Subscription
+from controller_runtime.cache.backoff import Timing
+from controller_runtime.cache.informer import Informer
+from controller_runtime.client.client import Client
+from controller_runtime.client.config import Configuration
+from controller_runtime.events import Event as BusEvent
+from controller_runtime.events import ObjectChanged, WatchState, WatchStatus
+from controller_runtime.kube.deltas import Event
+from controller_runtime.kube.kinds import Pod
 from tests.runtime.faultserver import Exchange, FaultServer, Script, VirtualClock, highest_rate
 
 

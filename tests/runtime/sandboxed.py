@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from controller.bus import EventBus
-from controller.bus_events import Event
-from controller.runtime.client import Client
-from controller.runtime.config import load_configuration
-from controller.runtime.manager import Manager
+from controller_runtime.bus import EventBus
+from controller_runtime.client.client import Client
+from controller_runtime.client.config import load_configuration
+from controller_runtime.events import Event
+from controller_runtime.manager.manager import Manager
 
 E = TypeVar("E")
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from controller.runtime.builder import Builder, BuilderError, new_controller_managed_by
-from controller.runtime.events import CreateEvent, GenericEvent
-from controller.runtime.handlers import EnqueueRequestForObject, EnqueueRequestForOwner, Funcs
-from controller.runtime.kinds import ConfigMap, Pod
-from controller.runtime.reconcile import Request
-from controller.runtime.sources import Channel, Kind
-from controller.runtime.workqueue import Queue
+from controller_runtime.cache.sources import Channel, Kind
+from controller_runtime.controller.builder import Builder, BuilderError, new_controller_managed_by
+from controller_runtime.controller.handlers import EnqueueRequestForObject, EnqueueRequestForOwner, Funcs
+from controller_runtime.controller.workqueue import Queue
+from controller_runtime.kube.deltas import CreateEvent, GenericEvent
+from controller_runtime.kube.kinds import ConfigMap, Pod
+from controller_runtime.kube.resource import Request
 from tests.cluster import eventually
 from tests.runtime.fakes import ManualSource, Reconciling, configmap, manager
 from tests.runtime.sandboxed import running

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from kubernetes.client import Configuration as Official
 
-from controller.runtime.config import Configuration
-from controller.runtime.transport import Cancel, Cancelled, Transport
+from controller_runtime.client.config import Configuration
+from controller_runtime.client.transport import Cancel, Cancelled, Transport
 
 
 class _Server(ThreadingHTTPServer):

@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 
-from controller.bus import EventBus
-from controller.bus_events import ApiWrite, PolicyRule
-from controller.runtime.client import Client, acting
-from controller.runtime.config import Configuration
-from controller.runtime.errors import (
+from controller_runtime.bus import EventBus
+from controller_runtime.client.client import Client, acting
+from controller_runtime.client.config import Configuration
+from controller_runtime.client.context import ReconcileContext, current_reconcile
+from controller_runtime.client.transport import Cancel, Cancelled, Transport
+from controller_runtime.events import ApiWrite
+from controller_runtime.kube.errors import (
     AlreadyExists,
     ApiError,
     Conflict,
@@ -31,9 +33,9 @@ from controller.runtime.errors import (
     Unreachable,
     api_error,
 )  # fmt: skip
-from controller.runtime.kinds import Pod
-from controller.runtime.reconcile import ReconcileContext, Request, current_reconcile
-from controller.runtime.transport import Cancel, Cancelled, Transport
+from controller_runtime.kube.kinds import Pod
+from controller_runtime.kube.resource import Request
+from controller_runtime.kube.rules import PolicyRule
 from tests.runtime.certificates import server_context
 from tests.runtime.faultserver import Exchange, FaultServer, pod
 from tests.runtime.harness import configuration, eventually

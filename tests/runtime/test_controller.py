@@ -11,22 +11,17 @@ from typing import Any
 
 import pytest
 
-from controller.bus import EventBus
-from controller.bus_events import Enqueued, QueueSnapshot, ReconcileFinished, ReconcileStarted
-from controller.runtime.builder import Builder, new_controller_managed_by
-from controller.runtime.controller import Controller
-from controller.runtime.events import CreateEvent, DeleteEvent, Event, GenericEvent, UpdateEvent
-from controller.runtime.handlers import EnqueueRequestForObject, Funcs
-from controller.runtime.manager import Manager
-from controller.runtime.ownwrites import OwnWrites
-from controller.runtime.reconcile import (
-    ReconcileCancelled,
-    Request,
-    Result,
-    TerminalError,
-    Write,
-    current_reconcile,
-)
+from controller_runtime.bus import EventBus
+from controller_runtime.client.context import ReconcileCancelled, Write, current_reconcile
+from controller_runtime.controller.builder import Builder, new_controller_managed_by
+from controller_runtime.controller.controller import Controller
+from controller_runtime.controller.handlers import EnqueueRequestForObject, Funcs
+from controller_runtime.controller.ownwrites import OwnWrites
+from controller_runtime.controller.reconcile import Result, TerminalError
+from controller_runtime.events import Enqueued, QueueSnapshot, ReconcileFinished, ReconcileStarted
+from controller_runtime.kube.deltas import CreateEvent, DeleteEvent, Event, GenericEvent, UpdateEvent
+from controller_runtime.kube.resource import Request
+from controller_runtime.manager.manager import Manager
 from tests.cluster import eventually
 from tests.runtime.fakes import ManualSource, Reconciling, configmap, manager
 from tests.runtime.sandboxed import Recording, running
@@ -441,7 +436,7 @@ def test_the_wait_is_bounded_and_a_blind_watch_is_not_waited_for() -> None:
 
 
 def test_all_writes_are_waited_for_and_those_to_unwatched_kinds_are_not() -> None:
-    from controller.runtime.kinds import Pod
+    from controller_runtime.kube.kinds import Pod
 
     world = OwnWorld()
     unwatched = Write("create", Pod.resource, "ns", "p", "u", "8")

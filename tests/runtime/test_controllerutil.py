@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from controller.runtime.controllerutil import (
+from controller_runtime.kube.kinds import Namespace
+from controller_runtime.kube.object import ObjectMeta, OwnerReference
+from controller_runtime.kube.ownership import (
     AlreadyOwnedError,
     has_controller_reference,
     set_controller_reference,
@@ -12,8 +14,6 @@ from controller.runtime.controllerutil import (
     with_finalizer,
     without_finalizer,
 )
-from controller.runtime.kinds import Namespace
-from controller.runtime.objects import ObjectMeta, OwnerReference
 from tests.runtime.fakes import configmap
 
 

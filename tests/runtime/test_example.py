@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from controller.bus import EventBus
-from controller.bus_events import ApiWrite, ReconcileFinished, ReconcileStarted
-from controller.runtime.client import Client
-from controller.runtime.errors import NotFound
-from controller.runtime.kinds import ConfigMap, Namespace
-from controller.runtime.manager import Manager
+from controller_runtime.bus import EventBus
+from controller_runtime.client.client import Client
+from controller_runtime.events import ApiWrite, ReconcileFinished, ReconcileStarted
+from controller_runtime.kube.errors import NotFound
+from controller_runtime.kube.kinds import ConfigMap, Namespace
+from controller_runtime.manager.manager import Manager
 from examples.copy_configmap import Copier
 from tests.cluster import eventually
 from tests.runtime.sandboxed import Recording, client, running

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.bus_events import PolicyRule, Quarantined
-from controller.runtime.events import DeleteEvent
+from controller_runtime.events import Quarantined
+from controller_runtime.kube.deltas import DeleteEvent
+from controller_runtime.kube.rules import PolicyRule
 from tests.runtime.certificates import server_context
 from tests.runtime.faultserver import Exchange, pod, status
 from tests.runtime.harness import World, eventually, world
@@ -40,7 +41,7 @@ def forbid(*verbs: str) -> object:
 
 
 def test_forbidden_list_and_watch(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "controller.runtime.reflector")
+    caplog.set_level(logging.INFO, "controller_runtime.cache.reflector")
     with world(forbid("list", "watch")) as w:  # type: ignore[arg-type]
         assert_patient(w, 24)
         told = w.status

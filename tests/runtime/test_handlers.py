@@ -6,17 +6,7 @@ from typing import Any
 
 import pytest
 
-from controller.bus_events import Trigger
-from controller.runtime.events import (
-    CreateEvent,
-    DeleteEvent,
-    Event,
-    GenericEvent,
-    UpdateEvent,
-    is_low_priority,
-    trigger_of,
-)
-from controller.runtime.handlers import (
+from controller_runtime.controller.handlers import (
     EnqueueRequestForObject,
     EnqueueRequestForOwner,
     EnqueueRequestsFromMap,
@@ -24,10 +14,20 @@ from controller.runtime.handlers import (
     Funcs,
     dispatch,
 )
-from controller.runtime.kinds import ConfigMap, Namespace, Pod
-from controller.runtime.objects import ObjectMeta, OwnerReference
-from controller.runtime.reconcile import Request
-from controller.runtime.workqueue import PriorityQueue
+from controller_runtime.controller.workqueue import PriorityQueue
+from controller_runtime.kube.deltas import (
+    CreateEvent,
+    DeleteEvent,
+    Event,
+    GenericEvent,
+    Trigger,
+    UpdateEvent,
+    is_low_priority,
+    trigger_of,
+)
+from controller_runtime.kube.kinds import ConfigMap, Namespace, Pod
+from controller_runtime.kube.object import ObjectMeta, OwnerReference
+from controller_runtime.kube.resource import Request
 
 
 def pod(name: str = "p", *, version: str = "1", owners: tuple[OwnerReference, ...] = ()) -> Pod:

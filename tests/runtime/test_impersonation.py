@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from controller.runtime.config import ConfigError, load_configuration
-from controller.runtime.transport import Transport
+from controller_runtime.client.config import ConfigError, load_configuration
+from controller_runtime.client.transport import Transport
 from tests.runtime.test_config import kubeconfig
 
 

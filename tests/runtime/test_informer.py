@@ -6,12 +6,12 @@ import threading
 
 import pytest
 
-from controller.bus_events import ObjectChanged
-from controller.runtime.client import Client
-from controller.runtime.events import CreateEvent, DeleteEvent, Event, UpdateEvent
-from controller.runtime.informer import Informer
-from controller.runtime.kinds import Namespace, Pod
-from controller.runtime.store import RawCache
+from controller_runtime.cache.informer import Informer
+from controller_runtime.cache.store import RawCache
+from controller_runtime.client.client import Client
+from controller_runtime.events import ObjectChanged
+from controller_runtime.kube.deltas import CreateEvent, DeleteEvent, Event, UpdateEvent
+from controller_runtime.kube.kinds import Namespace, Pod
 from tests.runtime.faultserver import Exchange, FaultServer, pod
 from tests.runtime.harness import configuration, eventually, world
 

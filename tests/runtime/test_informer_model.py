@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controller.bus_events import ObjectChanged
-from controller.runtime.events import CreateEvent, DeleteEvent, UpdateEvent
+from controller_runtime.events import ObjectChanged
+from controller_runtime.kube.deltas import CreateEvent, DeleteEvent, UpdateEvent
 from tests.runtime.faultserver import Exchange, status
 from tests.runtime.harness import World, eventually, world
 

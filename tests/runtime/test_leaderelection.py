@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from controller.bus import EventBus
-from controller.bus_events import LeaderStatus
-from controller.runtime.errors import AlreadyExists, Conflict, NotFound, Unreachable
-from controller.runtime.leaderelection import LeaderElectionConfig, LeaderElector
-from controller.runtime.transport import Answer, Cancel
+from controller_runtime.bus import EventBus
+from controller_runtime.client.transport import Answer, Cancel
+from controller_runtime.events import LeaderStatus
+from controller_runtime.kube.errors import AlreadyExists, Conflict, NotFound, Unreachable
+from controller_runtime.manager.leaderelection import LeaderElectionConfig, LeaderElector
 from tests.cluster import eventually
 from tests.runtime.sandboxed import Recording
 

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from controller.bus import EventBus
-from controller.runtime.leaderelection import LeaderElectionConfig, LeaderElectionLost
-from controller.runtime.manager import Manager
+from controller_runtime.bus import EventBus
+from controller_runtime.manager.leaderelection import LeaderElectionConfig, LeaderElectionLost
+from controller_runtime.manager.manager import Manager
 from tests.cluster import eventually
 from tests.runtime.sandboxed import client
 

@@ -17,11 +17,11 @@ from tests.cluster import eventually
 CANDIDATE = """
 import os, sys, threading, time
 from pathlib import Path
-from controller.bus import EventBus
-from controller.runtime.client import Client
-from controller.runtime.config import load_configuration
-from controller.runtime.leaderelection import LeaderElectionConfig
-from controller.runtime.manager import Manager
+from controller_runtime.bus import EventBus
+from controller_runtime.client.client import Client
+from controller_runtime.client.config import load_configuration
+from controller_runtime.manager.leaderelection import LeaderElectionConfig
+from controller_runtime.manager.manager import Manager
 
 kubeconfig, namespace, name, journal = sys.argv[1:]
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from controller.bus_events import Ref
-from controller.runtime.logs import JsonFormatter, TextFormatter
+from controller_runtime.kube.resource import Ref
+from controller_runtime.manager.logs import JsonFormatter, TextFormatter
 
 
 def record(
     message: str, *args: object, level: int = logging.INFO, error: Exception | None = None, **extra: Any
 ) -> logging.LogRecord:
     exc_info = (type(error), error, error.__traceback__) if error else None
-    made = logging.LogRecord("controller.runtime", level, "f.py", 1, message, args, exc_info)
+    made = logging.LogRecord("controller_runtime", level, "f.py", 1, message, args, exc_info)
     made.created = 1_700_000_000.25
     made.__dict__.update(extra)
     return made
@@ -34,7 +34,7 @@ def test_json_has_the_keys_of_controller_runtime() -> None:
     assert json.loads(JsonFormatter().format(record("Starting %s", "workers", fields=fields))) == {
         "level": "info",
         "ts": "2023-11-14T22:13:20.250Z",
-        "logger": "controller.runtime",
+        "logger": "controller_runtime",
         "msg": "Starting workers",
         "controller": "redis",
         "worker count": 1,
@@ -78,6 +78,6 @@ def test_text_is_one_line_without_control_characters() -> None:
     fields = {"worker count": 1, "note": "two words", "empty": "", "evil": "\x1b]0;title\x07\u202e"}
     line = TextFormatter().format(record("bad\r\n%s", "\x1b[2J", error=error, fields=fields))
     assert line.isprintable()
-    assert line.startswith("2023-11-14T22:13:20.250Z INFO    controller.runtime: bad\\r\\n\\x1b[2J ")
+    assert line.startswith("2023-11-14T22:13:20.250Z INFO    controller_runtime: bad\\r\\n\\x1b[2J ")
     assert 'worker_count=1 note="two words" empty=""' in line
     assert "OSError" in line

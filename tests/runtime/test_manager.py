@@ -10,14 +10,14 @@ from typing import cast
 
 import pytest
 
-from controller.bus import EventBus
-from controller.bus_events import LeaderStatus
-from controller.runtime.builder import new_controller_managed_by
-from controller.runtime.client import Client
-from controller.runtime.handlers import Funcs
-from controller.runtime.kinds import ConfigMap
-from controller.runtime.leaderelection import LeaderElectionConfig, LeaderElectionLost
-from controller.runtime.manager import GracefulShutdownTimeout, Manager
+from controller_runtime.bus import EventBus
+from controller_runtime.client.client import Client
+from controller_runtime.controller.builder import new_controller_managed_by
+from controller_runtime.controller.handlers import Funcs
+from controller_runtime.events import LeaderStatus
+from controller_runtime.kube.kinds import ConfigMap
+from controller_runtime.manager.leaderelection import LeaderElectionConfig, LeaderElectionLost
+from controller_runtime.manager.manager import GracefulShutdownTimeout, Manager
 from tests.cluster import eventually
 from tests.runtime.fakes import ManualSource, Reconciling, manager
 from tests.runtime.sandboxed import Recording, running
@@ -164,7 +164,7 @@ def test_a_standby_runs_only_what_needs_no_leader_and_takes_over() -> None:
 
 
 def test_a_lost_lease_ends_the_manager_without_waiting() -> None:
-    from controller.runtime.errors import Unreachable
+    from controller_runtime.kube.errors import Unreachable
 
     server = LeaseServer()
     mgr, http = _electing(server, "one", EventBus())

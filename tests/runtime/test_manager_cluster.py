@@ -10,18 +10,17 @@ from typing import Any
 import pytest
 import yaml
 
-from controller.bus import EventBus
-from controller.bus_events import LeaderStatus, ReconcileFinished, WatchStatus
-from controller.runtime.builder import new_controller_managed_by
-from controller.runtime.client import Client
-from controller.runtime.config import load_configuration
-from controller.runtime.errors import NotFound
-from controller.runtime.handlers import EnqueueRequestForObject
-from controller.runtime.kinds import ConfigMap, Service
-from controller.runtime.leaderelection import LeaderElectionConfig
-from controller.runtime.manager import Manager
-from controller.runtime.objects import Resource
-from controller.runtime.reconcile import Request
+from controller_runtime.bus import EventBus
+from controller_runtime.client.client import Client
+from controller_runtime.client.config import load_configuration
+from controller_runtime.controller.builder import new_controller_managed_by
+from controller_runtime.controller.handlers import EnqueueRequestForObject
+from controller_runtime.events import LeaderStatus, ReconcileFinished, WatchStatus
+from controller_runtime.kube.errors import NotFound
+from controller_runtime.kube.kinds import ConfigMap, Service
+from controller_runtime.kube.resource import Request, Resource
+from controller_runtime.manager.leaderelection import LeaderElectionConfig
+from controller_runtime.manager.manager import Manager
 from tests.cluster import eventually
 from tests.runtime.fakes import Reconciling
 from tests.runtime.sandboxed import Recording, client, running

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from prometheus_client.exposition import generate_latest
 
-from controller.bus_events import WatchStatus
-from controller.runtime.errors import Unreachable, api_error
-from controller.runtime.informermetrics import InformerCollector
-from controller.runtime.kinds import Pod
-from controller.runtime.metrics import Metrics
-from controller.runtime.watchreport import WatchReport
-from controller.runtime.wire import StreamError
+from controller_runtime.cache.watchreport import WatchReport
+from controller_runtime.events import WatchStatus
+from controller_runtime.kube.errors import Unreachable, api_error
+from controller_runtime.kube.kinds import Pod
+from controller_runtime.kube.wire import StreamError
+from controller_runtime.manager.informermetrics import InformerCollector
+from controller_runtime.manager.metrics import Metrics
 
 CONTROLLER_SERIES = [
     'controller_runtime_reconcile_total{controller="redis",result="success"} 0.0',

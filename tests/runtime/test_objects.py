@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from controller.bus_events import Ref
-from controller.runtime.kinds import Lease, Namespace, Pod, Service
-from controller.runtime.objects import Decoder, ObjectMeta, Resource, kind_of, resource_of
-from controller.runtime.wire import LINE_LIMIT, StreamError, lines, with_kind
+from controller_runtime.kube.kinds import Lease, Namespace, Pod, Service
+from controller_runtime.kube.object import Decoder, ObjectMeta, kind_of, resource_of
+from controller_runtime.kube.resource import Ref, Resource
+from controller_runtime.kube.wire import LINE_LIMIT, StreamError, lines, with_kind
 
 
 def test_paths() -> None:

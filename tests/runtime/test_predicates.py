@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from controller.runtime import predicates
-from controller.runtime.events import CreateEvent, DeleteEvent, Event, GenericEvent, UpdateEvent
-from controller.runtime.kinds import Pod
-from controller.runtime.objects import ObjectMeta
-from controller.runtime.predicates import Predicate
+from controller_runtime.controller import predicates
+from controller_runtime.controller.predicates import Predicate
+from controller_runtime.kube.deltas import CreateEvent, DeleteEvent, Event, GenericEvent, UpdateEvent
+from controller_runtime.kube.kinds import Pod
+from controller_runtime.kube.object import ObjectMeta
 
 
 def pod(**meta: Any) -> Pod:

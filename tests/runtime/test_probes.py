@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from controller.runtime.metrics import Metrics
-from controller.runtime.probes import Checks, Handler, HttpServer, metrics_page
+from controller_runtime.manager.metrics import Metrics
+from controller_runtime.manager.probes import Checks, Handler, HttpServer, metrics_page
 
 
 @pytest.fixture

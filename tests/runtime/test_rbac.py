@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import yaml
 
-from controller.bus_events import PolicyRule
-from controller.runtime.builder import new_controller_managed_by
-from controller.runtime.handlers import Funcs
-from controller.runtime.kinds import ConfigMap, Lease, Pod, Service
-from controller.runtime.rbac import RUNTIME_RULES, controller_rules, merge, to_yaml
+from controller_runtime.controller.builder import new_controller_managed_by
+from controller_runtime.controller.handlers import Funcs
+from controller_runtime.controller.rbac import controller_rules
+from controller_runtime.kube.kinds import ConfigMap, Lease, Pod, Service
+from controller_runtime.kube.rules import RUNTIME_RULES, PolicyRule, merge, to_yaml
 from tests.runtime.fakes import ManualSource, Reconciling, manager
 
 

@@ -10,10 +10,10 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from controller.bus_events import Ref
-from controller.runtime.client import Client
-from controller.runtime.errors import ApiError, Forbidden, NotFound, Unreachable
-from controller.runtime.recorder import QUEUE_SIZE, EventBroadcaster, _Key
+from controller_runtime.client.client import Client
+from controller_runtime.kube.errors import ApiError, Forbidden, NotFound, Unreachable
+from controller_runtime.kube.resource import Ref
+from controller_runtime.manager.recorder import QUEUE_SIZE, EventBroadcaster, _Key
 from tests.cluster import eventually
 from tests.runtime.sandboxed import client
 

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.runtime import sharing
-from controller.runtime.kinds import ConfigMap, Pod, Service
-from controller.runtime.objects import Decoder, KubeObject, Resource
-from controller.runtime.store import Store
+from controller_runtime.cache import sharing
+from controller_runtime.cache.store import Store
+from controller_runtime.kube.kinds import ConfigMap, Pod, Service
+from controller_runtime.kube.object import Decoder, KubeObject
+from controller_runtime.kube.resource import Resource
 
 FEW = st.sampled_from(["a", "b", "c"])
 LABELS = st.dictionaries(FEW, FEW, max_size=2)

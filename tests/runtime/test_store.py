@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from controller.runtime.kinds import Pod
-from controller.runtime.objects import ObjectMeta, OwnerReference
-from controller.runtime.store import RawCache, Store
+from controller_runtime.cache.store import RawCache, Store
+from controller_runtime.kube.kinds import Pod
+from controller_runtime.kube.object import ObjectMeta, OwnerReference
 
 
 def pod(name: str, namespace: str = "default", owner: str = "", **labels: str) -> Pod:

@@ -8,9 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from controller.runtime.metrics import Metrics
-from controller.runtime.reconcile import Request
-from controller.runtime.workqueue import ExponentialLimiter, PriorityQueue
+from controller_runtime.controller.workqueue import ExponentialLimiter, PriorityQueue
+from controller_runtime.kube.resource import Request
+from controller_runtime.manager.metrics import Metrics
 
 A, B, C = Request("default", "a"), Request("default", "b"), Request("", "c")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from controller.redis.crd import custom_resource_definition
+from controller.crd import custom_resource_definition
 from reconsole.embedded import EmbeddedCluster
 
 

@@ -6,7 +6,7 @@ import pytest
 from textual.events import Key
 from textual.widgets import Button, Input
 
-from controller.bus_events import ApiWrite, ReconcileStarted
+from controller_runtime.events import ApiWrite, ReconcileStarted
 from tests.tui.screen import console
 from tui.screens.confirm import ConfirmDelete, ConfirmQuit
 from tui.screens.help import Help
@@ -349,7 +349,7 @@ async def test_q_asks_and_ctrl_c_needs_two() -> None:
 
 
 async def test_a_refused_delete_is_a_toast_and_a_line() -> None:
-    from controller.bus_events import ActionFinished
+    from controller_runtime.events import ActionFinished
 
     async with console() as c:
         ref = c.world.ref("Pod", "my-op-redis-1", "uid-1")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from controller.bus_events import Ref
+from controller_runtime.kube.resource import Ref
 from tui.objects import ObjectView, brief, view
 
 POD = Ref(kind="Pod", namespace="ns", name="p", uid="u")

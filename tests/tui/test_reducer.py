@@ -5,8 +5,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.bus import EventBus
-from controller.bus_events import ActionFinished, ApiWrite, Log, ReconcileFinished, ReconcileStarted
+from controller_runtime.bus import EventBus
+from controller_runtime.events import ActionFinished, ApiWrite, Log, ReconcileFinished, ReconcileStarted
 from tests.tui.world import World
 from tui import reducer
 from tui.pump import Pump

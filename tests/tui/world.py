@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from controller.bus import EventBus
-from controller.bus_events import (
+from controller_runtime.bus import EventBus
+from controller_runtime.events import (
     ActionFinished,
     ActionStarted,
     ApiWrite,
@@ -17,13 +17,13 @@ from controller.bus_events import (
     Heal,
     LeaderStatus,
     ObjectChanged,
-    PolicyRule,
     ReconcileFinished,
     ReconcileStarted,
-    Ref,
     WatchState,
     WatchStatus,
 )
+from controller_runtime.kube.resource import Ref
+from controller_runtime.kube.rules import PolicyRule
 
 START = 1_790_000_000.0
 PLURALS = {"Redis": "redis", "Pod": "pods", "Service": "services"}

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.bus import EventBus
-from controller.bus_events import Event, Log, ObjectChanged, Ref, decode, encode, state_key
+from controller_runtime.bus import EventBus
+from controller_runtime.events import Event, Log, ObjectChanged, decode, encode, state_key
+from controller_runtime.kube.resource import Ref
 
 
 def changed(uid: str, version: int, type_: Any = "MODIFIED") -> ObjectChanged:
@@ -129,7 +130,7 @@ def test_who_lingers_gets_in_one_go_what_came_meanwhile(monkeypatch: pytest.Monk
         lingered.append(seconds)
         bus.publish(log("second"))
 
-    monkeypatch.setattr("controller.bus.time.sleep", sleep)
+    monkeypatch.setattr("controller_runtime.bus.time.sleep", sleep)
     assert subscription.wait(0.0, linger=0.02)
     assert len(subscription.drain().events) == 2
     assert not subscription.wait(0.0, linger=0.02), "there is nothing to linger for"

@@ -4,13 +4,14 @@ import sys
 import yaml
 from kubernetes.client import Configuration as Official
 
-from controller.bus import EventBus
-from controller.redis.operator import add_redis_controller
-from controller.redis.permissions import RULES
-from controller.runtime.client import Client
-from controller.runtime.config import Configuration
-from controller.runtime.manager import Manager
-from controller.runtime.rbac import controller_rules, merge
+from controller.operator import add_redis_controller
+from controller.permissions import RULES
+from controller_runtime.bus import EventBus
+from controller_runtime.client.client import Client
+from controller_runtime.client.config import Configuration
+from controller_runtime.controller.rbac import controller_rules
+from controller_runtime.kube.rules import merge
+from controller_runtime.manager.manager import Manager
 from reconsole.embedded import MANIFESTS
 from reconsole.manifests import GENERATED, documents, to_yaml
 

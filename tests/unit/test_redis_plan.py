@@ -8,10 +8,10 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.redis import desired
-from controller.redis.api import FINALIZER_PREFIX, Redis, problems
-from controller.redis.plan import plan
-from controller.runtime.kinds import Pod
+from controller import desired
+from controller.api import FINALIZER_PREFIX, Redis, problems
+from controller.plan import plan
+from controller_runtime.kube.kinds import Pod
 
 UID = "redis-uid"
 

@@ -7,13 +7,13 @@ from typing import Any, cast
 
 import pytest
 
-from controller.redis.api import FINALIZER_PREFIX, Redis
-from controller.redis.reconciler import RedisReconciler
-from controller.runtime.errors import Forbidden
-from controller.runtime.kinds import Pod, Service
-from controller.runtime.manager import Manager
-from controller.runtime.reconcile import Request
-from controller.runtime.store import Store
+from controller.api import FINALIZER_PREFIX, Redis
+from controller.reconciler import RedisReconciler
+from controller_runtime.cache.store import Store
+from controller_runtime.kube.errors import Forbidden
+from controller_runtime.kube.kinds import Pod, Service
+from controller_runtime.kube.resource import Request
+from controller_runtime.manager.manager import Manager
 from tests.unit.test_redis_plan import pod, redis
 
 GOING: dict[str, Any] = {"deletionTimestamp": "2026-01-01T00:00:00Z", "deletionGracePeriodSeconds": 0}

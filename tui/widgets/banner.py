@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from controller.bus_events import PolicyRule, WatchStatus
+from controller_runtime.events import WatchStatus
+from controller_runtime.kube.rules import PolicyRule
 from tui.reducer import watch_name, write_name
 from tui.state import ConsoleState, Denial, rule_yaml
 from tui.text import fine_age, safe_text, wrap

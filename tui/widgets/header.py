@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from rich.cells import cell_len
 
-from controller.bus_events import WatchStatus
+from controller_runtime.events import WatchStatus
 from tui.reducer import plural
 from tui.state import ConsoleState
 from tui.text import fine_age, identity_forms, safe_text

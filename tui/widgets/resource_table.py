@@ -12,7 +12,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
-from controller.bus_events import Ref
+from controller_runtime.kube.resource import Ref
 from tui.filters import Filter
 from tui.objects import ObjectView
 from tui.state import ConsoleState, uid_of

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from rich.cells import cell_len
 
-from controller.bus_events import Heal, Ref
+from controller_runtime.events import Heal
+from controller_runtime.kube.resource import Ref
 from tui.objects import ObjectView
 from tui.state import ConsoleState, object_key
 from tui.text import age, milliseconds

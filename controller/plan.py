@@ -1,0 +1,89 @@
+"""What to do next for a Redis: a pure function of what is seen.
+
+The rules, in the order in which they apply:
+
+* The ledger (the finalizers) names every pod that exists or is about to be made, and no other.
+* A pod that belongs to somebody else is never touched.
+* Pods above ``replicas`` go, the highest ordinal first. Failed and evicted pods go.
+* Of the pods with an old image or port one goes at a time, and only while every other pod is current
+  and ready: those that are not ready first, then the highest ordinal.
+* A Redis that is deleted takes its pods along, unless it is deleted with ``--cascade=orphan``: then the
+  garbage collector sets them free.
+* What is missing is made, the lowest ordinal first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from controller.api import Redis
+from controller.desired import is_current, ordinal_of, pod_name
+from controller_runtime.kube.kinds import Pod
+from controller_runtime.kube.object import KubeObject
+
+# The garbage collector's own finalizer: present until it has taken the owner out of every dependent.
+ORPHAN = "orphan"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps, in the order in which they are to be carried out: ledger, delete, create."""
+
+    ledger: tuple[str, ...]  # pods to be named by the finalizers
+    delete: tuple[Pod, ...]
+    create: tuple[int, ...]  # ordinals
+    owned: tuple[Pod, ...]  # pods of this Redis that exist, by ordinal
+    foreign: tuple[str, ...]  # names in use by somebody else's pods
+
+
+def is_owned(redis: Redis, obj: KubeObject) -> bool:
+    """Whether this Redis, and no other of its name, is the object's controller."""
+    controller = obj.controller
+    return controller is not None and controller.uid == redis.metadata.uid
+
+
+def plan(redis: Redis, pods: Iterable[Pod]) -> Plan:
+    """``pods`` are those of the namespace that this Redis owns, or that have one of its names."""
+    by_name = {p.metadata.name: p for p in pods}
+    owned = {name: p for name, p in by_name.items() if is_owned(redis, p)}
+    deleting = redis.metadata.deletion_timestamp is not None
+    wanted = range(0 if deleting else max(redis.spec.replicas, 0))
+    names = {pod_name(redis, ordinal): ordinal for ordinal in wanted}
+    foreign = tuple(n for n in names if n in by_name and n not in owned)
+
+    def ordinal(pod: Pod) -> int:
+        found = ordinal_of(redis, pod.metadata.name)
+        return -1 if found is None else found
+
+    surplus = [p for n, p in owned.items() if n not in names]
+    failed = [p for n, p in owned.items() if n in names and p.status.phase in ("Failed", "Succeeded")]
+    kept = {n: p for n, p in owned.items() if n in names and p not in failed}
+    outdated = [p for p in kept.values() if not is_current(redis, p)]
+    delete = sorted(surplus, key=ordinal, reverse=True) + sorted(failed, key=ordinal)
+    if outdated and _others_are_ready(kept, outdated, names, foreign):
+        delete.append(max(outdated, key=lambda p: (not p.is_ready, ordinal(p))))
+    create = [o for n, o in names.items() if n not in by_name]
+    ledger = [n for n in names if n not in foreign]
+    ledger += sorted((n for n in owned if n not in names), key=lambda n: (ordinal(owned[n]), n))
+    if deleting and ORPHAN in redis.metadata.finalizers:
+        delete = []
+    return Plan(
+        ledger=tuple(ledger),
+        delete=tuple(p for p in delete if not p.is_terminating),
+        create=tuple(create),
+        owned=tuple(sorted(owned.values(), key=ordinal)),
+        foreign=foreign,
+    )
+
+
+def _others_are_ready(
+    kept: dict[str, Pod], outdated: list[Pod], names: dict[str, int], foreign: tuple[str, ...]
+) -> bool:
+    complete = all(n in kept for n in names if n not in foreign)
+    current = [p for p in kept.values() if p not in outdated]
+    return (
+        complete
+        and all(p.is_ready and not p.is_terminating for p in current)
+        and not any(p.is_terminating for p in outdated)
+    )

@@ -1,0 +1,338 @@
+"""An informer: the objects of one kind, kept current, with handlers that hear of every change."""
+
+from __future__ import annotations
+
+import builtins
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from controller_runtime.bus import EventBus
+from controller_runtime.cache.backoff import REAL_TIME, Timing
+from controller_runtime.cache.reflector import IDLE_TIMEOUT, Reflector
+from controller_runtime.cache.store import IndexFunction, Key, RawCache, Store
+from controller_runtime.cache.watchreport import WatchReport
+from controller_runtime.client.client import Client
+from controller_runtime.events import ChangeType, ObjectChanged, Quarantined, WatchStatus
+from controller_runtime.kube.deltas import CreateEvent, DeleteEvent, Event, UpdateEvent
+from controller_runtime.kube.object import Decoder, KubeObject, ObjectMeta
+from controller_runtime.kube.wire import Identity, decode_identity, require_json
+
+log = logging.getLogger("controller_runtime.cache.informer")
+
+K = TypeVar("K", bound=KubeObject)
+Handler = Callable[[Event[Any]], None]
+
+
+class Registration:
+    """A handler's place at an informer."""
+
+    def __init__(self, informer: Informer[Any], handler: Handler) -> None:
+        self._informer = informer
+        self.handler = handler
+
+    def has_synced(self) -> bool:
+        """Everything that was there at the start has been delivered to this handler."""
+        return self._informer.has_synced()
+
+    def remove(self) -> None:
+        """Deliver nothing more."""
+        self._informer._remove(self)
+
+
+class Informer(Generic[K]):
+    """One reflector for each of ``namespaces`` (none: the whole cluster) feeds one store.
+
+    Handlers run on the reflector's thread, one event after another, and must only enqueue. ``start`` does
+    not block; register handlers before or after it. Objects are frozen and shared.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        kind: type[K],
+        bus: EventBus | None = None,
+        *,
+        namespaces: Iterable[str] = (),
+        label_selector: str = "",
+        raw_cache: RawCache | None = None,
+        timing: Timing = REAL_TIME,
+        idle_timeout: float = IDLE_TIMEOUT,
+    ) -> None:
+        self.kind = kind
+        self.store: Store[K] = Store(kind)
+        self._bus = bus
+        self._raw = raw_cache if raw_cache is not None else RawCache()
+        self._wall = timing.wall
+        self._lenient = Decoder(kind)
+        self._decode = self._lenient.strict
+        self._scopes = (tuple(dict.fromkeys(namespaces)) or ("",)) if kind.resource.namespaced else ("",)
+        # Held from the store to the last handler, so that a late handler neither misses nor repeats an event.
+        self._delivery = threading.RLock()
+        self._synced = threading.Condition()
+        self._handlers: tuple[Registration, ...] = ()
+        self._listed: dict[str, set[Key]] = {}  # by scope, while a list is under way
+        self._quarantine: dict[Key, str] = {}  # resource version of what could not be decoded
+        self._complete: set[str] = set()  # scopes that were listed once
+        self._threads: list[threading.Thread] = []
+        self.reflectors = [
+            Reflector(
+                client.transport,
+                kind.resource,
+                scope,
+                self,
+                WatchReport(kind.resource, scope, bus, timing.wall, partial(self.store.count, scope)),
+                label_selector=label_selector,
+                timing=timing,
+                idle_timeout=idle_timeout,
+            )
+            for scope in self._scopes
+        ]
+
+    # Running
+
+    def start(self) -> None:
+        """Begin to watch. Does nothing when it has begun."""
+        if self._threads:
+            return
+        for reflector, scope in zip(self.reflectors, self._scopes, strict=True):
+            name = f"reflector-{self.kind.resource.plural}" + (f"-{scope}" if scope else "")
+            self._threads.append(threading.Thread(target=reflector.run, name=name, daemon=True))
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout: float = 2.0) -> None:
+        """Shut the connections and wait for the threads, for ``timeout`` seconds at most."""
+        for reflector in self.reflectors:
+            reflector.stop()
+        deadline = time.monotonic() + timeout
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def has_synced(self) -> bool:
+        """Every scope has been listed completely once."""
+        return len(self._complete) == len(self._scopes)
+
+    def is_failing(self) -> bool:
+        """Some scope cannot be served at present; ``statuses`` says why."""
+        return any(r.report.is_failing for r in self.reflectors)
+
+    def statuses(self) -> tuple[WatchStatus, ...]:
+        return tuple(r.status for r in self.reflectors)
+
+    def wait_for_sync(self, timeout: float | None = None) -> bool:
+        """Block until ``has_synced``; False after ``timeout`` seconds."""
+        with self._synced:
+            return self._synced.wait_for(self.has_synced, timeout)
+
+    # Reading
+
+    def get(self, namespace: str, name: str) -> K | None:
+        return self.store.get(namespace, name)
+
+    def list(
+        self, namespace: str | None = None, *, labels: Mapping[str, str] | None = None
+    ) -> builtins.list[K]:
+        """Objects of one namespace, or of all (None), that carry all of ``labels``."""
+        return self.store.list(namespace, labels=labels)
+
+    def by_owner(self, uid: str) -> builtins.list[K]:
+        """Objects with an owner reference to ``uid``."""
+        return self.store.by_index("owner", uid)
+
+    def by_index(self, name: str, value: str) -> builtins.list[K]:
+        return self.store.by_index(name, value)
+
+    def add_index(self, name: str, function: IndexFunction[K]) -> None:
+        self.store.add_index(name, function)
+
+    def raw(self, uid: str) -> msgspec.Raw | None:
+        """The object's JSON as the server sent it; None when it was pushed out by others."""
+        return self._raw.get(uid)
+
+    # Handlers
+
+    def add_handler(self, handler: Handler) -> Registration:
+        """Deliver every change from now on, after a CreateEvent for each object that is there already."""
+        registration = Registration(self, handler)
+        with self._delivery:
+            for obj in self.store.list():
+                _deliver((registration,), CreateEvent(obj, is_initial=True))
+            self._handlers = (*self._handlers, registration)
+        return registration
+
+    def _remove(self, registration: Registration) -> None:
+        with self._delivery:
+            self._handlers = tuple(r for r in self._handlers if r is not registration)
+
+    # What the reflectors bring (reflector.Sink)
+
+    def begin(self, scope: str) -> None:
+        self._listed[scope] = set()
+
+    def seen(self, scope: str, raw: msgspec.Raw) -> None:
+        try:
+            obj = self._decode(raw)
+        except (msgspec.MsgspecError, RecursionError):
+            if (found := self._try_again(scope, raw)) is None:
+                return
+            obj = found
+        meta = obj.metadata
+        self._listed[scope].add((meta.namespace, meta.name))
+        with self._delivery:
+            # Whatever a list shows is so, even if it is older than what we knew: the server's state may have
+            # been restored from a backup.
+            self._put(
+                obj, raw, self.store.get(meta.namespace, meta.name), initial=scope not in self._complete
+            )
+
+    def end(self, scope: str) -> None:
+        listed = self._listed.pop(scope)
+        with self._delivery:
+            for key in self.store.keys(scope) - listed:
+                self._delete(key, None, state_unknown=True)
+            for key in [k for k in self._quarantine if k not in listed and scope in ("", k[0])]:
+                del self._quarantine[key]
+        with self._synced:
+            self._complete.add(scope)
+            self._synced.notify_all()
+
+    def change(self, scope: str, type_: str, raw: msgspec.Raw) -> str:
+        try:
+            obj = self._decode(raw)
+        except (msgspec.MsgspecError, RecursionError):
+            if (found := self._try_again(scope, raw, gone=type_ == "DELETED")) is None:
+                return _version(raw)
+            obj = found
+        meta = obj.metadata
+        with self._delivery:
+            if type_ == "DELETED":
+                self._quarantine.pop((meta.namespace, meta.name), None)
+                self._delete((meta.namespace, meta.name), (obj, raw), state_unknown=False)
+            else:
+                old = self.store.get(meta.namespace, meta.name)
+                if old is None or not _is_older(meta, old.metadata):
+                    self._put(obj, raw, old, initial=False)
+        return meta.resource_version
+
+    def _put(self, obj: K, raw: msgspec.Raw, old: K | None, *, initial: bool) -> None:
+        """``obj`` is what there is now, ``old`` what the store has."""
+        meta = obj.metadata
+        if old is not None and old.metadata.uid != meta.uid:
+            # Its deletion was missed; the new one has nothing to do with it but the name.
+            self._delete((meta.namespace, meta.name), None, state_unknown=True)
+            old = None
+        if old is not None and old.metadata.resource_version == meta.resource_version:
+            return
+        if self._quarantine:
+            self._quarantine.pop((meta.namespace, meta.name), None)
+        self.store.put(obj)
+        self._raw.put(meta.uid, raw)
+        if self._bus is not None:
+            self._publish(self._bus, "ADDED" if old is None else "MODIFIED", obj, raw, initial)
+        _deliver(self._handlers, CreateEvent(obj, initial) if old is None else UpdateEvent(old, obj))
+
+    def _delete(self, key: Key, last: tuple[K, msgspec.Raw] | None, *, state_unknown: bool) -> None:
+        """``last`` is the final state, when the watch brought it."""
+        old = self.store.remove(key)
+        if old is None:
+            return
+        kept = self._raw.pop(old.metadata.uid)
+        obj, raw = last if last is not None and last[0].metadata.uid == old.metadata.uid else (old, kept)
+        if raw is None:
+            raw = msgspec.Raw(msgspec.json.encode(obj))
+        if self._bus is not None:
+            self._publish(self._bus, "DELETED", obj, raw, state_unknown=state_unknown)
+        _deliver(self._handlers, DeleteEvent(obj, state_unknown=state_unknown))
+
+    def _publish(
+        self,
+        bus: EventBus,
+        type_: ChangeType,
+        obj: K,
+        raw: msgspec.Raw,
+        initial: bool = False,
+        state_unknown: bool = False,
+    ) -> None:
+        bus.publish(
+            ObjectChanged(
+                at=self._wall(), type=type_, ref=obj.ref, raw=raw,
+                resource_version=obj.metadata.resource_version,
+                initial=initial, state_unknown=state_unknown,
+            )
+        )  # fmt: skip
+
+    # Objects that cannot be decoded
+
+    def _try_again(self, scope: str, raw: msgspec.Raw, *, gone: bool = False) -> K | None:
+        """The object with nulls left out, or None after putting it aside alone: the others are served.
+
+        Raises msgspec.DecodeError for what is no JSON at all.
+        """
+        try:
+            return self._lenient.decode(raw)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            require_json(raw)
+            self._set_aside(scope, raw, str(error), gone)
+            return None
+
+    def _set_aside(self, scope: str, raw: msgspec.Raw, reason: str, gone: bool) -> None:
+        found = _identity(raw)
+        name, namespace = (found.metadata.name, found.metadata.namespace) if found else ("", "")
+        key = (namespace, name)
+        if found and scope in self._listed:
+            self._listed[scope].add(key)
+        if found and gone:
+            with self._delivery:
+                self._quarantine.pop(key, None)
+                self._delete(key, None, state_unknown=True)
+            return
+        if found and self._quarantine.get(key) == found.metadata.resource_version:
+            return
+        if found:
+            self._quarantine[key] = found.metadata.resource_version
+        resource = self.kind.resource
+        log.warning(
+            "cannot read %s %s: %s; it is left out", resource.kind, "/".join(filter(None, key)), reason
+        )
+        if self._bus is not None:
+            self._bus.publish(
+                Quarantined(
+                    at=self._wall(), resource=resource.plural, scope=scope, reason=reason,
+                    name=name, namespace=namespace,
+                )
+            )  # fmt: skip
+
+
+def _deliver(handlers: Iterable[Registration], event: Event[Any]) -> None:
+    for registration in handlers:
+        try:
+            registration.handler(event)
+        except Exception:
+            log.exception("an event handler failed for %s", event.obj.key)
+
+
+def _identity(raw: msgspec.Raw) -> Identity | None:
+    try:
+        return decode_identity(raw)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _version(raw: msgspec.Raw) -> str:
+    found = _identity(raw)
+    return found.metadata.resource_version if found else ""
+
+
+def _is_older(new: ObjectMeta, old: ObjectMeta) -> bool:
+    """Whether an event of the same object comes from a server that lags behind what we have seen.
+
+    Versions are whole numbers that can be compared (Kubernetes 1.35, KEP-5504); others are never older.
+    """
+    a, b = new.resource_version, old.resource_version
+    return new.uid == old.uid and a.isdecimal() and b.isdecimal() and int(a) < int(b)

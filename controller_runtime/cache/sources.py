@@ -1,0 +1,136 @@
+"""Sources: where the events of a controller come from."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from controller_runtime.cache import informer as informers
+from controller_runtime.kube.deltas import Event, GenericEvent
+from controller_runtime.kube.object import KubeObject
+from controller_runtime.kube.resource import Resource
+
+Deliver = Callable[[Event[Any]], None]
+
+# Events that a channel holds before send() blocks. Source: controller-runtime pkg/source/source.go.
+CHANNEL_BUFFER = 1024
+
+
+class Informers(Protocol):
+    """Where a source finds its informer: the manager."""
+
+    def informer(self, kind: type[KubeObject], *, label_selector: str = "") -> informers.Informer[Any]: ...
+
+
+class Feed(Protocol):
+    """A source that has been started."""
+
+    def has_synced(self) -> bool:
+        """Everything that was there at the start has been delivered."""
+
+    def has_settled(self) -> bool:
+        """Synced, or its first attempt has failed: there is no use in waiting any longer."""
+
+
+class Source(Protocol):
+    """``start`` must not block; events go to ``deliver`` until ``stop`` is set."""
+
+    @property
+    def name(self) -> str: ...
+    def start(self, manager: Informers, deliver: Deliver, stop: threading.Event) -> Feed: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The objects of one kind, through the manager's shared informer."""
+
+    kind: type[KubeObject]
+    label_selector: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"kind source: {self.kind.__name__}"
+
+    @property
+    def resource(self) -> Resource:
+        return self.kind.resource
+
+    def start(self, manager: Informers, deliver: Deliver, stop: threading.Event) -> InformerFeed:
+        informer = manager.informer(self.kind, label_selector=self.label_selector)
+        return InformerFeed(informer, deliver, shows_all=not self.label_selector)
+
+
+@dataclass(frozen=True, slots=True)
+class Informer:
+    """The objects of an informer that you made yourself and gave to the manager with ``add``."""
+
+    informer: informers.Informer[Any]
+
+    @property
+    def name(self) -> str:
+        return f"informer source: {self.informer.kind.__name__}"
+
+    def start(self, manager: Informers, deliver: Deliver, stop: threading.Event) -> InformerFeed:
+        return InformerFeed(self.informer, deliver, shows_all=False)
+
+
+class InformerFeed:
+    """``shows_all``: whether every object of the kind is known to be in the informer's view."""
+
+    def __init__(self, informer: informers.Informer[Any], deliver: Deliver, *, shows_all: bool) -> None:
+        self.informer = informer
+        self.shows_all = shows_all
+        self._registration = informer.add_handler(deliver)
+
+    def has_synced(self) -> bool:
+        return self._registration.has_synced()
+
+    def has_settled(self) -> bool:
+        return self.has_synced() or not any(
+            s.state in ("starting", "syncing") for s in self.informer.statuses()
+        )
+
+    # As ownwrites.Shown
+
+    def get(self, namespace: str, name: str) -> KubeObject | None:
+        found: KubeObject | None = self.informer.get(namespace, name)
+        return found
+
+    def is_live(self) -> bool:
+        return self.has_synced() and all(status.state == "live" for status in self.informer.statuses())
+
+
+class Channel:
+    """Events from outside the cluster. One channel feeds one controller.
+
+    ``buffer`` is in events; when it is full ``send`` blocks.
+    """
+
+    def __init__(self, name: str = "channel source", *, buffer: int = CHANNEL_BUFFER) -> None:
+        self.name = name
+        self._events: queue.Queue[GenericEvent[Any]] = queue.Queue(buffer)
+
+    def send(self, obj: KubeObject, *, timeout: float | None = None) -> None:
+        """Deliver a GenericEvent of ``obj``. Raises queue.Full after ``timeout`` seconds (None: wait)."""
+        self._events.put(GenericEvent(obj), timeout=timeout)
+
+    def start(self, manager: Informers, deliver: Deliver, stop: threading.Event) -> Channel:
+        threading.Thread(target=self._run, args=(deliver, stop), name=self.name, daemon=True).start()
+        return self
+
+    def _run(self, deliver: Deliver, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                event = self._events.get(timeout=0.2)
+            except queue.Empty:  # look at stop
+                continue
+            deliver(event)
+
+    def has_synced(self) -> bool:
+        return True
+
+    def has_settled(self) -> bool:
+        return True

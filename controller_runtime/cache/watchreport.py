@@ -1,0 +1,154 @@
+"""The state of one watch, told on the bus after every try and in the log once per change."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from controller_runtime.bus import EventBus
+from controller_runtime.events import WatchState, WatchStatus
+from controller_runtime.kube.errors import ApiError
+from controller_runtime.kube.resource import Resource
+from controller_runtime.kube.rules import PolicyRule
+from controller_runtime.kube.wire import StreamError
+
+log = logging.getLogger("controller_runtime.cache.reflector")
+
+SERVING: frozenset[WatchState] = frozenset({"live", "polling"})
+BEGINNING: frozenset[WatchState] = frozenset({"starting", "syncing"})
+
+
+class WatchReport:
+    """Thread-safe. ``objects`` counts what the store holds of this watch."""
+
+    def __init__(
+        self,
+        resource: Resource,
+        scope: str,
+        bus: EventBus | None,
+        wall: Callable[[], float],
+        objects: Callable[[], int],
+    ) -> None:
+        self.lists: Counter[str] = Counter()  # by reason: first, expired, failing, silent, bad_lines, polling
+        self.errors: Counter[tuple[str, str]] = Counter()  # by verb, and HTTP status or what came instead
+        self._resource = resource
+        self._bus = bus
+        self._wall = wall
+        self._objects = objects
+        self._lock = threading.Lock()
+        self._last_event: float | None = None
+        self._logged: tuple[str, str] = ("", "")
+        now = wall()
+        self._status = WatchStatus(
+            at=now, resource=resource.plural, group=resource.group, kind=resource.kind, scope=scope,
+            state="starting", since=now,
+        )  # fmt: skip
+        self._publish(self._status)
+
+    @property
+    def status(self) -> WatchStatus:
+        """What was published last, with the present count and age."""
+        return replace(self._status, last_event=self._last_event, objects=self._objects())
+
+    @property
+    def state(self) -> WatchState:
+        return self._status.state
+
+    @property
+    def is_live(self) -> bool:
+        return self._status.state == "live"
+
+    @property
+    def is_failing(self) -> bool:
+        return self.state not in SERVING and self.state not in BEGINNING
+
+    def touch(self) -> None:
+        """Something came on the stream."""
+        self._last_event = self._wall()
+
+    def refresh(self) -> None:
+        """Tell the age of the last event and the number of objects; the state is what it was."""
+        with self._lock:
+            self._set(self._status.state, keep=True)
+
+    def syncing(self) -> None:
+        with self._lock:
+            if self.state == "starting":
+                self._set("syncing", verb=self._status.verb)
+
+    def live(self) -> None:
+        with self._lock:
+            if self.state != "live":
+                self._set("live", verb="watch")
+
+    def stopped(self) -> None:
+        with self._lock:
+            self._set("stopped")
+
+    def count_error(self, verb: str, error: Exception) -> None:
+        """``<error>`` is no answer, as in rest_client_requests_total, and ``<stream>`` one that broke."""
+        match error:
+            case ApiError(status=status):
+                code = str(status)
+            case StreamError():
+                code = "<stream>"
+            case _:
+                code = "<error>"
+        self.errors[verb, code] += 1
+
+    def failed(
+        self, state: WatchState, verb: str, message: str, next_try: float, rule: PolicyRule | None = None
+    ) -> None:
+        with self._lock:
+            attempts = self._status.attempts + 1
+            self._set(
+                state, verb=verb, attempts=attempts, message=message, next_try=next_try, missing_rule=rule
+            )
+
+    def _set(
+        self,
+        state: WatchState,
+        *,
+        verb: str = "",
+        attempts: int = 0,
+        message: str = "",
+        next_try: float | None = None,
+        missing_rule: PolicyRule | None = None,
+        keep: bool = False,
+    ) -> None:
+        old, now = self._status, self._wall()
+        if keep:
+            verb, attempts, message = old.verb, old.attempts, old.message
+            next_try, missing_rule = old.next_try, old.missing_rule
+        self._status = WatchStatus(
+            at=now, resource=old.resource, group=old.group, kind=old.kind, scope=old.scope,
+            state=state, since=old.since if state == old.state else now, verb=verb, attempts=attempts,
+            next_try=next_try, last_event=self._last_event, objects=self._objects(), message=message,
+            missing_rule=missing_rule,
+        )  # fmt: skip
+        self._publish(self._status)
+        self._log(old, self._status)
+
+    def _publish(self, status: WatchStatus) -> None:
+        if self._bus is not None:
+            self._bus.publish(status)
+
+    def _log(self, old: WatchStatus, new: WatchStatus) -> None:
+        """One line per change of state, and none for the way from starting to live and to stopped."""
+        if (old.state, old.verb) == (new.state, new.verb) or new.state in BEGINNING or new.state == "stopped":
+            return
+        where = f"in the namespace {new.scope}" if new.scope else "in all namespaces"
+        what = f"{new.resource}.{new.group}" if new.group else new.resource
+        if new.state == "live":
+            if old.state in BEGINNING:
+                log.debug("watching %s %s: %d objects", what, where, new.objects)
+            else:
+                log.info("watching %s %s again after %s", what, where, old.state)
+        elif new.state == "polling":
+            log.warning("may list but not watch %s %s, so it is polled: %s", what, where, new.message)
+        else:
+            log.warning("cannot %s %s %s (%s): %s", new.verb, what, where, new.state, new.message)

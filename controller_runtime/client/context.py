@@ -1,0 +1,62 @@
+"""Which reconcile the current thread is in: the client asks it before each request, and notes each write."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Literal
+
+from controller_runtime.kube.resource import Request, Resource
+
+
+class ReconcileCancelled(Exception):
+    """This reconcile may ask nothing more of the API server: it ran out of time, or we no longer lead."""
+
+
+class ReconcileTimeout(ReconcileCancelled):
+    """The reconcile ran longer than its controller's ``reconcile_timeout``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write that was answered, as the store has to show it before its key is reconciled again."""
+
+    verb: Literal["create", "update", "patch", "delete"]
+    resource: Resource
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str  # of the object in the answer; "" when it held none
+
+
+@dataclass(slots=True)
+class ReconcileContext:
+    """The reconcile that a thread is in. The client calls ``check`` before each request, ``wrote`` after."""
+
+    controller: str
+    request: Request
+    id: str
+    number: int
+    deadline: float | None = None  # on ``clock``
+    cancelled: Callable[[], str] = lambda: ""  # why nothing may be written any more; "" while it may
+    clock: Callable[[], float] = time.monotonic
+    writes: list[Write] = field(default_factory=list)
+
+    def check(self) -> None:
+        """Raise ReconcileCancelled when this reconcile may not go on."""
+        if reason := self.cancelled():
+            raise ReconcileCancelled(reason)
+        if self.deadline is not None and self.clock() >= self.deadline:
+            raise ReconcileTimeout(f"reconcile of {self.request} ran out of time")
+
+    def remaining(self) -> float | None:
+        """Seconds until the deadline, at least 0; None without one."""
+        return None if self.deadline is None else max(0.0, self.deadline - self.clock())
+
+    def wrote(self, write: Write) -> None:
+        self.writes.append(write)
+
+
+current_reconcile: ContextVar[ReconcileContext | None] = ContextVar("current_reconcile", default=None)

@@ -1,0 +1,369 @@
+"""HTTP to one API server: urllib3 pools with the official client's TLS and authentication.
+
+Every request may carry a ``Cancel``, with which another thread shuts its socket at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+from controller_runtime.client.config import Configuration
+from controller_runtime.kube.errors import ApiError, Unreachable, api_error
+
+CONNECT_TIMEOUT = 5.0  # seconds
+REQUEST_TIMEOUT = 30.0  # seconds, between two pieces of an answer
+_CHUNK = 1 << 16  # bytes that are asked of a socket at once
+
+Query = Mapping[str, str | int | bool] | Sequence[tuple[str, str]]
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: Any
+    body: bytes
+
+
+class Cancelled(Unreachable):
+    """The request was shut from another thread."""
+
+
+class Cancel:
+    """Shuts the socket of whatever request it is given to, now or later. Once set it stays set."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connection: Any = None
+        self.is_set = False
+
+    def attach(self, connection: Any) -> None:
+        with self._lock:
+            self._connection = connection
+            if self.is_set:
+                raise Cancelled("cancelled")
+
+    def set(self) -> None:
+        with self._lock:
+            self.is_set = True
+            connection = self._connection
+        if connection is not None:
+            connection.shut_for(self)
+
+
+_cancel: ContextVar[Cancel | None] = ContextVar("cancel", default=None)
+
+
+class Stream:
+    """An answer that is still coming. Iterate for its chunks; ``close`` belongs to the reading thread."""
+
+    def __init__(self, response: Any, cancel: Cancel | None) -> None:
+        self._response = response
+        self._cancel = cancel
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Chunks as they come. Raises Unreachable when the stream breaks or is silent for too long."""
+        # http.client's own reader: urllib3's, which also knows compression, costs as much as the decoding.
+        read = self._response._fp.read1
+        while True:
+            try:
+                chunk = read(_CHUNK)
+            except Exception as error:
+                if self._cancel is not None and self._cancel.is_set:
+                    raise Cancelled("cancelled") from error
+                raise Unreachable(_reason(error)) from error
+            if not chunk:
+                return
+            yield chunk
+
+    def close(self) -> None:
+        with contextlib.suppress(Exception):
+            self._response.close()
+
+
+class Transport:
+    """Thread-safe. Credentials are reloaded once when the server or its certificate refuses them."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self.observers: list[Callable[[str, int, float], None]] = []  # method, status (0: no answer), seconds
+        self._lock = threading.Lock()
+        self._generation = 0
+        self.has_watch_list = True  # until a server says that it does not know sendInitialEvents
+        self._official = configuration.official
+        self._connections = _connections(self._official)
+
+    @property
+    def host(self) -> str:
+        return str(self._official.host)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: Query = (),
+        *,
+        body: bytes | None = None,
+        content_type: str = "application/json",
+        timeout: float = REQUEST_TIMEOUT,
+        cancel: Cancel | None = None,
+        before: Callable[[], None] | None = None,
+    ) -> Answer:
+        """The whole answer of a request that succeeded. Raises ApiError, Unreachable.
+
+        ``before`` is called before each time the wire is used; it may wait, to keep a rate.
+        """
+        response = self._open(method, path, query, body, content_type, timeout, cancel, before)
+        try:
+            return Answer(response.status, response.headers, response.read())
+        except Exception as error:
+            if cancel is not None and cancel.is_set:
+                raise Cancelled("cancelled") from error
+            raise Unreachable(_reason(error)) from error
+        finally:
+            response.release_conn()
+
+    def stream(
+        self,
+        path: str,
+        query: Query = (),
+        *,
+        idle_timeout: float,
+        cancel: Cancel | None = None,
+        before: Callable[[], None] | None = None,
+    ) -> Stream:
+        """Begin a GET whose answer does not end. ``idle_timeout``: seconds of silence until it is dead."""
+        response = self._open("GET", path, query, None, "application/json", idle_timeout, cancel, before)
+        return Stream(response, cancel)
+
+    def close(self) -> None:
+        self._connections.close()
+
+    def _open(
+        self,
+        method: str,
+        path: str,
+        query: Query,
+        body: bytes | None,
+        content_type: str,
+        timeout: float,
+        cancel: Cancel | None,
+        before: Callable[[], None] | None,
+    ) -> Any:
+        """A successful response whose body is not read yet."""
+        pairs = query.items() if isinstance(query, Mapping) else query
+        text = urlencode([(k, str(v).lower() if isinstance(v, bool) else str(v)) for k, v in pairs])
+        target = f"{path}?{text}" if text else path
+        for last in (False, True):
+            generation = self._generation
+            if before is not None:
+                before()
+            started = time.monotonic()
+            try:
+                response = self._send(method, target, body, content_type, timeout, cancel)
+            except Exception as error:
+                self._observe(method, 0, started)
+                if cancel is not None and cancel.is_set:
+                    raise Cancelled("cancelled") from error
+                if _is_certificate_error(error) and not last and self._reload(generation):
+                    continue
+                raise Unreachable(_reason(error)) from error
+            self._observe(method, response.status, started)
+            if response.status < 300:
+                return response
+            refusal = self._refusal(response)
+            if refusal.status == 401 and not last and self._reload(generation):
+                continue
+            raise refusal
+        raise AssertionError("unreachable")
+
+    def _send(
+        self, method: str, target: str, body: bytes | None, content_type: str, timeout: float, cancel: Any
+    ) -> Any:
+        from urllib3 import HTTPHeaderDict, Timeout
+
+        headers: Any = {"Accept": "application/json", "User-Agent": "reconsole"}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        if self.configuration.impersonate:
+            headers["Impersonate-User"] = self.configuration.impersonate
+        for setting in self._official.auth_settings().values():  # runs the token refresh hooks
+            if setting["value"]:
+                headers[setting["key"]] = setting["value"]
+        if self.configuration.impersonation:
+            headers = HTTPHeaderDict(headers)
+            for name, value in self.configuration.impersonation:
+                headers.add(name, value)
+        token = _cancel.set(cancel)
+        try:
+            return self._connections.urlopen(
+                method,
+                self._connections.prefix + target,
+                body=body,
+                headers=headers,
+                timeout=Timeout(connect=min(timeout, CONNECT_TIMEOUT), read=timeout),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+        finally:
+            _cancel.reset(token)
+
+    def _refusal(self, response: Any) -> ApiError:
+        try:
+            return api_error(response.status, response.read(1 << 20), response.headers)
+        except Exception:
+            return api_error(response.status, b"", response.headers)
+        finally:
+            response.release_conn()
+
+    def _observe(self, method: str, status: int, started: float) -> None:
+        for observer in self.observers:
+            observer(method, status, time.monotonic() - started)
+
+    def _reload(self, generation: int) -> bool:
+        """Fetch fresh credentials, unless another thread has done so since ``generation``."""
+        with self._lock:
+            if self._generation != generation:
+                return True
+            try:
+                official = self.configuration.reload()
+            except Exception:
+                return False  # The answer that made us try tells more than what went wrong here.
+            self._connections = _connections(official)
+            self._official = official
+            self._generation += 1
+            return True
+
+
+class _Response(http.client.HTTPResponse):
+    """Reads from its socket in large pieces. The library's own takes 8 KB, and one event of a pod is more."""
+
+    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp.close()  # this end of the socket only
+        self.fp = sock.makefile("rb", _CHUNK)
+
+
+class _Connections(NamedTuple):
+    """urllib3's way to the one server. ``prefix`` is what goes before every path."""
+
+    urlopen: Callable[..., Any]
+    prefix: str
+    close: Callable[[], None]
+
+
+def _connections(official: Any) -> _Connections:
+    """The connection pool itself and not its manager, which takes as long as a request to find it again.
+
+    But through a proxy without a tunnel it is the manager that knows what to ask for.
+    """
+    from kubernetes.client.rest import RESTClientObject
+
+    official.keep_alive = True
+    official.connection_pool_maxsize = 16
+    manager = RESTClientObject(official).pool_manager
+    parts = urlsplit(str(official.host))
+    connections = manager.connection_from_host(parts.hostname, parts.port, parts.scheme)
+    connections.ConnectionCls = _cancellable(connections.ConnectionCls)
+    put_back = connections._put_conn
+
+    def disown(connection: Any) -> None:
+        if connection is not None:
+            connection.own(None)  # before another request can have it
+        put_back(connection)
+
+    connections._put_conn = disown
+    if manager.proxy is not None and parts.scheme == "http":
+        return _Connections(manager.urlopen, str(official.host), manager.clear)
+    return _Connections(connections.urlopen, parts.path.rstrip("/"), connections.close)
+
+
+def _cancellable(connection_class: Any) -> Any:
+    """The connection class, with its sockets known to the Cancel of the request that uses them.
+
+    It sends headers and body at once: the system call costs more than the joining.
+    """
+
+    class Cancellable(connection_class):  # type: ignore[misc]
+        response_class = _Response
+        _held: list[bytes] | None = None
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self._owner_lock = threading.Lock()
+            self._owner: Cancel | None = None
+
+        def connect(self) -> None:
+            super().connect()
+            self._attach()
+
+        def request(self, *args: Any, **kwargs: Any) -> None:
+            self._attach()
+            self._held = []
+            try:
+                super().request(*args, **kwargs)
+            finally:
+                held, self._held = self._held, None
+            super().send(b"".join(held))
+
+        def send(self, data: bytes) -> None:
+            if self._held is None:
+                super().send(data)
+            else:
+                self._held.append(data)
+
+        def _attach(self) -> None:
+            cancel = _cancel.get()
+            self.own(cancel)
+            if cancel is not None:
+                cancel.attach(self)
+
+        def own(self, cancel: Cancel | None) -> None:
+            with self._owner_lock:
+                self._owner = cancel
+
+        def shut_for(self, cancel: Cancel) -> None:
+            """Shut the socket, if the request that uses it now is the one of ``cancel``."""
+            with self._owner_lock:
+                if self._owner is cancel and self.sock is not None:
+                    with contextlib.suppress(OSError):
+                        # The plain socket's: SSLSocket's would pull the TLS state from under the reader.
+                        socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+
+    return Cancellable
+
+
+def _is_certificate_error(error: BaseException | None) -> bool:
+    import ssl
+
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _reason(error: BaseException) -> str:
+    """The network's words, without the layers of the HTTP library around them."""
+    while True:
+        inner = error.__cause__ or error.__context__ or next(
+            (a for a in error.args if isinstance(a, BaseException)), None
+        )  # fmt: skip
+        if inner is None or isinstance(inner, (EOFError, BlockingIOError)):
+            break
+        error = inner
+    if isinstance(error, TimeoutError):
+        return "timed out"
+    if isinstance(error, OSError) and error.strerror:
+        return re.sub(r" \(_ssl\.c:\d+\)$", "", error.strerror)
+    if isinstance(error, (ValueError, http.client.IncompleteRead)):
+        return "the connection was closed in the middle of an answer"
+    return str(error) or type(error).__name__

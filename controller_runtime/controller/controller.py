@@ -1,0 +1,256 @@
+"""A controller: events go in by its sources, requests come out of its queue, its workers reconcile them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from controller_runtime.cache.sources import Feed, InformerFeed, Source
+from controller_runtime.client.context import ReconcileContext
+from controller_runtime.controller.handlers import EventHandler, RawSource, dispatch
+from controller_runtime.controller.ownwrites import OwnWrites
+from controller_runtime.controller.predicates import Predicate
+from controller_runtime.controller.reconcile import Reconciler
+from controller_runtime.controller.worker import Worker
+from controller_runtime.controller.workqueue import LOW_PRIORITY, PriorityQueue
+from controller_runtime.events import Enqueued, QueueItem, QueueSnapshot
+from controller_runtime.kube.deltas import Event, Trigger, is_low_priority, trigger_of
+from controller_runtime.kube.resource import Request, Resource
+
+if TYPE_CHECKING:
+    from controller_runtime.manager.manager import Manager
+
+log = logging.getLogger("controller_runtime")
+
+# After this long a first list that has not come is told of again. Source: controller-runtime's
+# CacheSyncTimeout; there the process ends, here it waits on, for a grant or a CRD may still come.
+CACHE_SYNC_TIMEOUT = 120.0  # seconds
+SYNC_POLL = 0.01  # seconds
+SNAPSHOT_INTERVAL = 0.5  # seconds
+SNAPSHOT_SETTLE = 0.05  # seconds; what comes and goes faster is not worth a worker's time
+SNAPSHOT_ROWS = 500
+# Causes that are kept for one key until it is reconciled: the latest ones.
+MAX_TRIGGERS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """``reconcile_timeout`` is in seconds; None is no limit."""
+
+    max_concurrent_reconciles: int = 1
+    reconcile_timeout: float | None = None
+    needs_leader_election: bool = True
+    skip_name_validation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """``primary``: the kind that is reconciled; nothing is reconciled before it has synced."""
+
+    source: Source
+    handler: EventHandler
+    predicates: tuple[Predicate, ...] = ()
+    primary: bool = False
+
+
+class Controller:
+    """Built by the builder, run by the manager.
+
+    Workers start as soon as the primary kind (that of ``for_``) has synced. Of every other source only the
+    first try is waited for: a kind that is forbidden or does not answer is missing from the reconciler's
+    view (its informer's ``has_synced`` is False) but stops nothing, and its objects enqueue as always once
+    they arrive. Without a primary kind, all sources are "others".
+    """
+
+    def __init__(
+        self,
+        name: str,
+        reconciler: Reconciler,
+        manager: Manager,
+        *,
+        watches: Sequence[Watch] = (),
+        raw_sources: Sequence[RawSource] = (),
+        resource: Resource | None = None,
+        options: Options | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = name
+        self.resource = resource
+        self.options = options or Options()
+        self.needs_leader_election = self.options.needs_leader_election
+        self.watches = tuple(watches)
+        self.manager = manager
+        self.reconciler = reconciler
+        self.clock = clock
+        self.metrics = manager.metrics.controller(name, self.options.max_concurrent_reconciles)
+        self.queue = PriorityQueue(name, clock=clock, observer=manager.metrics.queue(name))
+        self._stores: dict[Resource, InformerFeed] = {}
+        self.own_writes = OwnWrites(self._stores, self.queue.add, clock=clock)
+        self.log_fields: dict[str, object] = {"controller": name}
+        if resource is not None:
+            self.log_fields |= {"controllerGroup": resource.group, "controllerKind": resource.kind}
+        self._raw_sources = tuple(raw_sources)
+        self._lock = threading.Lock()
+        self._triggers: dict[Request, deque[Trigger]] = {}
+
+    # Events in
+
+    def enqueue(self, request: Request, delay: float | None, priority: int, trigger: Trigger | None) -> None:
+        """Put a request on the queue with its cause, and tell the bus. ``delay`` None: rate limited."""
+        if trigger is not None:
+            with self._lock:
+                self._triggers.setdefault(request, deque(maxlen=MAX_TRIGGERS)).append(trigger)
+        # Told before it is done, so that on the bus no reconcile comes before its cause.
+        self.manager.bus.publish(
+            Enqueued(
+                at=self.manager.now(),
+                controller=self.name,
+                key=request.key,
+                trigger=trigger,
+                priority=priority,
+            )
+        )
+        if delay is None:
+            self.queue.add_rate_limited(request, priority=priority)
+        else:
+            self.queue.add_after(request, delay, priority=priority)
+
+    def new_context(self, request: Request) -> ReconcileContext:
+        timeout = self.options.reconcile_timeout
+        return ReconcileContext(
+            controller=self.name,
+            request=request,
+            id=str(uuid.uuid4()),
+            number=self.manager.next_reconcile(),
+            deadline=None if timeout is None else self.clock() + timeout,
+            cancelled=self._why_cancelled,
+            clock=self.clock,
+        )
+
+    def _why_cancelled(self) -> str:
+        return self.manager.leadership_lost if self.needs_leader_election else ""
+
+    def take_triggers(self, request: Request) -> tuple[Trigger, ...]:
+        with self._lock:
+            return tuple(self._triggers.pop(request, ()))
+
+    def _deliver(self, watch: Watch) -> Callable[[Event[Any]], None]:
+        def deliver(event: Event[Any]) -> None:
+            self.own_writes.observe(event)
+            try:
+                if all(predicate(event) for predicate in watch.predicates):
+                    dispatch(watch.handler, event, _EventQueue(self, event))
+            except Exception:
+                # The informer's thread must survive; the event is lost for this handler alone.
+                where = self.fields(source=watch.source.name, object=event.obj.key)
+                log.exception("Event handler failed", extra=where)
+
+        return deliver
+
+    # Running
+
+    def start(self, stop: threading.Event) -> None:
+        """Run until ``stop`` is set and every worker has finished what it was at."""
+        feeds: list[tuple[Watch, Feed]] = []
+        for watch in self.watches:
+            log.info("Starting EventSource", extra=self.fields(source=watch.source.name))
+            feed = watch.source.start(self.manager, self._deliver(watch), stop)
+            feeds.append((watch, feed))
+            if isinstance(feed, InformerFeed) and feed.shows_all:
+                self._stores[feed.informer.kind.resource] = feed
+        for source in self._raw_sources:
+            source.start(_EventQueue(self, None), stop)
+        log.info("Starting Controller", extra=self.fields())
+        monitor = threading.Thread(target=self._publish_snapshots, name=f"{self.name}-queue", daemon=True)
+        monitor.start()
+        if self._wait_for_sync(feeds, stop):
+            self._work(stop)
+        self.queue.shutdown()
+        monitor.join()
+
+    def _wait_for_sync(self, feeds: Sequence[tuple[Watch, Feed]], stop: threading.Event) -> bool:
+        """Wait by the rule of the class; False when ``stop`` came first."""
+        complain_at = self.clock() + CACHE_SYNC_TIMEOUT
+        while True:
+            waiting = [
+                watch.source.name
+                for watch, feed in feeds
+                if not (feed.has_synced() if watch.primary else feed.has_settled())
+            ]
+            if not waiting:
+                return True
+            if self.clock() >= complain_at:
+                complain_at += CACHE_SYNC_TIMEOUT
+                log.warning("Still waiting for caches to sync", extra=self.fields(sources=", ".join(waiting)))
+            if stop.wait(SYNC_POLL):
+                return False
+
+    def _work(self, stop: threading.Event) -> None:
+        count = self.options.max_concurrent_reconciles
+        log.info("Starting workers", extra=self.fields(**{"worker count": count}))
+        workers = [
+            threading.Thread(target=Worker(self, n).run, name=f"{self.name}-{n}", daemon=True)
+            for n in range(count)
+        ]
+        for thread in workers:
+            thread.start()
+        stop.wait()
+        log.info("Shutdown signal received, waiting for all workers to finish", extra=self.fields())
+        self.queue.shutdown()
+        for thread in workers:
+            thread.join()
+        log.info("All workers finished", extra=self.fields())
+
+    def _publish_snapshots(self) -> None:
+        """A snapshot when the queue has changed, at most two a second, and one when it is over."""
+        version = -1
+        shown: tuple[QueueItem, ...] = ()
+        while not self.queue.is_shut_down:
+            version = self.queue.wait_for_change(version)
+            self.queue.wait_for_shutdown(SNAPSHOT_SETTLE)
+            items = tuple(self.queue.snapshot(SNAPSHOT_ROWS))
+            if items != shown:
+                shown = items
+                snapshot = QueueSnapshot(at=self.manager.now(), controller=self.name, items=items)
+                self.manager.bus.publish(snapshot)
+                self.queue.wait_for_shutdown(SNAPSHOT_INTERVAL)
+
+    def fields(self, **more: object) -> dict[str, dict[str, object]]:
+        """``extra`` for a log call, with the keys that controller-runtime logs."""
+        return {"fields": {**self.log_fields, **more}}
+
+
+class _EventQueue:
+    """The queue as a handler sees it: what it adds is on account of ``event``, and has its priority."""
+
+    __slots__ = ("_controller", "_priority", "_trigger")
+
+    def __init__(self, controller: Controller, event: Event[Any] | None) -> None:
+        self._controller = controller
+        self._trigger = None if event is None else trigger_of(event)
+        self._priority = LOW_PRIORITY if event is not None and is_low_priority(event) else 0
+
+    def add(self, request: Request, *, priority: int | None = None) -> None:
+        self._enqueue(request, 0.0, priority)
+
+    def add_after(self, request: Request, delay: float, *, priority: int | None = None) -> None:
+        self._enqueue(request, delay, priority)
+
+    def add_rate_limited(self, request: Request, *, priority: int | None = None) -> None:
+        self._enqueue(request, None, priority)
+
+    def _enqueue(self, request: Request, delay: float | None, priority: int | None) -> None:
+        priority = self._priority if priority is None else priority
+        self._controller.enqueue(request, delay, priority, self._trigger)
+
+    def forget(self, request: Request) -> None:
+        self._controller.queue.forget(request)
+
+    def num_requeues(self, request: Request) -> int:
+        return self._controller.queue.num_requeues(request)

@@ -1,0 +1,121 @@
+"""Event handlers: each turns one event into requests on a queue, and does nothing else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from controller_runtime.controller.workqueue import Queue
+from controller_runtime.kube.deltas import CreateEvent, DeleteEvent, Event, GenericEvent, UpdateEvent
+from controller_runtime.kube.object import KubeObject
+from controller_runtime.kube.resource import Request, Resource
+
+# An event's type is the handler's own business: Funcs(delete=…) takes a function of DeleteEvent[Pod].
+Handle = Callable[[Any, Queue], None]
+
+
+class EventHandler(Protocol):
+    def create(self, event: CreateEvent[Any], queue: Queue) -> None: ...
+    def update(self, event: UpdateEvent[Any], queue: Queue) -> None: ...
+    def delete(self, event: DeleteEvent[Any], queue: Queue) -> None: ...
+    def generic(self, event: GenericEvent[Any], queue: Queue) -> None: ...
+
+
+class RawSource(Protocol):
+    """A source that is its own handler: it puts requests on the queue itself. ``start`` must not block."""
+
+    def start(self, queue: Queue, stop: threading.Event) -> None: ...
+
+
+class Funcs:
+    """A handler made of functions ``(event, queue)``; what is left out is ignored."""
+
+    def __init__(
+        self,
+        create: Handle | None = None,
+        update: Handle | None = None,
+        delete: Handle | None = None,
+        generic: Handle | None = None,
+    ) -> None:
+        self._create, self._update, self._delete, self._generic = create, update, delete, generic
+
+    def create(self, event: CreateEvent[Any], queue: Queue) -> None:
+        if self._create:
+            self._create(event, queue)
+
+    def update(self, event: UpdateEvent[Any], queue: Queue) -> None:
+        if self._update:
+            self._update(event, queue)
+
+    def delete(self, event: DeleteEvent[Any], queue: Queue) -> None:
+        if self._delete:
+            self._delete(event, queue)
+
+    def generic(self, event: GenericEvent[Any], queue: Queue) -> None:
+        if self._generic:
+            self._generic(event, queue)
+
+
+class EnqueueRequestsFromMap:
+    """Enqueues what ``map_object`` answers. An update asks it for the old and for the new object."""
+
+    def __init__(self, map_object: Callable[[Any], Iterable[Request]]) -> None:
+        self._map = map_object
+
+    def create(self, event: CreateEvent[Any], queue: Queue) -> None:
+        self._enqueue(queue, event.obj)
+
+    def update(self, event: UpdateEvent[Any], queue: Queue) -> None:
+        self._enqueue(queue, event.old, event.new)
+
+    def delete(self, event: DeleteEvent[Any], queue: Queue) -> None:
+        self._enqueue(queue, event.obj)
+
+    def generic(self, event: GenericEvent[Any], queue: Queue) -> None:
+        self._enqueue(queue, event.obj)
+
+    def _enqueue(self, queue: Queue, *objects: KubeObject) -> None:
+        for request in dict.fromkeys(request for obj in objects for request in self._map(obj)):
+            queue.add(request)
+
+
+class EnqueueRequestForObject(EnqueueRequestsFromMap):
+    """Enqueues the object that the event is about."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda obj: (Request(obj.metadata.namespace, obj.metadata.name),))
+
+
+class EnqueueRequestForOwner(EnqueueRequestsFromMap):
+    """Enqueues the owners of kind ``owner``: the controller alone, or with ``every_owner`` all of them.
+
+    Group and kind are compared, the version is not.
+    """
+
+    def __init__(self, owner: type[KubeObject], *, every_owner: bool = False) -> None:
+        self._owner: Resource = owner.resource
+        self._every_owner = every_owner
+        super().__init__(self._owners)
+
+    def _owners(self, obj: KubeObject) -> Iterable[Request]:
+        namespace = obj.metadata.namespace if self._owner.namespaced else ""
+        for reference in obj.metadata.owner_references:
+            group = reference.api_version.rpartition("/")[0]
+            if (group, reference.kind) != (self._owner.group, self._owner.kind):
+                continue
+            if self._every_owner or reference.controller:
+                yield Request(namespace, reference.name)
+
+
+def dispatch(handler: EventHandler, event: Event[Any], queue: Queue) -> None:
+    """Call the method of ``handler`` that is meant for ``event``."""
+    match event:
+        case CreateEvent():
+            handler.create(event, queue)
+        case UpdateEvent():
+            handler.update(event, queue)
+        case DeleteEvent():
+            handler.delete(event, queue)
+        case GenericEvent():
+            handler.generic(event, queue)

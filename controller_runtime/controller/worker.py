@@ -1,0 +1,144 @@
+"""One worker: takes a key, reconciles it, and decides when it is to come back."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from controller_runtime.client.context import (
+    ReconcileCancelled,
+    ReconcileContext,
+    ReconcileTimeout,
+    current_reconcile,
+)
+from controller_runtime.controller.reconcile import Result, TerminalError
+from controller_runtime.events import ReconcileFinished, ReconcileStarted
+from controller_runtime.kube.resource import Request
+
+if TYPE_CHECKING:
+    from controller_runtime.controller.controller import Controller
+
+log = logging.getLogger("controller_runtime.controller.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    result: Literal["success", "requeue_after", "error", "terminal_error", "timeout"]
+    requeue_after: float = 0.0
+    priority: int | None = None
+    error: BaseException | None = None
+
+
+class Worker:
+    def __init__(self, controller: Controller, number: int) -> None:
+        self._controller = controller
+        self._number = number
+
+    def run(self) -> None:
+        """Work until the queue is shut down."""
+        queue = self._controller.queue
+        while (taken := queue.get(worker=self._number)) is not None:
+            request, priority = taken
+            try:
+                self._process(request, priority)
+            finally:
+                queue.done(request)
+
+    def _process(self, request: Request, priority: int) -> None:
+        controller = self._controller
+        if (behind := controller.own_writes.park(request)) > 0:
+            controller.queue.add_after(request, behind, priority=priority)
+            return
+        context = controller.new_context(request)
+        started = controller.clock()
+        controller.manager.bus.publish(
+            ReconcileStarted(
+                at=controller.manager.now(), controller=controller.name, key=request.key, id=context.id,
+                number=context.number, triggers=controller.take_triggers(request),
+                attempt=controller.queue.num_requeues(request) + 1,
+            )
+        )  # fmt: skip
+        controller.metrics.active.inc()
+        try:
+            outcome = self._reconcile(context)
+        finally:
+            controller.metrics.active.dec()
+        duration = controller.clock() - started
+        controller.own_writes.record(request, context.writes)
+        error = "" if outcome.error is None else describe(outcome.error)
+        # Told before the key is queued again, so that on the bus the reconciles of a key do not overlap.
+        controller.manager.bus.publish(
+            ReconcileFinished(
+                at=controller.manager.now(), controller=controller.name, key=request.key, id=context.id,
+                number=context.number, duration=duration, result=outcome.result, error=error,
+                requeue_after=outcome.requeue_after, writes=len(context.writes),
+            )
+        )  # fmt: skip
+        self._count(outcome, duration)
+        if outcome.error is not None:
+            self._log(context, outcome.error)
+        self._requeue(request, priority if outcome.priority is None else outcome.priority, outcome, error)
+
+    def _reconcile(self, context: ReconcileContext) -> Outcome:
+        token = current_reconcile.set(context)
+        try:
+            result = self._controller.reconciler.reconcile(context.request) or Result()
+        except TerminalError as error:
+            return Outcome("terminal_error", error=error)
+        except ReconcileTimeout as error:
+            return Outcome("timeout", error=error)
+        except BaseException as error:
+            # Also what would end the thread: a worker must outlive its reconciler.
+            late = context.remaining() == 0.0 and not isinstance(error, ReconcileCancelled)
+            return Outcome("timeout" if late else "error", error=error)
+        finally:
+            current_reconcile.reset(token)
+        if result.requeue_after > 0:
+            return Outcome("requeue_after", result.requeue_after, result.priority)
+        return Outcome("success", priority=result.priority)
+
+    def _requeue(self, request: Request, priority: int, outcome: Outcome, error: str) -> None:
+        queue = self._controller.queue
+        if outcome.result in ("error", "timeout"):
+            queue.add_rate_limited(request, priority=priority, error=error)
+            return
+        queue.forget(request)
+        if outcome.result == "requeue_after":
+            queue.add_after(request, outcome.requeue_after, priority=priority)
+
+    def _count(self, outcome: Outcome, duration: float) -> None:
+        metrics = self._controller.metrics
+        metrics.time.observe(duration)
+        if outcome.error is None:
+            metrics.count("requeue_after" if outcome.result == "requeue_after" else "success")
+            return
+        metrics.count("error")
+        metrics.errors.inc()
+        if outcome.result == "terminal_error":
+            metrics.terminal_errors.inc()
+        if outcome.result == "timeout":
+            metrics.timeouts.inc()
+        if not isinstance(outcome.error, Exception):
+            metrics.panics.inc()
+
+    def _log(self, context: ReconcileContext, error: BaseException) -> None:
+        request = context.request
+        fields: dict[str, object] = {"namespace": request.namespace, "name": request.name}
+        if self._controller.resource is not None:
+            # As controller-runtime does it: the kind is the key of the object's own field.
+            fields = {self._controller.resource.kind: dict(fields), **fields}
+        fields |= {"reconcileID": context.id, "error": describe(error)}
+        expected = isinstance(error, TerminalError | ReconcileCancelled)
+        log.error(
+            "Reconciler error",
+            exc_info=None if expected else error,
+            extra=self._controller.fields(**fields),
+        )
+
+
+def describe(error: BaseException) -> str:
+    """The error in one line: its own words, or its type when it has none."""
+    if isinstance(error, TerminalError):
+        return f"terminal error: {str(error) or error.__cause__ or 'no reason given'}"
+    return str(error) or type(error).__name__

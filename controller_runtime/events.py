@@ -1,0 +1,249 @@
+"""What travels on the bus: one tagged union of frozen records.
+
+Every record carries ``at``, the wall-clock time in Unix seconds at which it was published. As JSON
+(``encode``), the tag is the field ``event``; that is also one line of the flight recorder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Literal
+
+import msgspec
+
+from controller_runtime.kube.deltas import Trigger
+from controller_runtime.kube.resource import Ref
+from controller_runtime.kube.rules import PolicyRule
+
+
+class BusEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=True):
+    at: float
+
+
+class Connection(BusEvent, frozen=True, tag="connection"):
+    """Who we are and what we talk to. ``state`` says whether the API server answers."""
+
+    role: Literal["controller", "person"]
+    state: Literal["connecting", "connected", "failed"]
+    cluster: str = ""  # "embedded cluster", or the cluster's name in the kubeconfig
+    context: str = ""
+    server: str = ""
+    identity: str = ""
+    version: str = ""
+    namespaces: tuple[str, ...] = ()  # empty: all namespaces
+    message: str = ""
+
+
+ChangeType = Literal["ADDED", "MODIFIED", "DELETED"]
+
+
+class ObjectChanged(BusEvent, frozen=True, tag="object"):
+    """One watch event, in Kubernetes' words."""
+
+    type: ChangeType
+    ref: Ref
+    resource_version: str
+    raw: msgspec.Raw  # the object as the server sent it, JSON
+    initial: bool = False  # part of the first list: state, not news
+    state_unknown: bool = False  # a delete that was missed; raw is the last state seen
+
+
+WatchState = Literal[
+    "starting", "syncing", "live", "polling", "reconnecting",
+    "forbidden", "expired", "unauthorized", "unreachable", "stopped",
+]  # fmt: skip
+
+
+class WatchStatus(BusEvent, frozen=True, tag="watch"):
+    """State of one watch. Published on every change of state and after every failed attempt."""
+
+    resource: str  # plural, as in RBAC: "pods"
+    group: str
+    kind: str
+    scope: str  # a namespace, or "" for the whole cluster
+    state: WatchState
+    since: float  # Unix seconds at which this state began
+    verb: str = ""  # the request that is under way or that failed: list or watch
+    attempts: int = 0  # failed tries in a row
+    next_try: float | None = None  # Unix seconds
+    last_event: float | None = None  # Unix seconds of the last event or bookmark
+    objects: int = 0
+    message: str = ""  # the server's own words, or the network's
+    missing_rule: PolicyRule | None = None  # when forbidden
+
+
+class Quarantined(BusEvent, frozen=True, tag="quarantined"):
+    """An object that could not be decoded. The others of its kind are served all the same."""
+
+    resource: str
+    scope: str
+    reason: str
+    name: str = ""
+    namespace: str = ""
+
+
+class Enqueued(BusEvent, frozen=True, tag="enqueued"):
+    controller: str
+    key: str
+    trigger: Trigger | None = None
+    priority: int = 0
+
+
+class ReconcileStarted(BusEvent, frozen=True, tag="reconcile_started"):
+    controller: str
+    key: str
+    id: str  # reconcileID, unique for each attempt
+    number: int  # counts up from 1 in this process
+    triggers: tuple[Trigger, ...] = ()
+    attempt: int = 1
+
+
+class ReconcileFinished(BusEvent, frozen=True, tag="reconcile_finished"):
+    controller: str
+    key: str
+    id: str
+    number: int
+    duration: float  # seconds
+    result: Literal["success", "requeue_after", "error", "terminal_error", "timeout"]
+    error: str = ""
+    requeue_after: float = 0.0  # seconds
+    writes: int = 0
+
+
+class ApiWrite(BusEvent, frozen=True, tag="write"):
+    """A create, update, patch or delete that was answered."""
+
+    verb: Literal["create", "update", "patch", "delete"]
+    ref: Ref
+    reconcile: str = ""  # id of the reconcile that asked for it
+    action: str = ""  # id of the person's action that asked for it
+    subresource: str = ""
+    resource_version: str = ""  # of the object in the answer
+    status: int = 0  # HTTP status; 0 when there was no answer
+    duration: float = 0.0  # seconds
+    error: str = ""
+    missing_rule: PolicyRule | None = None  # when RBAC refused it
+
+
+class QueueItem(msgspec.Struct, frozen=True):
+    key: str
+    priority: int = 0
+    ready_in: float = 0.0  # seconds
+    failures: int = 0
+    last_error: str = ""
+    worker: int | None = None  # None: waiting
+
+
+class QueueSnapshot(BusEvent, frozen=True, tag="queue"):
+    controller: str
+    items: tuple[QueueItem, ...]
+
+
+class LeaderStatus(BusEvent, frozen=True, tag="leader"):
+    state: Literal["disabled", "standby", "leading", "lost", "released"]
+    identity: str = ""
+    holder: str = ""
+    lease: str = ""
+    transitions: int = 0
+    message: str = ""
+
+
+HealStage = Literal["deleting", "gone", "recreated", "ready", "abandoned"]
+
+
+class Heal(BusEvent, frozen=True, tag="heal"):
+    """One pod's way from its deletion to a ready replacement. All times are Unix seconds."""
+
+    namespace: str
+    name: str
+    owner: str  # key of the Redis
+    old_uid: str
+    stage: HealStage
+    requested: float  # the delete request, or the first sign of it
+    new_uid: str = ""
+    gone: float | None = None
+    created: float | None = None
+    ready: float | None = None
+    by: str = ""  # "you" for the console's own deletes
+    reconcile: int = 0  # number of the reconcile that made the replacement
+
+    @property
+    def key(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def seconds(self) -> float | None:
+        """From the request to ready, in seconds; None while it is not ready."""
+        return None if self.ready is None else self.ready - self.requested
+
+
+ActionVerb = Literal["delete", "scale", "check"]
+
+
+class ActionStarted(BusEvent, frozen=True, tag="action_started"):
+    """A person asked for something."""
+
+    id: str
+    verb: ActionVerb
+    ref: Ref
+
+
+class ActionFinished(BusEvent, frozen=True, tag="action_finished"):
+    """The answer to it. ``ok`` is False for refusals, and ``message`` says why in a sentence."""
+
+    id: str
+    verb: ActionVerb
+    ref: Ref
+    ok: bool
+    message: str = ""
+    missing_rule: PolicyRule | None = None
+
+
+class Log(BusEvent, frozen=True, tag="log"):
+    """A line of the controller's log."""
+
+    level: Literal["debug", "info", "warning", "error"]
+    message: str
+    logger: str = ""
+    ref: Ref | None = None
+
+
+Event = (
+    Connection | ObjectChanged | WatchStatus | Quarantined | Enqueued | ReconcileStarted | ReconcileFinished
+    | ApiWrite | QueueSnapshot | LeaderStatus | Heal | ActionStarted | ActionFinished | Log
+)  # fmt: skip
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+
+
+def encode(event: Event) -> bytes:
+    """One JSON object, without a line break at its end."""
+    return _encoder.encode(event)
+
+
+def decode(line: bytes | str) -> Event:
+    """The inverse of ``encode``. Raises msgspec.DecodeError or msgspec.ValidationError."""
+    return _decoder.decode(line)
+
+
+def state_key(event: Event) -> Hashable | None:
+    """What this event is the latest state of, or None if it is history only.
+
+    When a subscription must drop events, it keeps the latest one of each key.
+    """
+    match event:
+        case ObjectChanged(ref=ref):
+            return "object", ref.uid or (ref.api_version, ref.kind, ref.key)
+        case WatchStatus(group=group, resource=resource, scope=scope):
+            return "watch", group, resource, scope
+        case Connection(role=role):
+            return "connection", role
+        case QueueSnapshot(controller=controller):
+            return "queue", controller
+        case LeaderStatus():
+            return "leader"
+        case Heal(old_uid=old_uid):
+            return "heal", old_uid
+        case _:
+            return None

@@ -1,0 +1,60 @@
+"""RBAC rules: what controllers need, from what they were built of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from controller_runtime.kube.object import KubeObject
+
+
+class PolicyRule(msgspec.Struct, frozen=True, rename="camel"):
+    """An RBAC rule (rbac.authorization.k8s.io/v1 PolicyRule) that would grant what was refused."""
+
+    api_groups: tuple[str, ...]
+    resources: tuple[str, ...]
+    verbs: tuple[str, ...]
+
+
+WATCH_VERBS = ("get", "list", "watch")
+
+# What the runtime itself needs: leader election and the event recorder.
+RUNTIME_RULES = (
+    PolicyRule(("coordination.k8s.io",), ("leases",), ("create", "get", "update")),
+    PolicyRule(("events.k8s.io",), ("events",), ("create", "patch")),
+)
+
+
+def watch_rules(kinds: Iterable[type[KubeObject]]) -> list[PolicyRule]:
+    """What it takes to watch these kinds."""
+    return merge(PolicyRule((k.resource.group,), (k.resource.plural,), WATCH_VERBS) for k in kinds)
+
+
+def merge(rules: Iterable[PolicyRule]) -> list[PolicyRule]:
+    """The same permissions in as few rules as controller-gen would write.
+
+    Verbs of one resource are joined, then resources of one group with the same verbs; sorted by group, then
+    resource.
+    """
+    verbs: dict[tuple[str, str], set[str]] = {}
+    for rule in rules:
+        for group in rule.api_groups:
+            for resource in rule.resources:
+                verbs.setdefault((group, resource), set()).update(rule.verbs)
+    resources: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (group, resource), allowed in sorted(verbs.items()):
+        resources.setdefault((group, tuple(sorted(allowed))), []).append(resource)
+    merged = [PolicyRule((group,), tuple(names), allowed) for (group, allowed), names in resources.items()]
+    return sorted(merged, key=lambda rule: (rule.api_groups, rule.resources))
+
+
+def to_yaml(rules: Iterable[PolicyRule]) -> str:
+    """As under ``rules:`` of a Role, to paste."""
+    lines: list[str] = []
+    for rule in rules:
+        fields = (("apiGroups", rule.api_groups), ("resources", rule.resources), ("verbs", rule.verbs))
+        for number, (name, values) in enumerate(fields):
+            lines.append(f"{'  ' if number else '- '}{name}:")
+            lines += [f'  - "{value}"' if value in ("", "*") else f"  - {value}" for value in values]
+    return "".join(f"{line}\n" for line in lines)

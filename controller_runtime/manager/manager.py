@@ -1,0 +1,258 @@
+"""Runs controllers and what they share: informers, leader election, event recorder, metrics, probes.
+
+Start: HTTP servers, informers, runnables that need no leader, leader election, runnables that do.
+Stop: the runnables, then the informers and the servers, then the lease is released, the recorder last.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, TypeVar
+
+from controller_runtime.bus import EventBus
+from controller_runtime.cache.informer import Informer
+from controller_runtime.cache.store import RawCache
+from controller_runtime.client.client import Client
+from controller_runtime.events import LeaderStatus
+from controller_runtime.kube.kinds import Lease
+from controller_runtime.kube.object import KubeObject
+from controller_runtime.kube.resource import Ref
+from controller_runtime.manager.informermetrics import InformerCollector
+from controller_runtime.manager.leaderelection import LeaderElectionConfig, LeaderElectionLost, LeaderElector
+from controller_runtime.manager.metrics import Metrics
+from controller_runtime.manager.probes import Check, Checks, HttpServer, metrics_page
+from controller_runtime.manager.recorder import EventBroadcaster, EventRecorder
+from controller_runtime.manager.runnables import Runnable, RunnableGroup
+
+log = logging.getLogger("controller_runtime")
+
+K = TypeVar("K", bound=KubeObject)
+
+INFORMER_STOP = 2.0  # seconds
+GRACEFUL_SHUTDOWN = 30.0  # seconds; controller-runtime pkg/manager/internal.go
+
+
+class GracefulShutdownTimeout(Exception):
+    """Something did not end within the grace period, and is left behind."""
+
+
+class Manager:
+    """One per process and API server.
+
+    ``namespaces``: what informers watch; empty is the whole cluster. Addresses are as in
+    ``probes.HttpServer``, "0" is none.
+    ``graceful_shutdown_timeout`` is in seconds; 0 does not wait, less than 0 waits for ever.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        bus: EventBus,
+        *,
+        namespaces: Iterable[str] = (),
+        leader_election: LeaderElectionConfig | None = None,
+        metrics_bind_address: str = "0",
+        health_probe_bind_address: str = "0",
+        graceful_shutdown_timeout: float = GRACEFUL_SHUTDOWN,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.client = client
+        self.bus = bus
+        self.now = now
+        self.namespaces = tuple(namespaces)
+        self.metrics = Metrics()
+        self.healthz = Checks("healthz")
+        self.readyz = Checks("readyz")
+        self.servers: list[HttpServer] = []
+        self._metrics_address = metrics_bind_address
+        self._probe_address = health_probe_bind_address
+        self._grace = graceful_shutdown_timeout
+        self._lock = threading.Lock()
+        self._raw = RawCache()  # one bound for all kinds
+        self._informers: dict[tuple[type[KubeObject], str], Informer[Any]] = {}
+        self._informers_started = False
+        self._names: set[str] = set()
+        self._required: list[type[KubeObject]] = []
+        self.readyz.add("informer-sync", self._unsynced)
+        self._reconciles = itertools.count(1)
+        self._events = EventBroadcaster(client, dropped=self.metrics.events_dropped.inc)
+        self._over = threading.Event()  # something ended the manager from inside
+        self._error: BaseException | None = None
+        self._others = RunnableGroup("other", self._failed)
+        self._leaders = RunnableGroup("leader", self._failed)
+        self._elector = self._new_elector(leader_election) if leader_election else None
+        self.metrics.registry.register(InformerCollector(self.informers, now))
+        host = client.host.partition("://")[2]
+        client.transport.observers.append(partial(self.metrics.request, host))
+
+    # Putting together
+
+    def informer(self, kind: type[K], *, label_selector: str = "") -> Informer[K]:
+        """The shared informer of a kind. It runs while the manager does."""
+        with self._lock:
+            key = (kind, label_selector)
+            found = self._informers.get(key)
+            if found is None:
+                found = Informer(
+                    self.client, kind, self.bus, namespaces=self.namespaces, label_selector=label_selector,
+                    raw_cache=self._raw,
+                )  # fmt: skip
+                self._informers[key] = found
+                if self._informers_started:
+                    found.start()
+            return found
+
+    def informers(self) -> list[Informer[Any]]:
+        with self._lock:
+            return list(self._informers.values())
+
+    def add(self, runnable: Runnable) -> None:
+        """Run it with the manager, on the leader alone unless its ``needs_leader_election`` is false."""
+        needs_leader = getattr(runnable, "needs_leader_election", True)
+        (self._leaders if needs_leader else self._others).add(runnable)
+
+    def event_recorder(self, name: str) -> EventRecorder:
+        """Records Kubernetes Events as the reporting controller ``name``. It never blocks."""
+        return self._events.recorder(name)
+
+    def add_healthz_check(self, name: str, check: Check) -> None:
+        """``check`` answers "" or what is wrong. Raises ValueError when the name is taken."""
+        self.healthz.add(name, check)
+
+    def add_readyz_check(self, name: str, check: Check) -> None:
+        self.readyz.add(name, check)
+
+    def claim_name(self, name: str) -> bool:
+        """Whether this is the first controller of this name."""
+        with self._lock:
+            if name in self._names:
+                return False
+            self._names.add(name)
+            return True
+
+    def require(self, kind: type[KubeObject]) -> None:
+        """Be ready (/readyz) only when this kind has synced. The builder asks it for the kinds of for_."""
+        self._required.append(kind)
+
+    def _unsynced(self) -> str:
+        missing = [k.resource.plural for k in self._required if not self.informer(k).has_synced()]
+        return f"not synced: {', '.join(missing)}" if missing else ""
+
+    def next_reconcile(self) -> int:
+        return next(self._reconciles)
+
+    @property
+    def leadership_lost(self) -> str:
+        """Why no reconcile may write any more; "" while it may."""
+        return self._elector.lost if self._elector else ""
+
+    def _new_elector(self, config: LeaderElectionConfig) -> LeaderElector:
+        def on_started() -> None:
+            namespace, _, name = elector.lease.partition("/")
+            lease = Ref(Lease.resource.kind, namespace, name, api_version=Lease.resource.api_version)
+            note = f"{config.identity} became leader"
+            self.event_recorder("leader-election").event(lease, "Normal", "LeaderElection", "Acquire", note)
+            self._leaders.start()
+
+        elector = LeaderElector(
+            self.client.transport,
+            config,
+            self.bus,
+            on_started=on_started,
+            on_lost=lambda why: self._failed(LeaderElectionLost(f"leader election lost: {why}")),
+            gauge=self.metrics.leader.labels(config.name).set,
+            now=self.now,
+        )
+        self.healthz.add("leaderElection", elector.check)
+        return elector
+
+    # Running
+
+    def start(self, stop: threading.Event) -> None:
+        """Run until ``stop`` is set, then wind up. Call it once.
+
+        Raises what a runnable raised, LeaderElectionLost (end the process at once), GracefulShutdownTimeout,
+        or OSError when an address is in use.
+        """
+        try:
+            self._start_all()
+            self._wait(stop)
+        finally:
+            log.info("Stopping and waiting for runnables")
+            ended = self._stop_all()
+            log.info("Wait completed, proceeding to shutdown the manager")
+        if self._error is not None:
+            raise self._error
+        if not ended:
+            raise GracefulShutdownTimeout(
+                f"failed waiting for all runnables to end within grace period of {self._grace:g}s"
+            )
+
+    def _start_all(self) -> None:
+        self._serve()
+        with self._lock:
+            self._informers_started = True
+            informers = list(self._informers.values())
+        for informer in informers:
+            informer.start()
+        self._events.start()
+        self._others.start()
+        if self._elector is not None:
+            self._elector.start()
+        else:
+            self.bus.publish(LeaderStatus(at=self.now(), state="disabled"))
+            self._leaders.start()
+
+    def _serve(self) -> None:
+        if self._metrics_address != "0":
+            pages = {"/metrics": metrics_page(self.metrics.registry)}
+            self.servers.append(HttpServer(self._metrics_address, pages))
+        if self._probe_address != "0":
+            self.servers.append(
+                HttpServer(self._probe_address, {"/healthz": self.healthz, "/readyz": self.readyz})
+            )
+        for server in self.servers:
+            server.start()
+
+    def _wait(self, stop: threading.Event) -> None:
+        """Until ``stop`` is set from outside or something inside has failed."""
+
+        def forward() -> None:
+            stop.wait()
+            self._over.set()
+
+        threading.Thread(target=forward, name="stop", daemon=True).start()
+        self._over.wait()
+
+    def _failed(self, error: BaseException) -> None:
+        if self._error is None:
+            self._error = error
+        if not isinstance(error, LeaderElectionLost):
+            late = self._over.is_set()
+            message = "error received after stop sequence was engaged" if late else "Runnable failed"
+            log.error(message, extra={"fields": {"error": str(error)}}, exc_info=error)
+        self._over.set()
+
+    def _stop_all(self) -> bool:
+        # Somebody else may lead already: there is nothing to wait for, and writes are refused from now on.
+        lost = isinstance(self._error, LeaderElectionLost)
+        grace = 0.0 if lost else self._grace
+        deadline = time.monotonic() + (grace if grace >= 0 else threading.TIMEOUT_MAX / 2)
+        ended = self._others.stop(deadline)
+        ended = self._leaders.stop(deadline) and ended
+        informers = self.informers()
+        for wait in (0.0, 0.0 if lost else INFORMER_STOP):  # tell all of them before waiting for the first
+            for informer in informers:
+                informer.stop(wait)
+        for server in self.servers:
+            server.stop()
+        if self._elector is not None:
+            # With workers still at it the lease is left to run out.
+            self._elector.stop(release=ended and not lost)
+        self._events.stop(0.0 if lost else 2.0)
+        return ended or lost
