@@ -6,6 +6,7 @@ RUN pip install --no-cache-dir --require-hashes -r requirements/runtime.txt
 COPY reconsole reconsole
 COPY tui tui
 COPY controller controller
+COPY controller_runtime controller_runtime
 COPY sandbox sandbox
 COPY manifests manifests
 USER 65532:65532
