@@ -81,6 +81,8 @@ class RedisReconciler:
         if not self._pods.has_synced():
             # Without a view of the pods every step would be a guess, and the ledger must not be touched.
             return Result(requeue_after=RETRY_BLIND)
+        if self._is_stale(redis):
+            return Result(requeue_after=RETRY_BLIND)  # until it can be read again; the informer has said so
         wrong = [] if redis.metadata.deletion_timestamp else problems(redis)
         steps = plan(redis, self._seen(redis))
         if wrong:
@@ -109,6 +111,12 @@ class RedisReconciler:
     def _is_about_to_change(self, steps: Plan) -> bool:
         """Whether the last event of a pod is on its way; a watch that is broken would not bring it."""
         return not self._pods.is_failing() and any(pod.is_vanishing for pod in steps.owned)
+
+    def _is_stale(self, redis: Redis) -> bool:
+        """Whether the newest state of it or of one of its pods could not be read."""
+        return bool(self._redises.stale(redis.metadata.namespace, redis.metadata.name)) or any(
+            self._pods.stale(pod.metadata.namespace, pod.metadata.name) for pod in self._seen(redis)
+        )
 
     def _seen(self, redis: Redis) -> list[Pod]:
         names = [desired.pod_name(redis, ordinal) for ordinal in range(max(redis.spec.replicas, 0))]

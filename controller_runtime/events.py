@@ -80,6 +80,7 @@ class Quarantined(BusEvent, frozen=True, tag="quarantined"):
     reason: str
     name: str = ""
     namespace: str = ""
+    stale_version: str = ""  # the older resource version that is served for it; "" when none is
 
 
 class Enqueued(BusEvent, frozen=True, tag="enqueued"):

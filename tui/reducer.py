@@ -315,7 +315,8 @@ def _log(state: ConsoleState, event: Log, news: bool) -> None:
 
 def _quarantined(state: ConsoleState, event: Quarantined, news: bool) -> None:
     name = f"{event.resource} {event.name}".strip()
-    _say(state, Line(event.at, "error", "✗", "MALFORMED", name, event.reason, fault=True))
+    stale = f"stale: still shown as of version {event.stale_version}; " if event.stale_version else ""
+    _say(state, Line(event.at, "error", "✗", "MALFORMED", name, stale + event.reason, fault=True))
 
 
 _HANDLERS: dict[type[BusEvent], Callable[[ConsoleState, Any, bool], None]] = {

@@ -135,6 +135,14 @@ class Informer(Generic[K]):
     def get(self, namespace: str, name: str) -> K | None:
         return self.store.get(namespace, name)
 
+    def stale(self, namespace: str, name: str) -> str:
+        """The newer resource version that could not be read, "" when what ``get`` gives is current.
+
+        Such an object is still there, so it is not taken away; but who acts on it acts on the past.
+        """
+        key = (namespace, name)
+        return self._quarantine.get(key, "") if self.store.get(*key) is not None else ""
+
     def list(
         self, namespace: str | None = None, *, labels: Mapping[str, str] | None = None
     ) -> builtins.list[K]:
@@ -227,10 +235,10 @@ class Informer(Generic[K]):
             # Its deletion was missed; the new one has nothing to do with it but the name.
             self._delete((meta.namespace, meta.name), None, state_unknown=True)
             old = None
-        if old is not None and old.metadata.resource_version == meta.resource_version:
-            return
         if self._quarantine:
             self._quarantine.pop((meta.namespace, meta.name), None)
+        if old is not None and old.metadata.resource_version == meta.resource_version:
+            return
         self.store.put(obj)
         self._raw.put(meta.uid, raw)
         if self._bus is not None:
@@ -287,24 +295,29 @@ class Informer(Generic[K]):
         key = (namespace, name)
         if found and scope in self._listed:
             self._listed[scope].add(key)
-        if found and gone:
-            with self._delivery:
+        with self._delivery:
+            old = self.store.get(*key) if found else None
+            if found and (gone or (old is not None and old.metadata.uid != found.metadata.uid)):
+                self._delete(key, None, state_unknown=True)  # or its deletion was missed, as in _put
+                old = None
+            if found and gone:
                 self._quarantine.pop(key, None)
-                self._delete(key, None, state_unknown=True)
-            return
-        if found and self._quarantine.get(key) == found.metadata.resource_version:
-            return
-        if found:
-            self._quarantine[key] = found.metadata.resource_version
+                return
+            if found and self._quarantine.get(key) == found.metadata.resource_version:
+                return
+            if found:
+                self._quarantine[key] = found.metadata.resource_version
+        stale_version = old.metadata.resource_version if old is not None else ""
         resource = self.kind.resource
-        log.warning(
-            "cannot read %s %s: %s; it is left out", resource.kind, "/".join(filter(None, key)), reason
+        outcome = (
+            f"version {stale_version} is still served, and is stale" if stale_version else "it is left out"
         )
+        log.warning("cannot read %s %s: %s; %s", resource.kind, "/".join(filter(None, key)), reason, outcome)
         if self._bus is not None:
             self._bus.publish(
                 Quarantined(
                     at=self._wall(), resource=resource.plural, scope=scope, reason=reason,
-                    name=name, namespace=namespace,
+                    name=name, namespace=namespace, stale_version=stale_version,
                 )
             )  # fmt: skip
 

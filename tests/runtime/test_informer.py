@@ -9,7 +9,7 @@ import pytest
 from controller_runtime.cache.informer import Informer
 from controller_runtime.cache.store import RawCache
 from controller_runtime.client.client import Client
-from controller_runtime.events import ObjectChanged
+from controller_runtime.events import ObjectChanged, Quarantined
 from controller_runtime.kube.deltas import CreateEvent, DeleteEvent, Event, UpdateEvent
 from controller_runtime.kube.kinds import Namespace, Pod
 from tests.runtime.faultserver import Exchange, FaultServer, pod
@@ -228,3 +228,29 @@ def test_raw_bytes_are_shared_and_bounded() -> None:
     assert informer.raw("uid-p49") is not None
     informer.stop()
     server.stop()
+
+
+def test_what_can_no_longer_be_read_is_stale_and_not_deleted() -> None:
+    with world() as w:
+        w.wait_for("live")
+        w.server.put("a", spec={"containers": "none"})  # version 103; 101 is what could be read
+        eventually(lambda: w.informer.stale("default", "a") == "103")
+        assert w.names() == ["a", "b"]
+        assert not [e for e in w.delivered if isinstance(e, DeleteEvent)]
+        shown = [e for e in w.drain() if isinstance(e, Quarantined)]
+        assert [(e.name, e.stale_version) for e in shown] == [("a", "101")]
+        assert w.informer.stale("default", "b") == ""
+        w.server.put("a", spec={"containers": []})
+        eventually(lambda: not w.informer.stale("default", "a"))
+        assert w.delivered[-1].obj.metadata.resource_version == "104"
+
+
+def test_an_unreadable_successor_is_not_its_predecessor() -> None:
+    with world() as w:
+        w.wait_for("live")
+        w.server.put("a", uid="another", spec={"containers": "none"})
+        eventually(lambda: w.names() == ["b"])
+        last = w.delivered[-1]
+        assert isinstance(last, DeleteEvent)
+        assert last.state_unknown
+        assert w.informer.stale("default", "a") == ""

@@ -27,6 +27,7 @@ class World:
         self.forbidden = ""
         self.stores: dict[Any, Any] = {Redis: Store(Redis), Pod: Store(Pod), Service: Store(Service)}
         self.pods_failing = False
+        self.stale: set[str] = set()  # names of what could not be read since
         self.client = self
         for obj in (of, *pods):
             self.stores[type(obj)].put(obj)
@@ -35,6 +36,7 @@ class World:
         store = self.stores[kind]
         return SimpleNamespace(
             get=store.get,
+            stale=lambda namespace, name: "9" if name in self.stale else "",
             by_owner=lambda uid: store.by_index("owner", uid),
             has_synced=lambda: True,
             is_failing=lambda: kind is Pod and self.pods_failing,
@@ -82,3 +84,12 @@ def test_a_refusal_is_reported_at_once() -> None:
     world = World(with_ledger(2), pod(0, **GOING))
     world.forbidden = "Pod"
     assert world.reconcile() == ["create Service", "patch Redis status"]
+
+
+@pytest.mark.parametrize("name", ["db", "db-0"])
+def test_nothing_is_done_on_a_view_that_is_stale(name: str) -> None:
+    world = World(with_ledger(2), pod(0))
+    world.stale = {name}
+    assert world.reconcile() == []
+    world.stale.clear()
+    assert "create Pod" in world.reconcile()
