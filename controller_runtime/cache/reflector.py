@@ -59,6 +59,9 @@ RETRY_AFTER_CAP = 60.0  # seconds
 RELIST_AFTER_BAD_LINE = 30.0  # seconds
 # A resource version that fails so often in a row is given up for a new list.
 TRIES_PER_VERSION = 3
+# So many watches in a row that broke before their first list was complete (a proxy that buffers them, or cuts
+# them) are enough: lists are asked for as such from then on.
+INCOMPLETE_STREAMS = 3
 
 # Answers of servers that do not know sendInitialEvents, or have it switched off.
 _NO_WATCH_LIST = frozenset({400, 405, 406, 415, 422})
@@ -140,6 +143,7 @@ class Reflector:
         self._tries = 0  # of this version
         self._unsure = False  # whether the server has shown since the last fault that it goes on from there
         self._bad_end: WatchState | Literal[""] = ""  # how the last round ended, unless it was healthy
+        self._incomplete = 0  # watches in a row that broke before their first list was complete
         self._verb = ""
         self._bookmarks = resource.plural != "events"  # whether the server sends them regularly
         self._bookmark_seen = False  # on this stream
@@ -179,7 +183,7 @@ class Reflector:
     def _round(self) -> None:
         """Returns when a healthy watch has come to its regular end."""
         denied: Forbidden | None = None
-        if not self._version and self._transport.has_watch_list and self.report.state != "polling":
+        if not self._version and self._may_stream_list():
             try:
                 self._watch(initial=True)
                 return
@@ -203,6 +207,10 @@ class Reflector:
         self._list_next("polling")
         raise _Polling(denied)
 
+    def _may_stream_list(self) -> bool:
+        usable = self._transport.has_watch_list and self._incomplete < INCOMPLETE_STREAMS
+        return usable and self.report.state != "polling"
+
     def _list(self) -> None:
         self._verb = "list"
         self.report.lists[self._why_list] += 1
@@ -213,7 +221,18 @@ class Reflector:
         before: Callable[[], None] | None = self._gate.wait_turn
         with ExitStack() as stack:
             while True:
-                answer = self._transport.request("GET", self._path, query, cancel=self._cancel, before=before)
+                try:
+                    answer = self._transport.request(
+                        "GET", self._path, query, cancel=self._cancel, before=before
+                    )
+                except Expired:
+                    if "continue" not in query:
+                        raise
+                    # All in one, as client-go's tools/pager/pager.go: pages might expire for ever.
+                    query = self._selector
+                    self._sink.begin(self._scope)
+                    before = self._gate.wait_turn
+                    continue
                 if before is not None and not self.synced.is_set():
                     stack.enter_context(quiet_gc())
                     self.report.syncing()
@@ -228,7 +247,7 @@ class Reflector:
                     )
                 if not page.metadata.token:
                     break
-                query["continue"] = page.metadata.token
+                query = {**query, "continue": page.metadata.token}
             self._sink.end(self._scope)
             self.synced.set()
         self._took(page.metadata.resource_version)
@@ -262,6 +281,8 @@ class Reflector:
                 if confirm.ident is not None:
                     confirm.join()  # or it could call live what has just failed
                 lasted = self._timing.monotonic() - opened
+                if initial:
+                    self._incomplete = self._incomplete + 1 if reading.is_list else 0
                 if reading.items:
                     self._unsure = False
                 elif self._unsure and lasted >= self._healthy_after:

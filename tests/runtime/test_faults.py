@@ -308,7 +308,54 @@ def test_nothing_but_garbage() -> None:
     with world(script) as w:
         assert_patient(w, 8)
         assert w.status.state == "reconnecting"
-        assert w.status.message == "the watch ended before its first list was complete"
+        assert w.statuses()[1].message == "the watch ended before its first list was complete"
+        assert w.status.message.startswith("the answer to the list is not a list")
+
+
+@pytest.mark.parametrize("cut", ["ended", "broken"])
+def test_streams_that_are_cut_before_their_list_is_complete(cut: str) -> None:
+    """kubernetes #140890: each watch ends after 3 s, and the first list takes longer."""
+
+    def script(x: Exchange) -> None:
+        if x.query.get("sendInitialEvents"):
+            x.begin()
+            x.event("ADDED", x.server.objects["a"])
+            w.clock.advance(3.0)
+            if cut == "ended":
+                x.finish()
+        else:
+            x.serve()
+
+    with world(script, start=False) as w:
+        w.informer.start()
+        w.wait_for("live")
+        assert w.names() == ["a", "b"]
+        assert [r.verb for r in w.server.requests] == ["watch", "watch", "watch", "list", "watch"]
+        assert w.clock.now < 20.0
+
+
+def test_pages_that_always_expire() -> None:
+    """kubernetes #85272: the history is compacted faster than a page is asked for."""
+
+    def script(x: Exchange) -> None:
+        if x.query.get("sendInitialEvents"):
+            x.refuse(422, "Invalid", "sendInitialEvents is forbidden")
+        elif x.query.get("continue"):
+            x.server.objects.pop("p0", None)  # it was on the first page
+            x.refuse(410, "Expired", "The provided continue parameter is too old")
+        else:
+            x.serve()
+
+    with world(script, pods=(), start=False, label_selector="app=x", rate=5) as w:
+        for number in range(600):
+            w.server.put(f"p{number}")
+        w.informer.start()
+        w.wait_for("live")
+        assert len(w.names()) == 599
+        assert ("DELETED", "p0") in w.changes()
+        lists = [r.query for r in w.server.requests if r.verb == "list"]
+        assert [q.get("limit") for q in lists] == ["500", "500", None]
+        assert lists[-1] == {"labelSelector": "app=x"}
 
 
 def test_half_a_line_is_not_taken_and_not_lost() -> None:
