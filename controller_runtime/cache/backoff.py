@@ -33,24 +33,35 @@ REAL_TIME = Timing()
 class Backoff:
     """0.8 s, doubled each time, times [1, 2), never above the cap.
 
-    Source: client-go tools/cache/reflector.go; there the jitter comes on top of the cap.
+    Source: client-go tools/cache/reflector.go; there the jitter comes on top of the cap. A time that the
+    server names (Retry-After) is kept to instead, but not for ever.
     """
 
     INITIAL = 0.8  # seconds
     CAP = 30.0  # seconds
+    ASKED_CAP = 60.0  # seconds
+    ASKED_TIMES = 10  # in a row; client-go rest/request.go maxRetries
 
     def __init__(self, random: Callable[[], float]) -> None:
         self._random = random
         self._failures = 0
+        self._asked = 0
 
-    def next(self, cap: float = CAP) -> float:
-        """Seconds to wait after one more failure."""
+    def next(self, cap: float = CAP, asked: float = 0.0) -> float:
+        """Seconds to wait after one more failure; ``asked`` is what the server named, 0 for nothing."""
+        if asked > 0:
+            asked = min(asked, self.ASKED_CAP)
+            self._asked += 1
+            return asked if self._asked <= self.ASKED_TIMES else max(asked, self._own(cap))
+        return self._own(cap)
+
+    def _own(self, cap: float) -> float:
         base = min(self.INITIAL * 2.0 ** min(self._failures, 16), cap / 2)
         self._failures += 1
         return base * (1 + self._random())
 
     def reset(self) -> None:
-        self._failures = 0
+        self._failures = self._asked = 0
 
 
 class RateGate:

@@ -55,7 +55,6 @@ FORBIDDEN_CAP = 10.0  # seconds; a grant, or a CRD, should be seen soon
 POLL_INTERVAL = 5.0  # seconds
 HEALTHY_AFTER = 1.0  # seconds; client-go's very short watch
 QUIET_HEALTHY_AFTER = 10.0  # seconds, for a stream with nothing in it
-RETRY_AFTER_CAP = 60.0  # seconds
 RELIST_AFTER_BAD_LINE = 30.0  # seconds
 # A resource version that fails so often in a row is given up for a new list.
 TRIES_PER_VERSION = 3
@@ -401,7 +400,7 @@ class Reflector:
         if isinstance(error, _Polling):
             delay = POLL_INTERVAL * (1 + 0.2 * self._timing.random())
         else:
-            delay = self._backoff.next(cap)
+            delay = self._backoff.next(cap, getattr(error, "retry_after", None) or 0.0)
         if state == "expired":
             self._list_next("expired")
             if self._bad_end != "expired":
@@ -409,9 +408,6 @@ class Reflector:
         elif self._version and self._tries >= TRIES_PER_VERSION and state == "reconnecting":
             self._list_next("failing")
             self._tries = 0
-        retry_after = getattr(error, "retry_after", None)
-        if retry_after is not None:
-            delay = max(delay, min(retry_after, RETRY_AFTER_CAP))
         rule = None
         if state in ("forbidden", "polling"):
             verbs = ("watch",) if state == "polling" else ("list", "watch")

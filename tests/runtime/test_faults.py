@@ -137,6 +137,21 @@ def test_too_many_requests(retry_after: int | None) -> None:
         assert first.next_try - first.at == pytest.approx(1.2 if retry_after is None else 20.0)
 
 
+def test_the_time_that_a_server_names_is_kept_to_but_not_for_ever() -> None:
+    """kubernetes' "storage is (re)initializing" is over in seconds."""
+
+    def script(x: Exchange) -> None:
+        answer = status(429, "TooManyRequests", "storage is (re)initializing")
+        x.answer(429, json.dumps({**answer, "details": {"retryAfterSeconds": 1}}).encode())
+
+    with world(script) as w:
+        w.run_to_limit()
+        assert w.clock.slept[:14] == pytest.approx([1.0] * 10 + [1.2, 2.4, 4.8, 9.6])
+        w.server.script = Exchange.serve
+        w.let_go_on()
+        w.wait_for("live")
+
+
 def test_server_errors() -> None:
     with world(lambda x: x.refuse(500, "InternalError", "etcdserver: no leader")) as w:
         assert_patient(w, 8)
