@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 import msgspec
 from msgspec.structs import force_setattr
@@ -18,6 +18,21 @@ K = TypeVar("K", bound=KubeObject)
 MOST_PARTS = 4096
 
 _Hash = Callable[[Any], int]
+
+
+def _refuse(*_: object, **__: object) -> NoReturn:
+    raise TypeError("the labels of an object in a store are shared with others: change a copy, dict(labels)")
+
+
+class SharedLabels(dict[str, str]):
+    """Labels that cannot be changed. A dict, because msgspec encodes no other mapping; copies are plain."""
+
+    __slots__ = ()
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[type[dict[str, str]], tuple[dict[str, str]]]:
+        return dict, (dict(self),)
 
 
 class Sharing(Generic[K]):
@@ -72,6 +87,8 @@ class Sharing(Generic[K]):
             return known
         if len(self._parts) >= MOST_PARTS:
             self._parts.clear()
+        if hash_of is _hash_of_dict:
+            value = SharedLabels(value)
         self._parts[number] = value
         return value
 

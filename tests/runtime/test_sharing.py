@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -76,6 +77,29 @@ def test_equal_parts_are_one() -> None:
     store.put(later)
     assert later.spec is one.spec, "an unchanged part is that of before"
     assert (later.status.phase, one.status.phase) == ("Running", "")
+
+
+def test_shared_labels_cannot_be_changed_but_copied_and_encoded() -> None:
+    store = Store(Pod)
+    store.put(pod("one"))
+    meta = pod("other").metadata
+    store.put(other := pod("other"))
+    labels: Any = other.metadata.labels
+    changes: tuple[Callable[[], object], ...] = (
+        lambda: labels.update(app="mine"),
+        lambda: labels.__setitem__("app", "mine"),
+        lambda: labels.__delitem__("app"),
+        lambda: labels.__ior__({"app": "mine"}),
+        lambda: labels.pop("app"),
+    )
+    for change in changes:
+        with pytest.raises(TypeError, match="change a copy"):
+            change()
+    assert labels == {"app": "cache"}
+    mine = copy.deepcopy(labels)
+    mine["app"] = "mine"
+    assert labels | {"a": "b"} == {"app": "cache", "a": "b"}
+    assert msgspec.json.encode(other.metadata) == msgspec.json.encode(meta)
 
 
 class Labelled(msgspec.Struct, frozen=True):
