@@ -9,7 +9,9 @@ Misuse is refused here, with controller-runtime's words where it has them.
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
+from itertools import chain, count
 from typing import Any
 
 from controller_runtime.cache.sources import Kind, Source
@@ -108,7 +110,7 @@ class Builder:
             )
         if self._for is not None:
             self._manager.require(self._for[0])
-        return Controller(
+        controller = Controller(
             name,
             reconciler,
             self._manager,
@@ -117,6 +119,17 @@ class Builder:
             resource=self._for[0].resource if self._for else None,
             options=self._options,
         )
+        self._add_check(controller)
+        return controller
+
+    def _add_check(self, controller: Controller) -> None:
+        """Under ``controller-<name>``, with a number behind it where controllers may share a name."""
+        name = f"controller-{controller.name}"
+        for free in chain([name], (f"{name}-{n}" for n in count(2))):
+            try:
+                return self._manager.add_healthz_check(free, controller.check)
+            except ValueError:  # taken
+                continue
 
     def _check(self, reconciler: Reconciler | None) -> None:
         if reconciler is None:
@@ -125,6 +138,11 @@ class Builder:
             raise BuilderError(self._error)
         if not callable(getattr(reconciler, "reconcile", None)):
             raise BuilderError(f"a Reconciler has a method reconcile(request), {reconciler!r} has none")
+        if inspect.iscoroutinefunction(reconciler.reconcile):
+            raise BuilderError(
+                f"{type(reconciler).__name__}.reconcile is an async def, and workers are threads: make it a "
+                "plain def and call asyncio.run() inside for what has to be awaited"
+            )
         if self._for is None and self._owns:
             raise BuilderError("Owns() can only be used together with For()")
         if self._for is None and not self._watches and not self._raw_sources:

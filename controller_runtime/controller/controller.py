@@ -31,7 +31,14 @@ log = logging.getLogger("controller_runtime")
 # After this long a first list that has not come is told of again. Source: controller-runtime's
 # CacheSyncTimeout; there the process ends, here it waits on, for a grant or a CRD may still come.
 CACHE_SYNC_TIMEOUT = 120.0  # seconds
+# Asked again after 10 ms, then ever less often: what comes is noticed late by half the time it took, at most
+# by a quarter of a second, and a kind that never comes costs four looks a second.
 SYNC_POLL = 0.01  # seconds
+SYNC_POLL_GROWTH = 1.5
+SYNC_POLL_MAX = 0.25  # seconds
+# How long /healthz shows that a worker died: one probe at the kubelet's default period of 10 s sees it, and
+# only one that dies again and again fails the three probes in a row after which the pod is restarted.
+DEATH_SHOWN = 10.0  # seconds
 SNAPSHOT_INTERVAL = 0.5  # seconds
 SNAPSHOT_SETTLE = 0.05  # seconds; what comes and goes faster is not worth a worker's time
 SNAPSHOT_ROWS = 500
@@ -98,6 +105,8 @@ class Controller:
         self._raw_sources = tuple(raw_sources)
         self._lock = threading.Lock()
         self._triggers: dict[Request, deque[Trigger]] = {}
+        self._workers: tuple[threading.Thread, ...] = ()
+        self._last_death: float | None = None
 
     # Events in
 
@@ -177,6 +186,7 @@ class Controller:
     def _wait_for_sync(self, feeds: Sequence[tuple[Watch, Feed]], stop: threading.Event) -> bool:
         """Wait by the rule of the class; False when ``stop`` came first."""
         complain_at = self.clock() + CACHE_SYNC_TIMEOUT
+        pause = SYNC_POLL
         while True:
             waiting = [
                 watch.source.name
@@ -188,24 +198,40 @@ class Controller:
             if self.clock() >= complain_at:
                 complain_at += CACHE_SYNC_TIMEOUT
                 log.warning("Still waiting for caches to sync", extra=self.fields(sources=", ".join(waiting)))
-            if stop.wait(SYNC_POLL):
+            if stop.wait(pause):
                 return False
+            pause = min(pause * SYNC_POLL_GROWTH, SYNC_POLL_MAX)
 
     def _work(self, stop: threading.Event) -> None:
         count = self.options.max_concurrent_reconciles
         log.info("Starting workers", extra=self.fields(**{"worker count": count}))
-        workers = [
+        workers = tuple(
             threading.Thread(target=Worker(self, n).run, name=f"{self.name}-{n}", daemon=True)
             for n in range(count)
-        ]
+        )
         for thread in workers:
             thread.start()
+        self._workers = workers
         stop.wait()
+        self._workers = ()  # from here on they are meant to end
         log.info("Shutdown signal received, waiting for all workers to finish", extra=self.fields())
         self.queue.shutdown()
         for thread in workers:
             thread.join()
         log.info("All workers finished", extra=self.fields())
+
+    def worker_died(self) -> None:
+        self._last_death = self.clock()
+
+    def check(self) -> str:
+        """For /healthz: what is wrong with the workers, or ""; before they start and once they stop, ""."""
+        workers, died = self._workers, self._last_death
+        alive = sum(thread.is_alive() for thread in workers)
+        if alive < len(workers):
+            return f"{alive} of {len(workers)} workers are alive: restart the process"
+        if workers and died is not None and (ago := self.clock() - died) < DEATH_SHOWN:
+            return f"a worker died {ago:.0f} s ago and was restarted: see the log for its error"
+        return ""
 
     def _publish_snapshots(self) -> None:
         """A snapshot when the queue has changed, at most two a second, and one when it is over."""

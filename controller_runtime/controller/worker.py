@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
+import threading
 from dataclasses import dataclass
+from types import UnionType
 from typing import TYPE_CHECKING, Literal
 
 from controller_runtime.client.context import (
@@ -21,6 +24,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("controller_runtime.controller.worker")
 
+# Before a worker that died goes on: whatever it died of may still be there, and must not fill the log.
+RESTART_DELAY = 1.0  # seconds
+
+
+class WrongResult(TypeError):
+    """A reconcile returned what is neither a Result nor None."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -36,12 +46,28 @@ class Worker:
         self._number = number
 
     def run(self) -> None:
-        """Work until the queue is shut down."""
+        """Work until the queue is shut down. What it dies of is logged and counts in /healthz; it goes on."""
+        controller = self._controller
+        while not controller.queue.is_shut_down:
+            try:
+                self._work()
+            except BaseException as error:
+                controller.worker_died()
+                fields = controller.fields(worker=self._number, error=type(error).__name__)
+                log.error("Worker died and is restarted", exc_info=error, extra=fields)
+                controller.queue.wait_for_shutdown(RESTART_DELAY)
+
+    def _work(self) -> None:
         queue = self._controller.queue
         while (taken := queue.get(worker=self._number)) is not None:
             request, priority = taken
             try:
                 self._process(request, priority)
+            except BaseException as error:
+                queue.add_rate_limited(
+                    request, priority=priority, error=f"the worker died: {type(error).__name__}"
+                )
+                raise
             finally:
                 queue.done(request)
 
@@ -83,7 +109,7 @@ class Worker:
     def _reconcile(self, context: ReconcileContext) -> Outcome:
         token = current_reconcile.set(context)
         try:
-            result = self._controller.reconciler.reconcile(context.request) or Result()
+            result = _checked(self._controller.reconciler.reconcile(context.request))
         except TerminalError as error:
             return Outcome("terminal_error", error=error)
         except ReconcileTimeout as error:
@@ -129,12 +155,53 @@ class Worker:
             # As controller-runtime does it: the kind is the key of the object's own field.
             fields = {self._controller.resource.kind: dict(fields), **fields}
         fields |= {"reconcileID": context.id, "error": describe(error)}
-        expected = isinstance(error, TerminalError | ReconcileCancelled)
+        expected = isinstance(error, TerminalError | ReconcileCancelled | WrongResult)
         log.error(
             "Reconciler error",
             exc_info=None if expected else error,
             extra=self._controller.fields(**fields),
         )
+
+
+def _checked(answer: object) -> Result:
+    """The Result that a reconcile returned, an empty one for None. Raises WrongResult for all else.
+
+    Of a wrong value only the type is named, since the value may hold a secret.
+    """
+    if answer is None:
+        return Result()
+    if inspect.iscoroutine(answer):
+        answer.close()  # else Python warns that it was never awaited
+        raise WrongResult(
+            "reconcile returned a coroutine, a Result or None is wanted: make it a plain def and call "
+            "asyncio.run() inside for what has to be awaited"
+        )
+    if not isinstance(answer, Result):
+        raise WrongResult(
+            f"reconcile returned {_shown(answer)}, a Result or None is wanted: return "
+            "Result(requeue_after=seconds) to come back later, raise an exception to be "
+            "tried again, return None when all is done"
+        )
+    after, priority = answer.requeue_after, answer.priority
+    # A longer wait than this no lock can keep; NaN is not within it either.
+    if not _is_number(after, int | float) or not after <= threading.TIMEOUT_MAX:
+        raise WrongResult(
+            f"reconcile returned a Result whose requeue_after is {_shown(after)}, a number of seconds up to "
+            f"{threading.TIMEOUT_MAX:.0f} is wanted"
+        )
+    if priority is not None and not _is_number(priority, int):
+        raise WrongResult(
+            f"reconcile returned a Result whose priority is {_shown(priority)}, an int or None is wanted"
+        )
+    return answer
+
+
+def _is_number(value: object, kind: type | UnionType) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _shown(value: object) -> str:
+    return str(value) if isinstance(value, int | float) else f"a value of type {type(value).__name__}"
 
 
 def describe(error: BaseException) -> str:

@@ -48,7 +48,7 @@ class Checks:
         excluded = set(query.get("exclude", ()))
         lines: list[str] = []
         failed: list[str] = []
-        for name, check in self._checks.items():
+        for name, check in tuple(self._checks.items()):  # one may be added meanwhile
             if name in excluded:
                 lines.append(f"[+]{name} excluded: ok")
             elif _run(check):

@@ -53,6 +53,15 @@ def test_a_reconciler_is_needed() -> None:
         builder.complete(object())  # type: ignore[arg-type]
 
 
+def test_an_async_reconcile_is_refused() -> None:
+    class Async:
+        async def reconcile(self, request: Request) -> None: ...
+
+    builder = new_controller_managed_by(manager()).for_(Pod)
+    with pytest.raises(BuilderError, match=r"Async\.reconcile is an async def.*: make it a plain def"):
+        builder.complete(Async())  # type: ignore[arg-type]
+
+
 def test_names_are_unique_unless_you_insist() -> None:
     mgr = manager()
     assert new_controller_managed_by(mgr).for_(ConfigMap).build(Reconciling()).name == "configmap"
@@ -60,6 +69,8 @@ def test_names_are_unique_unless_you_insist() -> None:
         new_controller_managed_by(mgr).for_(ConfigMap).build(Reconciling())
     again = new_controller_managed_by(mgr).for_(ConfigMap).with_options(skip_name_validation=True)
     assert again.build(Reconciling()).name == "configmap"
+    for check in ("/controller-configmap", "/controller-configmap-2"):
+        assert mgr.healthz(check, {}).status == 200
     assert new_controller_managed_by(mgr).for_(ConfigMap).named("other").build(Reconciling()).name == "other"
 
 

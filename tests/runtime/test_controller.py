@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,10 +17,11 @@ import pytest
 from controller_runtime.bus import EventBus
 from controller_runtime.client.context import ReconcileCancelled, Write, current_reconcile
 from controller_runtime.controller.builder import Builder, new_controller_managed_by
-from controller_runtime.controller.controller import Controller
+from controller_runtime.controller.controller import DEATH_SHOWN, Controller
 from controller_runtime.controller.handlers import EnqueueRequestForObject, Funcs
 from controller_runtime.controller.ownwrites import OwnWrites
 from controller_runtime.controller.reconcile import Result, TerminalError
+from controller_runtime.controller.worker import Worker
 from controller_runtime.events import Enqueued, QueueSnapshot, ReconcileFinished, ReconcileStarted
 from controller_runtime.kube.deltas import CreateEvent, DeleteEvent, Event, GenericEvent, UpdateEvent
 from controller_runtime.kube.resource import Request
@@ -150,6 +154,73 @@ def test_what_would_end_a_thread_does_not_end_a_worker() -> None:
         world.send(CreateEvent(configmap("a")))
         assert [f.result for f in world.finished(2)] == ["error", "success"]
     assert world.metric("reconcile_panics_total") == 1
+
+
+async def _coroutine() -> None: ...
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning", "error::RuntimeWarning")
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda: True, "reconcile returned True, a Result or None is wanted"),
+        (lambda: 0, "reconcile returned 0, a Result or None is wanted"),
+        (lambda: "hunter2", "reconcile returned a value of type str, a Result or None is wanted"),
+        (_coroutine, "reconcile returned a coroutine, a Result or None is wanted: make it a plain def"),
+        (lambda: Result(timedelta(1)), "requeue_after is a value of type timedelta, a number of seconds"),  # type: ignore[arg-type]
+        (lambda: Result(float("inf")), "requeue_after is inf, a number of seconds up to"),
+        (lambda: Result(1, priority="high"), "priority is a value of type str, an int or None is wanted"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_wrong_return_value_is_an_error_of_its_key_alone(wrong: Callable[[], Any], words: str) -> None:
+    answers: list[Callable[[], Any]] = [wrong]
+    with World(lambda _: answers.pop()() if answers else None) as world:
+        world.send(CreateEvent(configmap("a")))
+        first, second = world.finished(2)
+        assert world.manager.healthz("/controller-test", {}).status == 200
+    assert (first.result, second.result, second.key) == ("error", "success", "ns/a")
+    assert words in first.error
+    gc.collect()  # a coroutine that was left open warns here
+
+
+@pytest.mark.parametrize("error", [RuntimeError("broken"), SystemExit(3)])
+def test_a_worker_that_dies_is_restarted_logged_and_seen_in_healthz(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("controller_runtime.controller.worker.RESTART_DELAY", 0.01)
+    world = World(lambda _: None)
+    observe, left = world.controller.metrics.time.observe, [error]
+
+    def broken(duration: float) -> None:
+        if left:
+            raise left.pop()
+        observe(duration)
+
+    monkeypatch.setattr(world.controller.metrics, "time", SimpleNamespace(observe=broken))
+    with caplog.at_level(logging.ERROR), world:
+        assert world.manager.healthz("/controller-test", {}).status == 200
+        world.send(CreateEvent(configmap("a")))
+        assert [f.result for f in world.finished(2)] == ["success", "success"]  # the key was not lost
+        page = world.manager.healthz("/controller-test", {})
+        assert (page.status, world.manager.healthz("", {}).status) == (500, 500)
+        assert b"a worker died 0 s ago and was restarted" in page.body
+        eventually(lambda: world.controller.queue.num_requeues(KEY) == 0)
+        world.controller.clock = lambda: time.monotonic() + DEATH_SHOWN
+        assert world.manager.healthz("", {}).status == 200
+    [record] = [r for r in caplog.records if r.message == "Worker died and is restarted"]
+    assert record.exc_info is not None
+    assert record.exc_info[1] is error
+
+
+def test_fewer_workers_than_wanted_are_seen_in_healthz(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Worker.run
+    monkeypatch.setattr(Worker, "run", lambda self: None if self._number == 1 else run(self))
+    with World(lambda _: None, max_concurrent_reconciles=2) as world:
+        page = eventually(
+            lambda: p if (p := world.manager.healthz("/controller-test", {})).status == 500 else None
+        )
+        assert b"1 of 2 workers are alive" in page.body
+    assert world.manager.healthz("", {}).status == 200  # stopped: none is wanted any more
 
 
 def test_requeue_after() -> None:
@@ -319,6 +390,21 @@ def test_an_other_kind_that_still_tries_for_the_first_time_is_waited_for() -> No
         time.sleep(0.05)
         assert reconciler.requests == []
         other.failed = True
+        eventually(lambda: reconciler.requests)
+
+
+def test_a_primary_kind_that_is_missing_is_asked_for_ever_less_often() -> None:
+    mgr = manager()
+    primary = ManualSource("primary", synced=False)
+    asked: list[float] = []
+    answer = primary.has_synced
+    primary.has_synced = lambda: asked.append(time.monotonic()) or answer()  # type: ignore[method-assign, func-returns-value]
+    reconciler = _two_sources(new_controller_managed_by(mgr), primary, ManualSource("other"))
+    with running(mgr):
+        primary.deliver(CreateEvent(configmap("a")))
+        time.sleep(0.4)
+        assert 2 <= len(asked) <= 15
+        primary.synced = True
         eventually(lambda: reconciler.requests)
 
 
