@@ -109,6 +109,7 @@ class ReconcileFinished(BusEvent, frozen=True, tag="reconcile_finished"):
     error: str = ""
     requeue_after: float = 0.0  # seconds
     writes: int = 0
+    kind: str = ""  # of the object that was reconciled; "" when the controller has no kind of its own
 
 
 class ApiWrite(BusEvent, frozen=True, tag="write"):

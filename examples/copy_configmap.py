@@ -4,15 +4,17 @@ import sys
 import threading
 from pathlib import Path
 
-from controller_runtime.bus import EventBus
-from controller_runtime.client.client import Client
-from controller_runtime.client.config import load_configuration
-from controller_runtime.controller.builder import new_controller_managed_by
-from controller_runtime.controller.handlers import EnqueueRequestsFromMap
+from controller_runtime import (
+    Client,
+    EnqueueRequestsFromMap,
+    EventBus,
+    Manager,
+    Request,
+    load_configuration,
+    new_controller_managed_by,
+)
 from controller_runtime.controller.predicates import label_changed
 from controller_runtime.kube.kinds import ConfigMap, Namespace
-from controller_runtime.kube.resource import Request
-from controller_runtime.manager.manager import Manager
 
 ME, HERE, ORIGIN = {"copy/me": "true"}, {"copy/here": "true"}, "copy/of"
 
@@ -50,8 +52,13 @@ class Copier:
         return [Request(m.metadata.namespace, m.metadata.name) for m in self.maps.list(labels=ME)]
 
 
+def setup(manager: Manager) -> None:
+    """For ``reconsole run examples/copy_configmap.py``."""
+    Copier(manager)
+
+
 if __name__ == "__main__":
     bus = EventBus()
     manager = Manager(Client(load_configuration(Path(sys.argv[1])), bus=bus), bus)
-    Copier(manager)
+    setup(manager)
     manager.start(threading.Event())

@@ -52,6 +52,43 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"reconsole {version('reconsole')}")
+    _add_common(parser)
+    commands = parser.add_subparsers(dest="command", metavar="[COMMAND]")
+    sandbox = commands.add_parser("sandbox", help="only the embedded cluster", allow_abbrev=False)
+    sandbox.add_argument(
+        "--bare", action="store_true", help="API server, garbage collector and namespace controller; no nodes"
+    )
+    sandbox.add_argument("--dir", "--sandbox-dir", metavar="DIR", type=Path, help="where the kubeconfigs go")
+    sandbox.add_argument(
+        "--port", metavar="PORT", type=_port, default=0, help="port on 127.0.0.1 (a free one)"
+    )
+    sandbox.add_argument(
+        "--runtime", choices=("auto", "process", "simulated"), default="auto",
+        help="run Redis for real where redis-server is installed (auto)",
+    )  # fmt: skip
+    sandbox.add_argument("--nodes", metavar="N", type=_count, default=2, help="how many nodes (2)")
+    sandbox.add_argument("--seed", metavar="N", type=_count, default=0, help="repeatable delays (0)")
+    sandbox.add_argument(
+        "--fault", metavar="JSON", action="append", default=[],
+        help='a fault from the start, as in \'{"status": 503, "seconds": 5}\' (see docs/sandbox.md)',
+    )  # fmt: skip
+    run = commands.add_parser(
+        "run",
+        help="an operator written on controller_runtime, in the console",
+        description="Opens an operator in the console. The file has a function setup(manager) that builds "
+        "its controllers; its kinds are the tables. All options of reconsole apply.",
+        allow_abbrev=False,
+    )
+    run.add_argument("operator", metavar="FILE.py | MODULE:FUNCTION")
+    for action in _add_common(run):
+        action.default = argparse.SUPPRESS  # what stood before "run" counts
+    manifests = commands.add_parser("manifests", help="YAML for kubectl apply -f -", allow_abbrev=False)
+    manifests.add_argument("what", choices=("crd", "rbac", "all"), nargs="?", default="all")
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    """The options of every run of a controller; they are returned."""
     where = parser.add_argument_group("where")
     where.add_argument("--kubeconfig", metavar="FILE", type=Path, help="use the cluster of this kubeconfig")
     where.add_argument("--context", metavar="NAME", help="use this context of the kubeconfig")
@@ -84,28 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="reconcile only while holding the lease, as in a Deployment",
     )
-    commands = parser.add_subparsers(dest="command", metavar="[COMMAND]")
-    sandbox = commands.add_parser("sandbox", help="only the embedded cluster", allow_abbrev=False)
-    sandbox.add_argument(
-        "--bare", action="store_true", help="API server, garbage collector and namespace controller; no nodes"
-    )
-    sandbox.add_argument("--dir", "--sandbox-dir", metavar="DIR", type=Path, help="where the kubeconfigs go")
-    sandbox.add_argument(
-        "--port", metavar="PORT", type=_port, default=0, help="port on 127.0.0.1 (a free one)"
-    )
-    sandbox.add_argument(
-        "--runtime", choices=("auto", "process", "simulated"), default="auto",
-        help="run Redis for real where redis-server is installed (auto)",
-    )  # fmt: skip
-    sandbox.add_argument("--nodes", metavar="N", type=_count, default=2, help="how many nodes (2)")
-    sandbox.add_argument("--seed", metavar="N", type=_count, default=0, help="repeatable delays (0)")
-    sandbox.add_argument(
-        "--fault", metavar="JSON", action="append", default=[],
-        help='a fault from the start, as in \'{"status": 503, "seconds": 5}\' (see docs/sandbox.md)',
-    )  # fmt: skip
-    manifests = commands.add_parser("manifests", help="YAML for kubectl apply -f -", allow_abbrev=False)
-    manifests.add_argument("what", choices=("crd", "rbac", "all"), nargs="?", default="all")
-    return parser
+    return [*where._group_actions, *how._group_actions]
 
 
 def _port(text: str) -> int:
@@ -160,4 +176,5 @@ def _options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Optio
         metrics_bind_address=args.metrics_bind_address,
         health_probe_bind_address=args.health_probe_bind_address,
         leader_elect=args.leader_elect,
+        operator=getattr(args, "operator", None),
     )

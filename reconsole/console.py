@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from controller_runtime.bus import EventBus
@@ -13,6 +14,7 @@ from reconsole.options import Failure, Options
 from reconsole.session import Session
 
 if TYPE_CHECKING:
+    from reconsole.operators import Operator
     from tui.app import ConsoleApp
 
 
@@ -41,7 +43,7 @@ def run_console(options: Options) -> int:
 
     BusHandler(bus).install()
     actions = Actions(session.person, bus, read_only=options.read_only)
-    app = ConsoleApp(subscription, actions, read_only=options.read_only)
+    app = ConsoleApp(subscription, actions, read_only=options.read_only, tables=_tables(session.operator))
     worker = threading.Thread(target=run, name="session", daemon=True)
     worker.start()
     signal.signal(signal.SIGTERM, lambda *_: app.exit(0))
@@ -54,6 +56,16 @@ def run_console(options: Options) -> int:
     for reason in failures:
         print(f"error: {reason}", file=sys.stderr)
     return 1 if failures else app.return_code or 0
+
+
+def _tables(operator: Operator | None) -> Sequence[tuple[str, str]]:
+    """Kinds and titles: those of the operator's file, or of the one that is brought along."""
+    from tui.reducer import plural
+    from tui.screens.main import TABLES
+
+    if operator is None or not operator.kinds:
+        return TABLES
+    return [(kind.kind, plural(kind.kind, 2)) for kind in operator.kinds]
 
 
 def _leave(app: ConsoleApp) -> None:

@@ -16,7 +16,7 @@ class Server:
     identity: str
 
 
-def check(client: Client) -> Server:
+def check(client: Client, *, needs_redis: bool = True) -> Server:
     """Reach the API server, learn who we are and see that the Redis kind is installed."""
     try:
         version = client.version()
@@ -34,6 +34,8 @@ def check(client: Client) -> Server:
                 f"the API server at {client.host} answers {error.status}: {error.message}"
             ) from error
         version = ""
+    if not needs_redis:
+        return Server(version, client.identity())
     try:
         client.get_json(f"/apis/{GROUP}/{VERSION}")
     except NotFound as error:

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Literal
 from controller_runtime.bus import EventBus
 from controller_runtime.events import Connection
 from reconsole.embedded import EmbeddedCluster
+from reconsole.operators import load_operator
 from reconsole.options import Failure, Options
 
 if TYPE_CHECKING:
     from controller_runtime.client.client import Client
     from controller_runtime.manager.leaderelection import LeaderElectionConfig
+    from controller_runtime.manager.manager import Manager
+    from reconsole.operators import Operator
 
 
 LEASE = "reconsole.myapp.tangx.in"
@@ -29,6 +32,8 @@ class Session:
     """``run`` blocks until ``stop`` is set and everything has ended. It may run on any thread."""
 
     def __init__(self, options: Options, bus: EventBus) -> None:
+        """Raises Failure for an operator that cannot be loaded."""
+        self.operator = load_operator(options.operator) if options.operator else None
         self.stop = threading.Event()
         self.person: Future[Client] = Future()  # the client of whoever sits at the console
         self._options = options
@@ -63,14 +68,16 @@ class Session:
         if self._cluster:
             ready = self._cluster.ready()
             kubeconfig = ready.kubeconfig
-            own = ready.kubeconfig if options.impersonate else ready.operator_kubeconfig
+            # The account of the Redis operator has just its own rights.
+            foreign = options.impersonate or self.operator
+            own = ready.kubeconfig if foreign else ready.operator_kubeconfig
         try:
             configuration = load_configuration(own, options.context, options.impersonate)
             person = Client(load_configuration(kubeconfig, options.context), bus=self._bus)
         except ConfigError as error:
             raise Failure(str(error)) from error
         client = Client(configuration, bus=self._bus)
-        server = check(client)
+        server = check(client, needs_redis=self.operator is None)
         self._publish(
             "controller",
             "connected",
@@ -92,7 +99,9 @@ class Session:
             health_probe_bind_address=options.health_probe_bind_address,
         )
         heals = watch_heals(self._bus, self.stop, heal_histogram(manager.metrics.registry).observe)
-        if options.observe:
+        if self.operator:
+            self._set_up(self.operator, manager)
+        elif options.observe:
             watch_redis(manager)
         else:
             add_redis_controller(manager)
@@ -108,6 +117,13 @@ class Session:
         finally:
             self.stop.set()
             heals.join(2.0)
+
+    @staticmethod
+    def _set_up(operator: Operator, manager: Manager) -> None:
+        try:
+            operator.setup(manager)
+        except Exception as error:
+            raise Failure(f"the operator's setup failed: {type(error).__name__}: {error}") from error
 
     def _election(self) -> LeaderElectionConfig:
         from controller_runtime.manager.leaderelection import LeaderElectionConfig

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from controller_runtime.bus import Subscription
 from tui.ports import Actions
 from tui.pump import INTERVAL, Pump
 from tui.screens.confirm import ConfirmQuit
-from tui.screens.main import Main
+from tui.screens.main import TABLES, Main
 from tui.state import ConsoleState
 from tui.text import safe_text
 from tui.theme import CHANGES, RECONSOLE
@@ -45,6 +45,7 @@ class ConsoleApp(App[int]):
         *,
         read_only: bool = False,
         title: str = "reconsole",
+        tables: Sequence[tuple[str, str]] = TABLES,
         clock: Callable[[], float] = time.time,
         stopwatch: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -53,6 +54,7 @@ class ConsoleApp(App[int]):
         self.state = ConsoleState()
         self.pump = Pump(subscription, self.state, clock, stopwatch)
         self._actions = actions
+        self._tables = tables
         self._read_only = read_only or actions.read_only
         self._clock = clock
         self._drains = 0
@@ -63,7 +65,10 @@ class ConsoleApp(App[int]):
         return {**super().get_theme_variable_defaults(), **CHANGES}
 
     def get_default_screen(self) -> Screen[object]:
-        self._main = Main(self.state, self._actions, self._clock, title=self.title, read_only=self._read_only)
+        self._main = Main(
+            self.state, self._actions, self._clock,
+            title=self.title, read_only=self._read_only, tables=self._tables,
+        )  # fmt: skip
         return self._main  # type: ignore[return-value]
 
     def on_mount(self) -> None:

@@ -65,8 +65,13 @@ class _Condition(_Base, frozen=True):
     reason: str | None = None
 
 
+class _Phase(_Base, frozen=True):
+    phase: str | None = None
+
+
 class _Object(_Base, frozen=True):
     metadata: _Metadata = _Metadata()
+    status: _Phase | None = None
 
 
 def _common(meta: _Metadata) -> dict[str, Any]:
@@ -78,9 +83,12 @@ def _common(meta: _Metadata) -> dict[str, Any]:
 
 
 def _plain(ref: Ref, raw: bytes) -> ObjectView:
-    meta = _plain_decoder.decode(raw).metadata
-    status = "Terminating" if meta.deletion_timestamp else "Active"
-    return ObjectView(ref, raw, status, "ok", cells={}, facts={"status": status}, **_common(meta))
+    obj = _plain_decoder.decode(raw)
+    meta = obj.metadata
+    phase = (obj.status and obj.status.phase) or ""
+    status = "Terminating" if meta.deletion_timestamp else phase
+    health: Health = "done" if meta.deletion_timestamp else "ok"
+    return ObjectView(ref, raw, status, health, cells={}, facts={"status": status}, **_common(meta))
 
 
 _plain_decoder = msgspec.json.Decoder(_Object)

@@ -182,7 +182,7 @@ def _reconcile_finished(state: ConsoleState, event: ReconcileFinished, news: boo
         remember(state.reconciles, event.number, reconcile)
     reconcile.duration = event.duration
     _ask_no_more(state, event)
-    key = object_key("Redis", event.key)
+    key = object_key(event.kind, event.key)
     subject = f"{event.key.rpartition('/')[2]} #{event.number}"
     failed = event.result in ("error", "terminal_error", "timeout")
     took = milliseconds(event.duration)

@@ -99,6 +99,7 @@ class Worker:
                 at=controller.manager.now(), controller=controller.name, key=request.key, id=context.id,
                 number=context.number, duration=duration, result=outcome.result, error=error,
                 requeue_after=outcome.requeue_after, writes=len(context.writes),
+                kind=controller.resource.kind if controller.resource else "",
             )
         )  # fmt: skip
         self._count(outcome, duration)

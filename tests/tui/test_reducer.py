@@ -129,7 +129,8 @@ def test_faults() -> None:
     )
     world.bus.publish(
         ReconcileFinished(
-            at=1, controller="redis", key="default/a", id="r", number=3, duration=0.01, result="error",
+            kind="Redis", at=1, controller="redis", key="default/a", id="r", number=3,
+            duration=0.01, result="error",
             error="boom",
         )
     )  # fmt: skip

@@ -139,7 +139,7 @@ class World:
     def reconciled(self, key: str, number: int, id_: str, error: str = "") -> None:
         self.bus.publish(
             ReconcileFinished(
-                at=self.now, controller="redis", key=key, id=id_, number=number, duration=0.01,
+                kind="Redis", at=self.now, controller="redis", key=key, id=id_, number=number, duration=0.01,
                 result="error" if error else "success", error=error,
             )
         )  # fmt: skip
@@ -241,7 +241,8 @@ class World:
         key = "default/my-op-redis"
         self.bus.publish(
             ReconcileFinished(
-                at=self.now, controller="redis", key=key, id=f"r-{number}", number=number, duration=duration,
+                kind="Redis", at=self.now, controller="redis", key=key, id=f"r-{number}",
+                number=number, duration=duration,
                 result="success", writes=writes,
             )
         )  # fmt: skip

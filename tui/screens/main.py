@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -27,18 +27,20 @@ from tui.widgets.header import Header
 from tui.widgets.resource_table import ResourceTable
 from tui.widgets.timeline import Timeline
 
+# Kinds and their titles; keys 1 to 3 lead to them.
 TABLES = (("Redis", "Redis"), ("Pod", "Pods"), ("Service", "Services"))
+MOST_TABLES = 3
 WIDE = 100  # columns from which the tables stand beside the stream
 
 
 class Main(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-stacked"), (WIDE, "-wide")]
-    AUTO_FOCUS = "#table-pod"
+    AUTO_FOCUS = "ResourceTable.-active"
 
     BINDINGS = [
-        Binding("1", "table(0)", "Redis", show=False, id="main.redis"),
-        Binding("2", "table(1)", "Pods", show=False, id="main.pods"),
-        Binding("3", "table(2)", "Services", show=False, id="main.services"),
+        Binding("1", "table(0)", "First table", show=False, id="main.redis"),
+        Binding("2", "table(1)", "Second table", show=False, id="main.pods"),
+        Binding("3", "table(2)", "Third table", show=False, id="main.services"),
         Binding("4", "stream", "Stream", show=False, id="main.stream"),
         Binding("slash", "filter", "Filter", key_display="/", id="main.filter"),
         Binding("p", "pause", "Pause", id="main.pause"),
@@ -57,6 +59,7 @@ class Main(Screen[None]):
         *,
         title: str,
         read_only: bool,
+        tables: Sequence[tuple[str, str]] = TABLES,
     ) -> None:
         super().__init__(id="main")
         self._state = state
@@ -67,11 +70,11 @@ class Main(Screen[None]):
         self._banner = Banner(state, clock)
         self._tables = [
             ResourceTable(kind, plural, number, state, clock, read_only=read_only)
-            for number, (kind, plural) in enumerate(TABLES, start=1)
+            for number, (kind, plural) in enumerate(tables[:MOST_TABLES], start=1)
         ]
         for table in self._tables:
             table.others = [(t.number, t.title) for t in self._tables if t is not table]
-        self._activate(self._tables[1])
+        self._activate(self._tables[min(1, len(self._tables) - 1)])
         self._stream = EventLog(state)
         self._timeline = Timeline(state, clock)
         self._filter_bar = FilterBar()
@@ -125,6 +128,8 @@ class Main(Screen[None]):
             other.set_class(other is table, "-active")
 
     def action_table(self, index: int) -> None:
+        if index >= len(self._tables):
+            return
         # Not focus(), which comes later: the next key is meant for this table already.
         self._activate(self._tables[index])
         self.set_focus(self._tables[index])
@@ -144,7 +149,7 @@ class Main(Screen[None]):
         """What a filter is for: the focused table or stream, or else the table that is in front."""
         if isinstance(self.focused, ResourceTable | EventLog):
             return self.focused
-        return next((t for t in self._tables if t.has_class("-active")), self._tables[1])
+        return next((t for t in self._tables if t.has_class("-active")), self._tables[0])
 
     def action_filter(self) -> None:
         target = self._filtered

@@ -50,7 +50,7 @@ STATUS = Column("STATUS", _status)
 POD_STATUS = Column("STATUS", _status, least=len("ContainerCreating"))
 AGE = Column("AGE", _age, rank=2, right=True, ticks=True)
 
-COLUMNS: dict[str, tuple[Column, ...]] = {
+_COLUMNS: dict[str, tuple[Column, ...]] = {
     "Redis": (NAMESPACE, NAME, READY, STATUS, Column("PORT", _cell("port", "muted"), rank=5), AGE),
     "Pod": (
         NAMESPACE, NAME, READY, POD_STATUS,
@@ -67,3 +67,10 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         AGE,
     ),
 }  # fmt: skip
+
+_PLAIN = (NAMESPACE, NAME, AGE)
+
+
+def columns_of(kind: str) -> tuple[Column, ...]:
+    """Those of kubectl for the kinds that have some here; name and age for all others."""
+    return _COLUMNS.get(kind, _PLAIN)

@@ -17,7 +17,7 @@ from tui.filters import Filter
 from tui.objects import ObjectView
 from tui.state import ConsoleState, uid_of
 from tui.text import fit_middle, natural, pad, safe_text, wrap
-from tui.widgets.columns import COLUMNS, NAME, NAMESPACE, Column
+from tui.widgets.columns import NAME, NAMESPACE, Column, columns_of
 from tui.widgets.lines import LineView, Row
 from tui.widgets.table_body import body
 
@@ -73,7 +73,7 @@ class ResourceTable(LineView):
         self._clock = clock
         self._order: list[str] = []
         self._sort_keys: dict[str, tuple[object, ...]] = {}
-        self._widths: dict[str, int] = {c.title: len(c.title) for c in COLUMNS[kind]}
+        self._widths: dict[str, int] = {c.title: len(c.title) for c in columns_of(kind)}
         self._cursor = 0
         self._wanted: Ref | None = None
         self._cache: dict[str, tuple[ObjectView, object, Strip]] = {}
@@ -164,7 +164,7 @@ class ResourceTable(LineView):
         return self.filter.keeps(f"{o.ref.namespace}\n{o.ref.name}\n{o.status}")
 
     def _measure(self, o: ObjectView) -> None:
-        for column in COLUMNS[self.kind]:
+        for column in columns_of(self.kind):
             if not column.ticks:
                 width = cell_len(safe_text(column.cell(o, 0.0)[0]))
                 if width > self._widths[column.title]:
@@ -285,7 +285,7 @@ class ResourceTable(LineView):
 
     def _layout(self, width: int) -> list[tuple[Column, int]]:
         """The columns that fit, widest need first served by rank; NAME gives way last."""
-        columns = [c for c in COLUMNS[self.kind] if c is not NAMESPACE or self._shows_namespaces]
+        columns = [c for c in columns_of(self.kind) if c is not NAMESPACE or self._shows_namespaces]
         sizes = {c.title: max(self._widths[c.title], c.least) if not c.ticks else 5 for c in columns}
         while len(columns) > 2 and 2 + sum(sizes[c.title] + GAP for c in columns) - GAP > width:
             columns.remove(max(columns, key=lambda c: c.rank))
@@ -302,7 +302,9 @@ class ResourceTable(LineView):
     @property
     def _shows_namespaces(self) -> bool:
         connection = self._state.connection
-        return connection is None or len(connection.namespaces) != 1
+        if connection is not None and len(connection.namespaces) == 1:
+            return False
+        return not self._order or any(o.ref.namespace for o in self._objects.values())
 
     def line(self, y: int) -> Strip:
         width = self.room.width

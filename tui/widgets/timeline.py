@@ -117,7 +117,11 @@ class Timeline(Panel):
         o = self._state.find(self._ref) or self._state.named(self._ref.kind, self._ref.key)
         if o is None:
             return [("It is gone.", "deleted")]
-        return [(o.status, o.health), *_facts(o), *_age(o, now)]
+        pieces = [*_facts(o), *_age(o, now)]
+        if not o.status and pieces:  # most kinds have no word for how they are
+            text, style = pieces[0]
+            pieces[0] = text.removeprefix(" · "), style
+        return [(o.status, o.health), *pieces]
 
 
 def _facts(o: ObjectView) -> list[Piece]:
