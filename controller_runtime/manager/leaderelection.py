@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -201,7 +201,7 @@ class LeaderElector:
             self._gauge(0)
             try:
                 self._release()
-            except (ApiError, Unreachable) as error:
+            except Exception as error:
                 log.warning(
                     "Failed to release lease", extra={"fields": {"lock": self.lease, "error": str(error)}}
                 )
@@ -280,7 +280,7 @@ class LeaderElector:
     # The lock
 
     def try_once(self) -> str:
-        """Acquire or renew; "" or what stands in the way. Afterwards ``is_leader`` tells."""
+        """Acquire or renew; "" or what stands in the way. Never raises. Afterwards ``is_leader`` tells."""
         sent = self._clock()
         try:
             if self.is_leader():
@@ -292,6 +292,9 @@ class LeaderElector:
             return self._look_and_take(sent)
         except (ApiError, Unreachable) as error:
             return str(error)
+        except Exception as error:
+            # What nobody foresaw is no reason to stand by no more: it may be mended until the next try.
+            return f"cannot make sense of the lease: {type(error).__name__}: {error}"
 
     def _look_and_take(self, sent: float) -> str:
         try:
@@ -392,8 +395,7 @@ class LeaderElector:
             timeout=self.config.request_timeout,
             cancel=self._cancel,
         )
-        decoded: dict[str, Any] = msgspec.json.decode(answer.body)
-        return decoded
+        return _lease(answer.body)
 
     def _timestamp(self) -> str:
         return datetime.fromtimestamp(self._now(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -419,3 +421,27 @@ class LeaderElector:
                 transitions=int(spec.get("leaseTransitions") or 0), message=message,
             )
         )  # fmt: skip
+
+
+class _Spec(msgspec.Struct):
+    """The types of what is read of a Lease."""
+
+    holderIdentity: str | None = None
+    leaseDurationSeconds: int | None = None
+    leaseTransitions: int | None = None
+
+
+class _Lease(msgspec.Struct):
+    kind: Literal["Lease"]
+    spec: _Spec | None = None
+
+
+def _lease(body: bytes) -> dict[str, Any]:
+    """The Lease in an answer. Raises Unreachable for all else: it was no API server that answered."""
+    try:
+        msgspec.json.decode(body, type=_Lease)
+    except msgspec.MsgspecError as error:
+        begin = body[:60].decode(errors="replace")
+        raise Unreachable(f"the answer is no Lease: {error}; it begins with {begin!r}") from error
+    decoded: dict[str, Any] = msgspec.json.decode(body)
+    return decoded

@@ -68,6 +68,7 @@ class Http:
         self.server = server
         self.who = who
         self.fault: Callable[[], None] = lambda: None
+        self.instead: list[bytes] = []  # answers of somebody who is not the server
         self.observers: list[object] = []
 
     def request(
@@ -80,6 +81,8 @@ class Http:
         cancel: Cancel | None = None,
     ) -> Answer:
         self.fault()
+        if self.instead:
+            return Answer(200, {}, self.instead.pop())
         return Answer(200, {}, self.server.handle(self.who, method, path, body))
 
 
@@ -397,6 +400,37 @@ def test_the_process_is_told_first(server: LeaseServer) -> None:
     eventually(lambda: len(order) == 2, seconds=2)
     assert order == ["leader election lost: the lease was not renewed in time", "manager"]
     assert one.elector.check() == "leader election lost"
+
+
+NO_LEASES = [b"<!DOCTYPE html><title>Sign in</title>", b"", b"[]", b'{"kind": "Status"}', b"\xff\xfe"]
+
+
+@pytest.mark.parametrize("body", NO_LEASES)
+def test_an_answer_that_is_no_lease_is_said_and_tried_again(server: LeaseServer, body: bytes) -> None:
+    with two_candidates(server) as (one, two):
+        one.http.instead, two.http.instead = [body], [body]
+        eventually(lambda: not one.http.instead and not two.http.instead, seconds=2)
+        asked = len(server.requests)
+        eventually(lambda: {who for who, _ in server.requests[asked:]} == {"one", "two"}, seconds=2)
+        assert one.elector.is_leader()
+        for candidate in (one, two):
+            told = [e.message for e in candidate.recording.of(LeaderStatus)]
+            assert any("the answer is no Lease" in message for message in told)
+            assert told[-1] == ""
+        one.elector.stop()
+        assert two.started.wait(2)
+
+
+def test_a_lease_with_nonsense_in_it_is_said_and_looked_at_again(server: LeaseServer, clock: Clock) -> None:
+    one, two = Candidate(server, "one", clock), Candidate(server, "two", clock)
+    one.elector.try_once()
+    server.spec["leaseDurationSeconds"] = {"a": "b"}
+    assert "the answer is no Lease: Expected `int | null`" in two.elector.try_once()
+    server.spec["leaseDurationSeconds"] = 15
+    assert two.elector.try_once() == ""
+    clock.now += 30
+    two.elector.try_once()
+    assert two.elector.is_leader()
 
 
 def test_a_release_that_fails_is_no_error(server: LeaseServer) -> None:
