@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from prometheus_client import CollectorRegistry, Histogram
 
 from controller_runtime.bus import LINGER, EventBus
-from controller_runtime.events import ApiWrite, Event, Heal, ObjectChanged, ReconcileStarted
+from controller_runtime.events import ApiWrite, BusEvent, Heal, ObjectChanged, ReconcileStarted
 
 V = TypeVar("V")
 
@@ -69,7 +69,7 @@ class HealTracker:
         self._makers: OrderedDict[str, int] = OrderedDict()  # uid of a made pod -> reconcile number
         self._replicas: dict[tuple[str, str], int] = {}  # of each owner that is there to stay
 
-    def observe(self, event: Event) -> list[Heal]:
+    def observe(self, event: BusEvent) -> list[Heal]:
         match event:
             case ReconcileStarted(id=id_, number=number):
                 _remember(self._numbers, id_, number)

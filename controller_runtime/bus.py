@@ -8,39 +8,70 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
-from controller_runtime.events import Event, state_key
+import msgspec
 
-# For ``Subscription.wait``, of who tells people of events.
+from controller_runtime.events import BusEvent, ObjectChanged
+from controller_runtime.kube.resource import Ref
+
+# For ``Subscription.wait``, of who shows events to people.
 LINGER = 0.02  # seconds
+
+# What one reader may keep in memory while it does not read: a minute of 5,000 pods that all change.
+MAX_BYTES = 64 << 20
 
 
 class Batch(NamedTuple):
     """What a subscriber gets in one drain.
 
-    ``states`` are the latest states of things whose history overflowed; they are older than
-    ``events`` and are to be applied first, as state and not as news. ``dropped`` counts the events
-    that were lost as history since the last drain.
+    ``states`` are the latest states of things whose history overflowed; they are to be applied before
+    ``events``, as state and not as news. ``dropped`` counts the events that were lost as history since the
+    last drain.
     """
 
-    events: list[Event]
-    states: list[Event]
+    events: list[BusEvent]
+    states: list[BusEvent]
     dropped: int
+
+
+class Listing(NamedTuple):
+    """All objects of one kind that a store holds, each as an initial ADDED."""
+
+    api_version: str
+    kind: str
+    objects: list[ObjectChanged]
 
 
 class Subscription:
     """A bounded queue of events for one consumer.
 
-    Overflow drops the oldest history and counts it. The latest state of every object, watch and heal
-    is kept all the same and is delivered with the next drain.
+    Overflow drops the oldest history and counts it. The latest state of what was dropped is kept all the
+    same and is delivered with the next drain. When even the states are too many or too large, those of
+    objects are dropped too, and the next drain lists the stores anew: what changed since the consumer last
+    saw it, and a delete (state unknown) of what is gone. So a consumer that applies what it gets ends with
+    the true state however long it was away, and costs at most twice ``maxlen`` events and ``max_bytes``.
     """
 
-    def __init__(self, name: str, maxlen: int, on_close: Callable[[Subscription], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        maxlen: int,
+        max_bytes: int,
+        list_stores: Callable[[], list[Listing]],
+        on_close: Callable[[Subscription], None],
+    ) -> None:
         self.name = name
         self.maxlen = maxlen
+        self.max_bytes = max_bytes
         self.dropped = 0
-        self._events: deque[Event] = deque()
-        self._overflow: dict[Hashable, Event] = {}
+        self._events: deque[BusEvent] = deque()
+        self._bytes = 0
+        self._overflow: dict[Hashable, BusEvent] = {}
+        self._overflow_bytes = 0
         self._undelivered_drops = 0
+        self._states_lost = False
+        # What the consumer believes to be there: the version that it saw last.
+        self._delivered: dict[Hashable, tuple[Ref, str]] = {}
+        self._list_stores = list_stores
         self._wake = threading.Condition()
         self._closed = False
         self._on_close = on_close
@@ -52,37 +83,105 @@ class Subscription:
     def closed(self) -> bool:
         return self._closed
 
-    def put(self, event: Event) -> None:
+    @property
+    def held(self) -> tuple[int, int]:
+        """How many events wait, as history or as state, and their bytes."""
+        with self._wake:
+            return len(self._events) + len(self._overflow), self._bytes + self._overflow_bytes
+
+    def put(self, event: BusEvent, size: int) -> None:
+        """``size`` is in bytes, about."""
         with self._wake:
             if self._closed:
                 return
-            if len(self._events) >= self.maxlen:
-                oldest = self._events.popleft()
-                self.dropped += 1
-                self._undelivered_drops += 1
-                key = state_key(oldest)
-                if key is not None:
-                    self._overflow[key] = oldest
-            self._events.append(event)
+            events = self._events
+            while events and (len(events) >= self.maxlen or self._bytes + size > self.max_bytes):
+                self._drop_oldest()
+            events.append(event)
+            self._bytes += size
             self._wake.notify()
 
+    def _drop_oldest(self) -> None:
+        oldest = self._events.popleft()
+        size = oldest.size
+        self._bytes -= size
+        self.dropped += 1
+        self._undelivered_drops += 1
+        key = oldest.state_key
+        if key is None:
+            return
+        before = self._overflow.pop(key, None)
+        self._overflow_bytes += size - (before.size if before is not None else 0)
+        self._overflow[key] = oldest
+        if self._is_overfull():
+            # The stores know the objects; the rest (watches, connections, the leader) is little.
+            self._states_lost = True
+            self._overflow = {k: e for k, e in self._overflow.items() if not isinstance(e, ObjectChanged)}
+            self._overflow_bytes = sum(e.size for e in self._overflow.values())
+            while self._overflow and self._is_overfull():
+                self._overflow_bytes -= self._overflow.pop(next(iter(self._overflow))).size
+
+    def _is_overfull(self) -> bool:
+        return len(self._overflow) > self.maxlen or self._overflow_bytes > self.max_bytes
+
     def drain(self, limit: int | None = None) -> Batch:
-        """Take what is waiting, at most ``limit`` events (None: all). Never blocks."""
+        """Take what is waiting, at most ``limit`` events (None: all). Never waits for anybody."""
+        listed: list[BusEvent] = []
+        if self._states_lost:
+            self._states_lost = False
+            # Before the events are taken: whatever is newer than the list is then among them.
+            listed = self._relist()
         with self._wake:
-            states = list(self._overflow.values())
+            states = [*listed, *self._overflow.values()]
             self._overflow.clear()
+            self._overflow_bytes = 0
             dropped, self._undelivered_drops = self._undelivered_drops, 0
             if limit is None or limit >= len(self._events):
                 events = list(self._events)
                 self._events.clear()
+                self._bytes = 0
             else:
                 events = [self._events.popleft() for _ in range(limit)]
+                self._bytes -= sum(e.size for e in events)
+        for event in states:
+            self._note(event)
+        for event in events:
+            self._note(event)
         return Batch(events, states, dropped)
+
+    def _note(self, event: BusEvent) -> None:
+        if isinstance(event, ObjectChanged):
+            if event.type == "DELETED":
+                self._delivered.pop(event.state_key, None)
+            else:
+                self._delivered[event.state_key] = event.ref, event.resource_version
+
+    def _relist(self) -> list[BusEvent]:
+        listings = self._list_stores()
+        known = self._delivered
+        there: set[Hashable] = set()
+        changed: list[BusEvent] = []
+        for listing in listings:
+            for event in listing.objects:
+                key = event.state_key
+                there.add(key)
+                if key not in known:
+                    changed.append(event)
+                elif known[key][1] != event.resource_version:
+                    changed.append(msgspec.structs.replace(event, type="MODIFIED"))
+        kinds = {(listing.api_version, listing.kind) for listing in listings}
+        now = time.time()
+        gone: list[BusEvent] = [
+            ObjectChanged.missed(ref, version, now)
+            for key, (ref, version) in known.items()
+            if key not in there and (ref.api_version, ref.kind) in kinds
+        ]
+        return gone + changed
 
     def wait(self, timeout: float | None = None, *, linger: float = 0.0) -> bool:
         """Block until something waits to be drained; False after ``timeout`` seconds or when closed.
 
-        ``linger``: how many seconds more to let it gather. Whoever only tells of events lingers, since one
+        ``linger``: how many seconds more to let it gather. Whoever only shows events lingers, since one
         that wakes for each of them keeps the threads that act on them from the interpreter.
         """
         with self._wake:
@@ -106,23 +205,35 @@ class EventBus:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._subscriptions: tuple[Subscription, ...] = ()
+        self._stores: tuple[Callable[[], Listing], ...] = ()
 
-    def publish(self, event: Event) -> None:
+    def publish(self, event: BusEvent) -> None:
+        size = event.size
         with self._lock:
             for subscription in self._subscriptions:
-                subscription.put(event)
+                subscription.put(event, size)
 
-    def subscribe(self, name: str, *, maxlen: int = 10_000) -> Subscription:
+    def subscribe(self, name: str, *, maxlen: int = 10_000, max_bytes: int = MAX_BYTES) -> Subscription:
         """A new subscription that receives everything published from now on.
 
-        ``maxlen`` is in events and must be at least 1.
+        ``maxlen`` is in events and must be at least 1; ``max_bytes`` bounds them too, but for a single one.
         """
         if maxlen < 1:
             raise ValueError(f"a subscription holds at least one event, not {maxlen}")
-        subscription = Subscription(name, maxlen, self._remove)
+        subscription = Subscription(name, maxlen, max_bytes, self.list_stores, self._remove)
         with self._lock:
             self._subscriptions = (*self._subscriptions, subscription)
         return subscription
+
+    def add_store(self, list_store: Callable[[], Listing]) -> None:
+        """``list_store`` answers, on any thread, what is there of a kind. A store must have a change before
+        it is published."""
+        with self._lock:
+            self._stores = (*self._stores, list_store)
+
+    def list_stores(self) -> list[Listing]:
+        """What is there now, by what the stores know."""
+        return [list_store() for list_store in self._stores]
 
     def _remove(self, subscription: Subscription) -> None:
         with self._lock:

@@ -15,9 +15,25 @@ from controller_runtime.kube.deltas import Trigger
 from controller_runtime.kube.resource import Ref
 from controller_runtime.kube.rules import PolicyRule
 
+# What an event costs a reader that keeps it, beside its texts and bodies; measured with sys.getsizeof.
+BASE_SIZE = 512  # bytes
+
 
 class BusEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=True):
     at: float
+
+    @property
+    def state_key(self) -> Hashable | None:
+        """What this event is the latest state of, or None if it is history only.
+
+        When a subscription must drop events, it keeps the latest one of each key.
+        """
+        return None
+
+    @property
+    def size(self) -> int:
+        """In bytes of memory, about."""
+        return BASE_SIZE
 
 
 class Connection(BusEvent, frozen=True, tag="connection"):
@@ -33,6 +49,10 @@ class Connection(BusEvent, frozen=True, tag="connection"):
     namespaces: tuple[str, ...] = ()  # empty: all namespaces
     message: str = ""
 
+    @property
+    def state_key(self) -> Hashable:
+        return "connection", self.role
+
 
 ChangeType = Literal["ADDED", "MODIFIED", "DELETED"]
 
@@ -44,8 +64,29 @@ class ObjectChanged(BusEvent, frozen=True, tag="object"):
     ref: Ref
     resource_version: str
     raw: msgspec.Raw  # the object as the server sent it, JSON
-    initial: bool = False  # part of the first list: state, not news
+    initial: bool = False  # part of a list: state, not news
     state_unknown: bool = False  # a delete that was missed; raw is the last state seen
+
+    @classmethod
+    def missed(cls, ref: Ref, resource_version: str, at: float) -> ObjectChanged:
+        """The end of an object of which nothing is known but that it was there and is no more."""
+        names = {"name": ref.name, "uid": ref.uid, "resourceVersion": resource_version}
+        if ref.namespace:
+            names["namespace"] = ref.namespace
+        body = {"apiVersion": ref.api_version, "kind": ref.kind, "metadata": names}
+        return cls(
+            at=at, type="DELETED", ref=ref, resource_version=resource_version,
+            raw=msgspec.Raw(msgspec.json.encode(body)), state_unknown=True,
+        )  # fmt: skip
+
+    @property
+    def state_key(self) -> Hashable:
+        ref = self.ref
+        return ref.uid or (ref.api_version, ref.kind, ref.namespace, ref.name)
+
+    @property
+    def size(self) -> int:
+        return BASE_SIZE + memoryview(self.raw).nbytes
 
 
 WatchState = Literal[
@@ -70,6 +111,14 @@ class WatchStatus(BusEvent, frozen=True, tag="watch"):
     objects: int = 0
     message: str = ""  # the server's own words, or the network's
     missing_rule: PolicyRule | None = None  # when forbidden
+
+    @property
+    def state_key(self) -> Hashable:
+        return "watch", self.group, self.resource, self.scope
+
+    @property
+    def size(self) -> int:
+        return BASE_SIZE + len(self.message)
 
 
 class Quarantined(BusEvent, frozen=True, tag="quarantined"):
@@ -111,6 +160,10 @@ class ReconcileFinished(BusEvent, frozen=True, tag="reconcile_finished"):
     writes: int = 0
     kind: str = ""  # of the object that was reconciled; "" when the controller has no kind of its own
 
+    @property
+    def size(self) -> int:
+        return BASE_SIZE + len(self.error)
+
 
 class ApiWrite(BusEvent, frozen=True, tag="write"):
     """A create, update, patch or delete that was answered."""
@@ -126,6 +179,10 @@ class ApiWrite(BusEvent, frozen=True, tag="write"):
     error: str = ""
     missing_rule: PolicyRule | None = None  # when RBAC refused it
 
+    @property
+    def size(self) -> int:
+        return BASE_SIZE + len(self.error)
+
 
 class QueueItem(msgspec.Struct, frozen=True):
     key: str
@@ -140,6 +197,14 @@ class QueueSnapshot(BusEvent, frozen=True, tag="queue"):
     controller: str
     items: tuple[QueueItem, ...]
 
+    @property
+    def state_key(self) -> Hashable:
+        return "queue", self.controller
+
+    @property
+    def size(self) -> int:
+        return BASE_SIZE * (1 + len(self.items))
+
 
 class LeaderStatus(BusEvent, frozen=True, tag="leader"):
     state: Literal["disabled", "standby", "leading", "lost", "released"]
@@ -148,6 +213,10 @@ class LeaderStatus(BusEvent, frozen=True, tag="leader"):
     lease: str = ""
     transitions: int = 0
     message: str = ""
+
+    @property
+    def state_key(self) -> Hashable:
+        return "leader"
 
 
 HealStage = Literal["deleting", "gone", "recreated", "ready", "abandoned"]
@@ -168,6 +237,10 @@ class Heal(BusEvent, frozen=True, tag="heal"):
     ready: float | None = None
     by: str = ""  # "you" for the console's own deletes
     reconcile: int = 0  # number of the reconcile that made the replacement
+
+    @property
+    def state_key(self) -> Hashable:
+        return "heal", self.old_uid
 
     @property
     def key(self) -> str:
@@ -209,6 +282,10 @@ class Log(BusEvent, frozen=True, tag="log"):
     logger: str = ""
     ref: Ref | None = None
 
+    @property
+    def size(self) -> int:
+        return BASE_SIZE + len(self.message)
+
 
 Event = (
     Connection | ObjectChanged | WatchStatus | Quarantined | Enqueued | ReconcileStarted | ReconcileFinished
@@ -227,25 +304,3 @@ def encode(event: Event) -> bytes:
 def decode(line: bytes | str) -> Event:
     """The inverse of ``encode``. Raises msgspec.DecodeError or msgspec.ValidationError."""
     return _decoder.decode(line)
-
-
-def state_key(event: Event) -> Hashable | None:
-    """What this event is the latest state of, or None if it is history only.
-
-    When a subscription must drop events, it keeps the latest one of each key.
-    """
-    match event:
-        case ObjectChanged(ref=ref):
-            return "object", ref.uid or (ref.api_version, ref.kind, ref.key)
-        case WatchStatus(group=group, resource=resource, scope=scope):
-            return "watch", group, resource, scope
-        case Connection(role=role):
-            return "connection", role
-        case QueueSnapshot(controller=controller):
-            return "queue", controller
-        case LeaderStatus():
-            return "leader"
-        case Heal(old_uid=old_uid):
-            return "heal", old_uid
-        case _:
-            return None

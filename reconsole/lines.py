@@ -6,16 +6,16 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from controller_runtime.events import Event, Heal, ObjectChanged, ReconcileFinished
+from controller_runtime.events import BusEvent, Heal, ObjectChanged, ReconcileFinished
 
 
-def json_line(event: Event) -> str | None:
+def json_line(event: BusEvent) -> str | None:
     """One JSON object without a line break, or None for events that are not printed. Seconds are floats."""
     record = _record(event)
     return None if record is None else json.dumps(record, separators=(",", ":"))
 
 
-def text_line(event: Event) -> str | None:
+def text_line(event: BusEvent) -> str | None:
     """The same for people: time, what, which, and the figures."""
     clock = datetime.fromtimestamp(event.at).strftime("%H:%M:%S.%f")[:-3]
     match event:
@@ -33,7 +33,7 @@ def text_line(event: Event) -> str | None:
     return None
 
 
-def _record(event: Event) -> dict[str, Any] | None:
+def _record(event: BusEvent) -> dict[str, Any] | None:
     time = datetime.fromtimestamp(event.at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     match event:
         case ObjectChanged(ref=ref):

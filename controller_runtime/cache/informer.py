@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from controller_runtime.bus import EventBus
+from controller_runtime.bus import EventBus, Listing
 from controller_runtime.cache.backoff import REAL_TIME, Timing
 from controller_runtime.cache.reflector import IDLE_TIMEOUT, Reflector
 from controller_runtime.cache.store import IndexFunction, Key, RawCache, Store
@@ -21,7 +21,7 @@ from controller_runtime.client.client import Client
 from controller_runtime.events import ChangeType, ObjectChanged, Quarantined, WatchStatus
 from controller_runtime.kube.deltas import CreateEvent, DeleteEvent, Event, UpdateEvent
 from controller_runtime.kube.object import Decoder, KubeObject, ObjectMeta
-from controller_runtime.kube.wire import Identity, decode_identity, require_json
+from controller_runtime.kube.wire import Identity, decode_identity, require_json, with_kind
 
 log = logging.getLogger("controller_runtime.cache.informer")
 
@@ -93,6 +93,8 @@ class Informer(Generic[K]):
             )
             for scope in self._scopes
         ]
+        if bus is not None:
+            bus.add_store(self._listing)
 
     # Running
 
@@ -253,7 +255,7 @@ class Informer(Generic[K]):
         kept = self._raw.pop(old.metadata.uid)
         obj, raw = last if last is not None and last[0].metadata.uid == old.metadata.uid else (old, kept)
         if raw is None:
-            raw = msgspec.Raw(msgspec.json.encode(obj))
+            raw = _encoded(obj)
         if self._bus is not None:
             self._publish(self._bus, "DELETED", obj, raw, state_unknown=state_unknown)
         _deliver(self._handlers, DeleteEvent(obj, state_unknown=state_unknown))
@@ -274,6 +276,18 @@ class Informer(Generic[K]):
                 initial=initial, state_unknown=state_unknown,
             )
         )  # fmt: skip
+
+    def _listing(self) -> Listing:
+        """For readers of the bus that lost track; of objects whose JSON is not kept, what ``kind`` reads."""
+        now, resource = self._wall(), self.kind.resource
+        objects = [
+            ObjectChanged(
+                at=now, type="ADDED", ref=obj.ref, raw=self._raw.get(obj.metadata.uid) or _encoded(obj),
+                resource_version=obj.metadata.resource_version, initial=True,
+            )
+            for obj in self.store.list()
+        ]  # fmt: skip
+        return Listing(resource.api_version, resource.kind, objects)
 
     # Objects that cannot be decoded
 
@@ -328,6 +342,11 @@ def _deliver(handlers: Iterable[Registration], event: Event[Any]) -> None:
             registration.handler(event)
         except Exception:
             log.exception("an event handler failed for %s", event.obj.key)
+
+
+def _encoded(obj: KubeObject) -> msgspec.Raw:
+    resource = obj.resource
+    return with_kind(msgspec.Raw(msgspec.json.encode(obj)), resource.api_version, resource.kind)
 
 
 def _identity(raw: msgspec.Raw) -> Identity | None:

@@ -21,7 +21,7 @@ from controller.operator import add_redis_controller
 from controller_runtime.bus import EventBus, Subscription
 from controller_runtime.client.client import Client
 from controller_runtime.client.config import load_configuration
-from controller_runtime.events import Event
+from controller_runtime.events import BusEvent
 from controller_runtime.kube.errors import AlreadyExists, NotFound
 from controller_runtime.manager.manager import Manager
 from sandbox.apiclient import Client as NodeClient
@@ -96,9 +96,9 @@ def namespace(admin: Client, crd: None, nodes: None) -> Iterator[str]:
 class Operator:
     bus: EventBus
     subscription: Subscription
-    seen: list[Event]
+    seen: list[BusEvent]
 
-    def events(self) -> list[Event]:
+    def events(self) -> list[BusEvent]:
         self.seen += self.subscription.drain().events
         return self.seen
 

@@ -14,8 +14,7 @@ from controller_runtime.cache.backoff import Timing
 from controller_runtime.cache.informer import Informer
 from controller_runtime.client.client import Client
 from controller_runtime.client.config import Configuration
-from controller_runtime.events import Event as BusEvent
-from controller_runtime.events import ObjectChanged, WatchState, WatchStatus
+from controller_runtime.events import BusEvent, ObjectChanged, WatchState, WatchStatus
 from controller_runtime.kube.deltas import Event
 from controller_runtime.kube.kinds import Pod
 from tests.runtime.faultserver import Exchange, FaultServer, Script, VirtualClock, highest_rate

@@ -11,7 +11,7 @@ from typing import TypeVar
 from controller_runtime.bus import EventBus
 from controller_runtime.client.client import Client
 from controller_runtime.client.config import load_configuration
-from controller_runtime.events import Event
+from controller_runtime.events import BusEvent
 from controller_runtime.manager.manager import Manager
 
 E = TypeVar("E")
@@ -22,9 +22,9 @@ class Recording:
 
     def __init__(self, bus: EventBus) -> None:
         self._subscription = bus.subscribe("test", maxlen=100_000)
-        self._events: list[Event] = []
+        self._events: list[BusEvent] = []
 
-    def events(self) -> list[Event]:
+    def events(self) -> list[BusEvent]:
         self._events += self._subscription.drain().events
         return list(self._events)
 

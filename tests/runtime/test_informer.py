@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import msgspec
 import pytest
 
 from controller_runtime.cache.informer import Informer
@@ -254,3 +255,24 @@ def test_an_unreadable_successor_is_not_its_predecessor() -> None:
         assert isinstance(last, DeleteEvent)
         assert last.state_unknown
         assert w.informer.stale("default", "a") == ""
+
+
+def test_a_reader_of_the_bus_that_stalled_is_given_what_the_store_has() -> None:
+    with world(pods=()) as w:
+        w.wait_for("live")
+        slow = w.bus.subscribe("slow", maxlen=5)
+        w.server.put("gone")
+        eventually(lambda: len(slow))
+        slow.drain()
+        w.server.delete("gone")
+        for number in range(30):
+            w.server.put(f"pod-{number}")
+        eventually(lambda: len(w.informer.list()) == 30)
+        batch = slow.drain()
+        names = {"gone"}
+        for event in (*batch.states, *batch.events):
+            if isinstance(event, ObjectChanged):
+                assert msgspec.json.decode(event.raw)["kind"] == "Pod"
+                (names.discard if event.type == "DELETED" else names.add)(event.ref.name)
+        assert names == {f"pod-{number}" for number in range(30)}
+        assert batch.dropped > 0

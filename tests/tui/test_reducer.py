@@ -145,11 +145,11 @@ def test_faults() -> None:
 
 def test_what_was_dropped_is_told() -> None:
     world = World(maxlen=5)
-    for i in range(20):
+    for i in range(10):
         world.pod("ADDED" if i == 0 else "MODIFIED", f"p-{i}", f"uid-{i}")
     state = told(world)
-    assert state.dropped == 15
-    assert len(state.objects["Pod"]) == 20
+    assert state.dropped == 5
+    assert len(state.objects["Pod"]) == 10
     assert next(iter(state.stream)).word == "DROPPED"
 
 

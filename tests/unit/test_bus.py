@@ -1,3 +1,4 @@
+import itertools
 import threading
 import time
 from typing import Any
@@ -7,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller_runtime.bus import EventBus
-from controller_runtime.events import Event, Log, ObjectChanged, decode, encode, state_key
+from controller_runtime.bus import EventBus, Listing
+from controller_runtime.events import LeaderStatus, Log, ObjectChanged, decode, encode
 from controller_runtime.kube.resource import Ref
 
 
@@ -62,33 +63,114 @@ def test_a_subscription_holds_at_least_one_event() -> None:
         EventBus().subscribe("none", maxlen=0)
 
 
-@given(
-    st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, 20)), max_size=200),
-    st.integers(1, 20),
-    st.sets(st.integers(0, 200)),
-)
-def test_the_latest_state_survives_any_overflow(
-    writes: list[tuple[str, int]], maxlen: int, drains: set[int]
-) -> None:
-    """However small the queue and whenever it is drained, the consumer ends with the true latest states."""
-    bus = EventBus()
-    subscription = bus.subscribe("slow", maxlen=maxlen)
-    truth: dict[Any, Event] = {}
-    seen: dict[Any, Event] = {}
+class Pods:
+    """A store whose changes are published, as an informer is, and a consumer that applies what it gets."""
 
-    def drain() -> None:
-        batch = subscription.drain()
+    def __init__(self, maxlen: int, max_bytes: int) -> None:
+        self.bus = EventBus()
+        self.bus.add_store(self.listing)
+        self.subscription = self.bus.subscribe("slow", maxlen=maxlen, max_bytes=max_bytes)
+        self.store: dict[str, ObjectChanged] = {}
+        self.seen: dict[str, str] = {}
+        self.versions = itertools.count(1)
+
+    def listing(self) -> Listing:
+        listed = [msgspec.structs.replace(e, type="ADDED", initial=True) for e in self.store.values()]
+        return Listing("v1", "Pod", listed)
+
+    def change(self, uid: str) -> None:
+        event = changed(uid, next(self.versions), "MODIFIED" if uid in self.store else "ADDED")
+        self.store[uid] = event
+        self.bus.publish(event)
+
+    def delete(self, uid: str) -> None:
+        if self.store.pop(uid, None):
+            self.bus.publish(changed(uid, next(self.versions), "DELETED"))
+
+    def drain(self, limit: int | None = None) -> None:
+        batch = self.subscription.drain(limit)
         for event in (*batch.states, *batch.events):
-            seen[state_key(event)] = event
+            assert isinstance(event, ObjectChanged)
+            if event.type == "DELETED":
+                self.seen.pop(event.ref.uid, None)
+            else:
+                self.seen[event.ref.uid] = event.resource_version
 
-    for step, (uid, version) in enumerate(writes):
-        event = changed(uid, version)
-        truth[state_key(event)] = event
-        bus.publish(event)
-        if step in drains:
-            drain()
-    drain()
-    assert seen == truth
+    def agrees(self) -> bool:
+        return self.seen == {uid: e.resource_version for uid, e in self.store.items()}
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("change"), st.integers(0, 30)),
+            st.tuples(st.just("delete"), st.integers(0, 30)),
+            st.tuples(st.just("drain"), st.integers(0, 5)),
+            st.tuples(st.just("drain"), st.none()),
+        ),
+        max_size=150,
+    ),
+    st.integers(1, 12),
+    st.integers(1, 12),
+)
+def test_a_reader_ends_with_the_true_state_however_it_stalls_and_its_queue_stays_bounded(
+    steps: list[tuple[str, int | None]], maxlen: int, large: int
+) -> None:
+    pods = Pods(maxlen, large * changed("1", 1).size)
+    for step, argument in steps:
+        if step == "drain":
+            pods.drain(argument)
+        else:
+            getattr(pods, step)(str(argument))
+        entries, held = pods.subscription.held
+        assert entries <= 2 * maxlen
+        assert held <= 2 * pods.subscription.max_bytes
+    pods.drain()
+    assert pods.agrees()
+
+
+def test_a_reader_that_never_comes_costs_no_more_with_every_new_object() -> None:
+    pods = Pods(maxlen=100, max_bytes=1 << 30)
+    for number in range(5_000):
+        pods.change(str(number))
+        if number >= 10:
+            pods.delete(str(number - 10))
+    assert pods.subscription.held[0] <= 200
+    pods.drain()
+    assert pods.agrees()
+    assert pods.subscription.dropped == 2 * 5_000 - 10 - 100
+
+
+def test_what_went_while_the_reader_stalled_is_deleted_for_it() -> None:
+    pods = Pods(maxlen=2, max_bytes=1 << 30)
+    pods.change("stays")
+    pods.change("goes")
+    pods.drain()
+    pods.delete("goes")
+    for number in range(10):
+        pods.change(f"new-{number}")
+    batch = pods.subscription.drain()
+    deletes = [e for e in batch.states if isinstance(e, ObjectChanged) and e.type == "DELETED"]
+    assert [(e.ref.uid, e.state_unknown) for e in deletes] == [("goes", True)]
+    assert "stays" not in {e.ref.uid for e in batch.states if isinstance(e, ObjectChanged)}, "it is known"
+
+
+def test_few_states_outlive_many_objects() -> None:
+    bus = EventBus()
+    subscription = bus.subscribe("slow", maxlen=3)
+    bus.publish(LeaderStatus(at=0.0, state="leading"))
+    for number in range(100):
+        bus.publish(changed(str(number), number))
+    assert LeaderStatus(at=0.0, state="leading") in subscription.drain().states
+
+
+def test_large_events_are_bounded_by_bytes_but_one_is_always_taken() -> None:
+    bus = EventBus()
+    subscription = bus.subscribe("slow", max_bytes=2_000)
+    bus.publish(Log(at=0.0, level="info", message="x" * 5_000))
+    assert len(subscription) == 1
+    bus.publish(log("small"))
+    assert subscription.drain().dropped == 1
 
 
 def test_publishing_from_many_threads_loses_nothing() -> None:
