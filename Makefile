@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install run test check bench picture manifests test-cluster clean
+.PHONY: install run test check bench dist picture manifests test-cluster clean
 
 install: $(STAMP)
 
@@ -29,6 +29,11 @@ check: install
 bench: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	$(BIN)/python -m bench $(ARGS)
+
+# Two wheels: the console with its operator and cluster, and the library for operators that it stands on.
+dist: install
+	$(BIN)/python -m hatchling build -t wheel -d dist
+	cd controller_runtime && ../$(BIN)/python -m hatchling build -t wheel -d ../dist
 
 # make test-cluster KUBECONFIG=FILE: the integration tests against any API server.
 test-cluster: install
