@@ -18,8 +18,9 @@ from typing import Any
 
 import aiohttp
 
+from controller_runtime.kube.errors import ApiError
 from sandbox import bootstrap, kubeconfig, tls
-from sandbox.apiclient import ApiError, Client, Connection
+from sandbox.apiclient import Client, Connection
 from sandbox.apiserver.auth.authn import MASTERS, User
 from sandbox.apiserver.registry.cluster_state import Cluster
 from sandbox.apiserver.requests.http import ApiServer

@@ -17,6 +17,10 @@ import aiohttp
 import msgspec
 import yaml
 
+from controller_runtime.kube.errors import ApiError, Expired, api_error
+from controller_runtime.kube.object import Decoder
+from controller_runtime.kube.wire import Envelope, cut_envelope, decode_page, stream_error
+
 from .apiobjects import Key, Object
 
 log = logging.getLogger(__name__)
@@ -37,43 +41,9 @@ class ConfigError(Exception):
     """The kubeconfig cannot be used; one sentence says why."""
 
 
-class ApiError(Exception):
-    """The API server said no: HTTP `status`, `reason` and `message` of its Status answer."""
-
-    def __init__(self, status: int, reason: str, message: str, retry_after: float = 0.0) -> None:
-        super().__init__(message or f"HTTP {status}")
-        self.status = status
-        self.reason = reason
-        self.message = message
-        self.retry_after = retry_after
-
-
-class _Status(msgspec.Struct):
-    reason: str | None = None
-    message: str | None = None
-    code: int | None = None
-
-
-class _ListMeta(msgspec.Struct, rename={"token": "continue", "resource_version": "resourceVersion"}):
-    resource_version: str = ""
-    token: str | None = None
-
-
-class _List(msgspec.Struct):
-    metadata: _ListMeta
-    items: list[msgspec.Raw] | None = None
-
-
-class _WatchEvent(msgspec.Struct):
-    type: str
-    object: msgspec.Raw
-
-
-_list_decoder = msgspec.json.Decoder(_List)
-_event_decoder = msgspec.json.Decoder(_WatchEvent)
-_encode = msgspec.json.Encoder().encode
-
 UNREACHABLE = (aiohttp.ClientError, TimeoutError, OSError)
+
+_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True)
@@ -200,8 +170,8 @@ class Client:
                 content = await answer.read()
                 if answer.status < 300:
                     return content
-                error = _error(answer, content)
-            if not error.retry_after or attempt == RETRIES:
+                error = api_error(answer.status, content, answer.headers)
+            if error.status not in (429, 503) or not error.retry_after or attempt == RETRIES:
                 raise error
             await asyncio.sleep(min(error.retry_after, 10.0))
         raise AssertionError("unreachable")
@@ -237,7 +207,7 @@ class Client:
         return await self.request("DELETE", path, body=options)
 
     async def list(
-        self, path: str, decoder: msgspec.json.Decoder[T], params: Mapping[str, str] | None = None
+        self, path: str, decoder: Decoder[T], params: Mapping[str, str] | None = None
     ) -> tuple[list[T], str]:
         """All pages of a list, and its resourceVersion. A page token that expired starts again."""
         while True:
@@ -248,13 +218,13 @@ class Client:
                 if token:
                     query["continue"] = token
                 try:
-                    page = _list_decoder.decode(await self.request("GET", path, params=query))
-                except ApiError as error:
-                    if error.status == 410 and token:
+                    page = decode_page(await self.request("GET", path, params=query))
+                except Expired:
+                    if token:
                         break
                     raise
                 items += [decoder.decode(item) for item in page.items or ()]
-                token = page.metadata.token or ""
+                token = page.metadata.token
                 if not token:
                     return items, page.metadata.resource_version
 
@@ -266,15 +236,15 @@ class Client:
         label_selector: str = "",
         field_selector: str = "",
         known: MutableMapping[Key, T] | None = None,
-    ) -> AsyncIterator[tuple[EventType | Literal["SYNCED"], T]]:
-        """Every change, for ever: reconnects, resumes, and lists again after 410.
+    ) -> AsyncIterator[tuple[EventType | Literal["SYNCED"], T, T | None]]:
+        """Every change and what it replaces, for ever: reconnects, resumes, and lists again after 410.
 
-        A new list is told as the differences to what is known, so that a deletion is never missed.
-        ("SYNCED", empty object) follows each complete list. `known` may be the caller's cache: it holds the
-        old object while the event is handled and is brought up to date after that.
+        A new list is yielded as the differences to what is known, so that a deletion is never missed.
+        ("SYNCED", empty object, None) follows each complete list. `known` may be the caller's cache: it is
+        brought up to date before the event is yielded.
         """
         cache: MutableMapping[Key, T] = {} if known is None else known
-        decoder = msgspec.json.Decoder(kind)
+        decoder = Decoder(kind)
         selectors = {
             name: value
             for name, value in (("labelSelector", label_selector), ("fieldSelector", field_selector))
@@ -286,23 +256,20 @@ class Client:
             try:
                 if not version:
                     items, version = await self.list(path, decoder, selectors)
-                    for event in _differences(cache, items):
-                        yield event
-                        _apply(cache, *event)
-                    yield "SYNCED", kind()
-                async for name, raw in self._watch(path, version, selectors):
-                    if name == "ERROR":
-                        status = msgspec.json.decode(raw, type=_Status)
-                        raise ApiError(status.code or 500, status.reason or "", status.message or "")
-                    item = decoder.decode(raw)
-                    version = item.metadata.resource_version
-                    if name == "BOOKMARK":
+                    for name, item in _differences(cache, items):
+                        yield name, item, _apply(cache, name, item)
+                    yield "SYNCED", kind(), None
+                async for envelope in self._watch(path, version, selectors):
+                    if envelope.type == "ERROR":
+                        raise stream_error(envelope.object)
+                    observed = decoder.decode(envelope.object)
+                    version = observed.metadata.resource_version
+                    if envelope.type == "BOOKMARK":
                         continue
-                    for event in _events(cache, name, item):
-                        yield event
-                        _apply(cache, *event)
+                    for name, item in _events(cache, envelope.type, observed):
+                        yield name, item, _apply(cache, name, item)
             except ApiError as error:
-                if error.status == 410:
+                if isinstance(error, Expired):
                     version = ""
                 log.debug("watch of %s: %s", path, error)
             except (*UNREACHABLE, msgspec.DecodeError) as error:
@@ -312,9 +279,7 @@ class Client:
             await asyncio.sleep(backoff * (0.5 + self._random.random()))
             backoff = min(backoff * 2, LAST_BACKOFF)
 
-    async def _watch(
-        self, path: str, version: str, selectors: Mapping[str, str]
-    ) -> AsyncIterator[tuple[str, msgspec.Raw]]:
+    async def _watch(self, path: str, version: str, selectors: Mapping[str, str]) -> AsyncIterator[Envelope]:
         assert self._watches is not None, "use the client as a context manager"
         seconds = int(WATCH_SECONDS * (1 + self._random.random()))
         params = {
@@ -327,25 +292,14 @@ class Client:
         timeout = aiohttp.ClientTimeout(total=seconds + 30, sock_connect=5)
         async with self._watches.get(path, params=params, timeout=timeout) as answer:
             if answer.status >= 300:
-                raise _error(answer, await answer.read())
+                raise api_error(answer.status, await answer.read(), answer.headers)
             rest = b""
             async for chunk in answer.content.iter_any():
                 lines = (rest + chunk).split(b"\n")
                 rest = lines.pop()
                 for line in lines:
                     if line:
-                        event = _event_decoder.decode(line)
-                        yield event.type, event.object
-
-
-def _error(answer: aiohttp.ClientResponse, content: bytes) -> ApiError:
-    try:
-        status = msgspec.json.decode(content, type=_Status)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        status = _Status(message=f"HTTP {answer.status}")
-    retry = answer.headers.get("Retry-After", "")
-    wait = float(retry) if retry.isdecimal() and answer.status in (429, 503) else 0.0
-    return ApiError(answer.status, status.reason or "", status.message or "", wait)
+                        yield cut_envelope(line)
 
 
 def _differences(cache: Mapping[Key, T], items: list[T]) -> list[tuple[EventType, T]]:
@@ -370,8 +324,10 @@ def _events(cache: Mapping[Key, T], name: str, item: T) -> list[tuple[EventType,
     return [("MODIFIED", item)]
 
 
-def _apply(cache: MutableMapping[Key, T], name: str, item: T) -> None:
+def _apply(cache: MutableMapping[Key, T], name: str, item: T) -> T | None:
+    """Bring the cache up to date; what it had before."""
     if name == "DELETED":
-        cache.pop(item.metadata.key, None)
-    else:
-        cache[item.metadata.key] = item
+        return cache.pop(item.metadata.key, None)
+    old = cache.get(item.metadata.key)
+    cache[item.metadata.key] = item
+    return old

@@ -1,4 +1,4 @@
-"""The parts of Kubernetes objects that the node side reads. Everything else is skipped while decoding."""
+"""What nodes and controllers read of Kubernetes objects; the rest is skipped while decoding."""
 
 from __future__ import annotations
 
@@ -7,38 +7,22 @@ from typing import Any
 
 import msgspec
 
+from controller_runtime.kube.kinds import ContainerPort, is_true
+from controller_runtime.kube.object import ObjectMeta
+from controller_runtime.kube.resource import Resource
+
 
 class Part(msgspec.Struct, rename="camel", gc=False, omit_defaults=True):
     """A part of an object: unknown fields are ignored, null where a value may be absent is None."""
 
 
-class OwnerReference(Part):
-    api_version: str = ""
-    kind: str = ""
-    name: str = ""
-    uid: str = ""
-    controller: bool | None = None
-    block_owner_deletion: bool | None = None
-
-
-class Meta(Part):
-    name: str = ""
-    namespace: str = ""
-    uid: str = ""
-    resource_version: str = ""
-    labels: dict[str, str] | None = None
-    annotations: dict[str, str] | None = None
-    owner_references: list[OwnerReference] | None = None
-    finalizers: list[str] | None = None
-    deletion_timestamp: str | None = None
-    deletion_grace_period_seconds: int | None = None
-
+class Meta(ObjectMeta, frozen=True, gc=False):
     @property
     def key(self) -> Key:
         return self.namespace, self.name
 
     def annotation(self, name: str) -> str | None:
-        return self.annotations.get(name) if self.annotations else None
+        return self.annotations.get(name)
 
 
 Key = tuple[str, str]
@@ -48,12 +32,6 @@ class Object(Part):
     """Any object, seen by its metadata alone."""
 
     metadata: Meta = msgspec.field(default_factory=Meta)
-
-
-class ContainerPort(Part):
-    container_port: int = 0
-    name: str = ""
-    protocol: str = "TCP"
 
 
 class Container(Part):
@@ -114,8 +92,7 @@ class Pod(Object):
 
     @property
     def ready(self) -> bool:
-        found = self.condition("Ready")
-        return found is not None and found.status == "True"
+        return is_true(self.status.conditions, "Ready")
 
     @property
     def finished(self) -> bool:
@@ -144,7 +121,7 @@ class Node(Object):
 
     @property
     def ready(self) -> bool:
-        return any(c.type == "Ready" and c.status == "True" for c in self.status.conditions or ())
+        return is_true(self.status.conditions, "Ready")
 
 
 class NamespaceSpec(Part):
@@ -179,41 +156,19 @@ class ConfigMap(Object):
     data: dict[str, str] | None = None
 
 
-class Resource(msgspec.Struct, frozen=True):
-    """One listable resource as discovery names it. `group` is "" for the core group."""
-
-    group: str
-    version: str
-    plural: str
-    kind: str
-    namespaced: bool
-    verbs: tuple[str, ...] = ()
-
-    @property
-    def api_version(self) -> str:
-        return f"{self.group}/{self.version}" if self.group else self.version
-
-    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """The URL path: of everything, of one namespace, of one object or of its subresource."""
-        parts = ["/apis", self.group, self.version] if self.group else ["/api", self.version]
-        if namespace and self.namespaced:
-            parts += ["namespaces", namespace]
-        parts.append(self.plural)
-        parts += [part for part in (name, subresource) if part]
-        return "/".join(parts)
-
-
-NAMESPACES = Resource("", "v1", "namespaces", "Namespace", False)
-NODES = Resource("", "v1", "nodes", "Node", False)
-PODS = Resource("", "v1", "pods", "Pod", True)
-SERVICES = Resource("", "v1", "services", "Service", True)
-CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap", True)
-SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount", True)
-ENDPOINTS = Resource("", "v1", "endpoints", "Endpoints", True)
-EVENTS = Resource("", "v1", "events", "Event", True)
-ENDPOINT_SLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", True)
-LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease", True)
-CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", False)
+NAMESPACES = Resource("", "v1", "Namespace", "namespaces", namespaced=False)
+NODES = Resource("", "v1", "Node", "nodes", namespaced=False)
+PODS = Resource("", "v1", "Pod", "pods")
+SERVICES = Resource("", "v1", "Service", "services")
+CONFIG_MAPS = Resource("", "v1", "ConfigMap", "configmaps")
+SERVICE_ACCOUNTS = Resource("", "v1", "ServiceAccount", "serviceaccounts")
+ENDPOINTS = Resource("", "v1", "Endpoints", "endpoints")
+EVENTS = Resource("", "v1", "Event", "events")
+ENDPOINT_SLICES = Resource("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices")
+LEASES = Resource("coordination.k8s.io", "v1", "Lease", "leases")
+CRDS = Resource(
+    "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False
+)
 
 TYPES: dict[tuple[str, str], type[Object]] = {
     ("", "namespaces"): Namespace,

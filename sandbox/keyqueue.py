@@ -8,7 +8,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
-from .apiclient import UNREACHABLE, ApiError
+from controller_runtime.kube.errors import ApiError
+
+from .apiclient import UNREACHABLE
 
 log = logging.getLogger(__name__)
 

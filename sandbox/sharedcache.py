@@ -6,13 +6,16 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar, cast
 
+from controller_runtime.kube.resource import Resource
+
 from .apiclient import Client
-from .apiobjects import TYPES, Key, Object, Resource
+from .apiobjects import TYPES, Key, Object
 
 T = TypeVar("T", bound=Object)
 
 Handler = Callable[[str, T, T | None], None]
-"""Called with ADDED, MODIFIED or DELETED, the object, and the one it replaces. Must not block."""
+"""Called with ADDED, MODIFIED or DELETED, the object, and the one it replaces, once the store is up to date.
+Must not block."""
 
 
 class Informer(Generic[T]):
@@ -44,11 +47,10 @@ class Informer(Generic[T]):
     async def run(self) -> None:
         """Keep the cache until cancelled."""
         stream = self._client.list_watch(self.resource.path(), self._kind, known=self.store)
-        async for name, item in stream:
+        async for name, item, old in stream:
             if name == "SYNCED":
                 self.synced.set()
                 continue
-            old = self.store.get(item.metadata.key)
             for handler in self._handlers:
                 handler(name, item, old)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Protocol
+
 import msgspec
 
 from controller_runtime.kube.object import KubeObject
@@ -32,6 +35,18 @@ class PodCondition(msgspec.Struct, frozen=True, rename="camel", gc=False):
     reason: str = ""
 
 
+class _Condition(Protocol):
+    @property
+    def type(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+
+
+def is_true(conditions: Iterable[_Condition] | None, type_: str) -> bool:
+    """Whether there is a condition of that type, and it is True: so a pod is Ready, a node, a Redis."""
+    return any(c.type == type_ and c.status == "True" for c in conditions or ())
+
+
 class PodStatus(msgspec.Struct, frozen=True, rename="camel", gc=False):
     phase: str = ""
     reason: str = ""
@@ -47,7 +62,7 @@ class Pod(KubeObject, frozen=True):
     @property
     def is_ready(self) -> bool:
         """Whether its condition Ready is True."""
-        return any(c.type == "Ready" and c.status == "True" for c in self.status.conditions)
+        return is_true(self.status.conditions, "Ready")
 
     @property
     def is_vanishing(self) -> bool:

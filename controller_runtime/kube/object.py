@@ -90,7 +90,7 @@ def resource_of(ref: Ref) -> Resource:
     return kind_of(ref.api_version, ref.kind).resource
 
 
-K = TypeVar("K", bound=KubeObject)
+K = TypeVar("K")
 
 
 class Decoder(Generic[K]):

@@ -6,7 +6,8 @@ import hashlib
 from collections import defaultdict
 from typing import Any
 
-from ..apiclient import ApiError
+from controller_runtime.kube.errors import ApiError
+
 from ..apiobjects import (
     ENDPOINT_SLICES,
     ENDPOINTS,

@@ -10,8 +10,11 @@ from typing import Any
 
 import msgspec
 
-from ..apiclient import ApiError
-from ..apiobjects import Meta, Object, OwnerReference, Resource
+from controller_runtime.kube.errors import ApiError
+from controller_runtime.kube.object import Decoder, OwnerReference
+from controller_runtime.kube.resource import Resource
+
+from ..apiobjects import Meta, Object
 from ..keyqueue import WorkQueue
 from ..sharedcache import Handler, Informers
 from .graph import FOREGROUND, ORPHAN, Graph, Vertex
@@ -20,7 +23,7 @@ from .served import Discovery
 WORKERS = 8
 IGNORED = {("", "events"), ("events.k8s.io", "events")}
 
-_decoder = msgspec.json.Decoder(Object)
+_decoder = Decoder(Object)
 
 
 class UnknownKind(ApiError):
@@ -137,8 +140,8 @@ class GarbageCollector:
             # Not the graph: a watch may be behind, and what is forgotten here is deleted later.
             items, _ = await self._client.list(resource.path(owner.namespace), _decoder)
             for live in (item.metadata for item in items):
-                if any(ref.uid == owner.uid for ref in _refs(live)):
-                    rest = [ref for ref in _refs(live) if ref.uid != owner.uid]
+                if any(ref.uid == owner.uid for ref in live.owner_references):
+                    rest = [ref for ref in live.owner_references if ref.uid != owner.uid]
                     await self._keep(Vertex.of(resource, live), live, rest)
         await self._drop_finalizer(owner, ORPHAN)
 
@@ -153,28 +156,30 @@ class GarbageCollector:
 
     async def _collect(self, vertex: Vertex) -> None:
         live = await self._live(vertex.resource, vertex.namespace, vertex.name)
-        if live is None or live.uid != vertex.uid or live.deletion_timestamp or not _refs(live):
+        if live is None or live.uid != vertex.uid or live.deletion_timestamp or not live.owner_references:
             return
         solid: list[OwnerReference] = []
         waiting: list[OwnerReference] = []
-        for ref in _refs(live):
+        for ref in live.owner_references:
             owner = await self._owner(vertex, ref)
             if owner is not None:
                 (waiting if _waits(owner) else solid).append(ref)
         if solid:
-            if len(solid) < len(_refs(live)):
+            if len(solid) < len(live.owner_references):
                 await self._keep(vertex, live, solid)
             for ref in solid:
                 if ref.uid not in self._graph.vertices:
                     raise UnseenOwner(ref)
             return
-        finalizers = live.finalizers or ()
+        finalizers = live.finalizers
         propagation = "Background"
         dependents = self._graph.dependents_of(vertex.uid)
         if waiting and dependents:
             if any(dependent.waits_for_dependents for dependent in dependents):
                 # A circle: nobody must wait for this one, or nobody would ever go.
-                free = [msgspec.structs.replace(ref, block_owner_deletion=False) for ref in _refs(live)]
+                free = [
+                    msgspec.structs.replace(ref, block_owner_deletion=False) for ref in live.owner_references
+                ]
                 live = await self._keep(vertex, live, free)
             propagation = "Foreground"
         elif ORPHAN in finalizers:
@@ -221,9 +226,9 @@ class GarbageCollector:
 
     async def _drop_finalizer(self, vertex: Vertex, finalizer: str) -> None:
         live = await self._live(vertex.resource, vertex.namespace, vertex.name)
-        if live is None or live.uid != vertex.uid or finalizer not in (live.finalizers or ()):
+        if live is None or live.uid != vertex.uid or finalizer not in live.finalizers:
             return
-        rest = [name for name in live.finalizers or () if name != finalizer]
+        rest = [name for name in live.finalizers if name != finalizer]
         metadata = {"uid": live.uid, "resourceVersion": live.resource_version, "finalizers": rest}
         await self._patch(vertex, {"metadata": metadata})
 
@@ -236,14 +241,10 @@ class GarbageCollector:
             raise
 
 
-def _refs(meta: Meta) -> list[OwnerReference]:
-    return meta.owner_references or []
-
-
 def _waits(owner: Meta | Vertex) -> bool:
     if isinstance(owner, Vertex):
         return owner.waits_for_dependents
-    return owner.deletion_timestamp is not None and FOREGROUND in (owner.finalizers or ())
+    return owner.deletion_timestamp is not None and FOREGROUND in owner.finalizers
 
 
 def _same(owner: Vertex, dependent: Vertex, ref: OwnerReference) -> bool:

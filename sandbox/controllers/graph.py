@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..apiobjects import Meta, OwnerReference, Resource
+from controller_runtime.kube.object import OwnerReference
+from controller_runtime.kube.resource import Resource
+
+from ..apiobjects import Meta
 
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
@@ -47,8 +50,8 @@ class Vertex:
             meta.name,
             meta.uid,
             meta.resource_version,
-            tuple(meta.owner_references or ()),
-            tuple(meta.finalizers or ()),
+            meta.owner_references,
+            meta.finalizers,
             meta.deletion_timestamp is not None,
         )
 

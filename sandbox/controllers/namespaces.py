@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-import msgspec
+from controller_runtime.kube.errors import ApiError
+from controller_runtime.kube.object import Decoder
+from controller_runtime.kube.resource import Resource
+from controller_runtime.kube.times import timestamp
 
-from ..apiclient import ApiError
-from ..apiobjects import NAMESPACES, PODS, Namespace, Object, Resource
+from ..apiobjects import NAMESPACES, PODS, Namespace, Object
 from ..keyqueue import WorkQueue
 from ..sharedcache import Informers
-from ..times import now
 from .served import Discovery
 
 WORKERS = 4
 FIRST_LOOK, LAST_LOOK = 0.05, 2.0  # seconds until what is left is counted again
 FINALIZER = "kubernetes"
 
-_decoder = msgspec.json.Decoder(Object)
+_decoder = Decoder(Object)
 
 
 class NamespaceController:
@@ -68,7 +69,7 @@ class NamespaceController:
             for resource, items in zip(batch, answers, strict=True):
                 if items:
                     left[f"{resource.plural}.{resource.group}"] = len(items)
-                    finalizers.update(f for item in items for f in item.metadata.finalizers or ())
+                    finalizers.update(f for item in items for f in item.metadata.finalizers)
             if left:
                 return left, finalizers
         return Counter(), Counter()
@@ -92,7 +93,7 @@ class NamespaceController:
         return items
 
     async def _delete_all(self, resource: Resource, namespace: str, items: list[Object]) -> None:
-        if "deletecollection" in resource.verbs:
+        if "deletecollection" in self._discovery.verbs(resource):
             body = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
             await self._client.request("DELETE", resource.path(namespace), body=body)
             return
@@ -123,7 +124,7 @@ class NamespaceController:
         holders = ", ".join(
             f"{name} in {count} resource instances" for name, count in sorted(finalizers.items())
         )
-        time = now()
+        now = timestamp()
 
         def condition(kind: str, problem: str, reason: str, fine: str, well: str) -> dict[str, str]:
             return {
@@ -131,7 +132,7 @@ class NamespaceController:
                 "status": "True" if problem else "False",
                 "reason": reason if problem else fine,
                 "message": problem or well,
-                "lastTransitionTime": time,
+                "lastTransitionTime": now,
             }
 
         conditions = [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..apiclient import ApiError
+from controller_runtime.kube.errors import ApiError
+
 from ..apiobjects import NODES, PODS, Key, Node, Pod
 from ..keyqueue import WorkQueue
 from ..sharedcache import Informers

@@ -7,8 +7,13 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from ..apiclient import UNREACHABLE, ApiError
-from ..apiobjects import CRDS, Object, Resource
+from msgspec.structs import replace
+
+from controller_runtime.kube.errors import ApiError
+from controller_runtime.kube.resource import Resource
+
+from ..apiclient import UNREACHABLE
+from ..apiobjects import CRDS, Object
 from ..sharedcache import Informers
 
 log = logging.getLogger(__name__)
@@ -27,6 +32,7 @@ class Discovery:
         self._listeners: list[Callable[[], None]] = []
         self.resources: dict[tuple[str, str], Resource] = {}
         self._kinds: dict[tuple[str, str], Resource] = {}
+        self._verbs: dict[Resource, tuple[str, ...]] = {}
         self.ready = asyncio.Event()
 
     def listen(self, listener: Callable[[], None]) -> None:
@@ -39,12 +45,16 @@ class Discovery:
         found = self._kinds.get((group, kind))
         if found is None or found.version == version:
             return found
-        return Resource(group, version, found.plural, found.kind, found.namespaced, found.verbs)
+        return replace(found, version=version)
+
+    def verbs(self, resource: Resource) -> tuple[str, ...]:
+        """What can be done with a resource."""
+        return self._verbs.get(resource, ())
 
     def collectable(self) -> list[Resource]:
         """What can be listed, watched and deleted."""
         wanted = {"list", "watch", "delete"}
-        return [resource for resource in self.resources.values() if wanted <= set(resource.verbs)]
+        return [resource for resource in self.resources.values() if wanted <= set(self.verbs(resource))]
 
     async def run(self) -> None:
         """Ask at the start, after each change of a CRD, and once in a while."""
@@ -76,32 +86,33 @@ class Discovery:
             preferred = group["preferredVersion"]["groupVersion"]
             versions.append(preferred)
             versions += [v["groupVersion"] for v in group["versions"] if v["groupVersion"] != preferred]
-        answers = await asyncio.gather(*map(self._resources, versions))
+        answers = await asyncio.gather(*map(self._served, versions))
         found: dict[tuple[str, str], Resource] = {}
         kinds: dict[tuple[str, str], Resource] = {}
-        for resource in (resource for answer in answers for resource in answer):
+        verbs = {resource: verbs for answer in answers for resource, verbs in answer.items()}
+        for resource in verbs:
             found.setdefault((resource.group, resource.plural), resource)
             kinds.setdefault((resource.group, resource.kind), resource)
-        changed = found != self.resources
-        self.resources, self._kinds = found, kinds
+        changed = found != self.resources or verbs != self._verbs
+        self.resources, self._kinds, self._verbs = found, kinds, verbs
         self.ready.set()
         if changed:
             for listener in self._listeners:
                 listener()
 
-    async def _resources(self, group_version: str) -> list[Resource]:
+    async def _served(self, group_version: str) -> dict[Resource, tuple[str, ...]]:
         path = f"/apis/{group_version}" if "/" in group_version else f"/api/{group_version}"
         try:
             answer: dict[str, Any] = await self._client.get(path)
         except ApiError as error:
             if error.status == 404:
-                return []
+                return {}
             # What does not answer now is served all the same, and must not stop the rest.
             log.debug("discovery of %s: %s", group_version, error)
-            return [resource for resource in self.resources.values() if resource.api_version == group_version]
+            return {r: verbs for r, verbs in self._verbs.items() if r.api_version == group_version}
         group, _, version = group_version.rpartition("/")
-        return [
-            Resource(group, version, r["name"], r["kind"], r["namespaced"], tuple(r.get("verbs") or ()))
+        return {
+            Resource(group, version, r["kind"], r["name"], r["namespaced"]): tuple(r.get("verbs") or ())
             for r in answer["resources"]
             if "/" not in r["name"]
-        ]
+        }

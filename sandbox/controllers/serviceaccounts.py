@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..apiclient import ApiError
+from controller_runtime.kube.errors import ApiError
+
 from ..apiobjects import CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS, ConfigMap, Namespace, Object
 from ..keyqueue import WorkQueue
 from ..sharedcache import Informers

@@ -8,9 +8,11 @@ import time
 from collections import OrderedDict, deque
 from typing import Any
 
-from ..apiclient import UNREACHABLE, ApiError, Client
+from controller_runtime.kube.errors import ApiError
+from controller_runtime.kube.times import timestamp
+
+from ..apiclient import UNREACHABLE, Client
 from ..apiobjects import EVENTS, Meta
-from ..times import now
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ class EventSink:
     ) -> None:
         component, host = source
         self._serial += 1
-        time_ = now()
+        time_ = timestamp()
         self._waiting.append(
             {
                 "apiVersion": "v1",

@@ -7,10 +7,12 @@ import logging
 import platform
 from typing import Any
 
-from ..apiclient import MERGE, STRATEGIC, UNREACHABLE, ApiError, Client
+from controller_runtime.kube.errors import ApiError
+from controller_runtime.kube.times import micro_timestamp, timestamp
+
+from ..apiclient import MERGE, STRATEGIC, UNREACHABLE, Client
 from ..apiobjects import LEASES, NAMESPACES, NODES, PODS, Node, Pod, Toleration
 from ..sharedcache import Informers
-from ..times import now, now_micro
 from .event_sink import EventSink
 from .knobs import GONE, KubeletOptions
 
@@ -97,7 +99,7 @@ class Nodes:
         }
 
     async def _write_status(self, name: str) -> None:
-        time = now()
+        time = timestamp()
         node = self._informer.get("", name)
         before = {c.type: c.status for c in node.status.conditions or ()} if node else {}
         conditions = []
@@ -150,7 +152,7 @@ class Nodes:
             await self._client.patch(NODES.path("", name), {"spec": {"taints": taints}})
 
     async def _renew(self, name: str) -> None:
-        spec = {"holderIdentity": name, "leaseDurationSeconds": LEASE_SECONDS, "renewTime": now_micro()}
+        spec = {"holderIdentity": name, "leaseDurationSeconds": LEASE_SECONDS, "renewTime": micro_timestamp()}
         try:
             await self._client.patch(LEASES.path(LEASE_NAMESPACE, name), {"spec": spec})
         except ApiError as error:
@@ -182,7 +184,7 @@ class Nodes:
 
     async def _lose(self, name: str) -> None:
         """What the node lifecycle controller does: Unknown, a taint, unready pods, and later their end."""
-        time = now()
+        time = timestamp()
         conditions = [
             {
                 "type": kind,

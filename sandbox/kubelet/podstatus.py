@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from controller_runtime.kube.times import timestamp
+
 from ..apiobjects import Container
-from ..times import now
 from .runtimes import Exit, Running, container_id
 
 
@@ -29,14 +30,14 @@ class ContainerState:
     def begin(self, uid: str, running: Running) -> None:
         self.id = running.id = container_id(uid, self.spec.name, self.restarts)
         self.running = running
-        self.state = {"running": {"startedAt": now()}}
+        self.state = {"running": {"startedAt": timestamp()}}
 
     def end(self, how: Exit) -> None:
         """Terminated; what it was before becomes the last state when it starts again."""
-        started = self.state.get("running", {}).get("startedAt", now())
+        started = self.state.get("running", {}).get("startedAt", timestamp())
         self.ready, self.running = False, None
         ended: dict[str, Any] = {"exitCode": how.code, "reason": how.why}
-        ended |= {"startedAt": started, "finishedAt": now(), "containerID": self.id}
+        ended |= {"startedAt": started, "finishedAt": timestamp(), "containerID": self.id}
         self.state = {"terminated": ended}
 
     @property
@@ -71,7 +72,7 @@ class PodState:
     containers: list[ContainerState]
     host: str
     init: list[Container] = field(default_factory=list)
-    started: str = field(default_factory=now)
+    started: str = field(default_factory=timestamp)
     address: str = ""
     failed: tuple[str, str] | None = None
     """Reason and message of a pod that was ended as a whole."""
@@ -134,7 +135,7 @@ class PodState:
     def _condition(self, kind: str, holds: bool, reason: str = "") -> dict[str, Any]:
         value = "True" if holds else "False"
         before = self._conditions.get(kind)
-        since = before[1] if before and before[0] == value else now()
+        since = before[1] if before and before[0] == value else timestamp()
         self._conditions[kind] = value, since
         condition: dict[str, Any] = {"type": kind, "status": value, "lastProbeTime": None}
         condition["lastTransitionTime"] = since

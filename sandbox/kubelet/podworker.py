@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from ..apiclient import STRATEGIC, UNREACHABLE, ApiError, Client
+from controller_runtime.kube.errors import ApiError
+
+from ..apiclient import STRATEGIC, UNREACHABLE, Client
 from ..apiobjects import PODS, Pod
 from .event_sink import EventSink
 from .knobs import FAIL, IMAGE_PULL_ERROR, START_DELAY, STOP_DELAY, KubeletOptions

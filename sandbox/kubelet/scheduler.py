@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ..apiclient import STRATEGIC, ApiError, Client
+from controller_runtime.kube.errors import ApiError
+from controller_runtime.kube.times import timestamp
+
+from ..apiclient import STRATEGIC, Client
 from ..apiobjects import NODES, PODS, Key, Node, Pod
 from ..keyqueue import WorkQueue
 from ..sharedcache import Informers
-from ..times import now
 from .event_sink import EventSink
 from .nodes import tolerates
 
@@ -115,7 +117,7 @@ class Scheduler:
             "status": "False",
             "reason": "Unschedulable",
             "message": text,
-            "lastTransitionTime": now(),
+            "lastTransitionTime": timestamp(),
         }
         patch = {"metadata": {"uid": pod.metadata.uid}, "status": {"conditions": [condition]}}
         try:

@@ -19,8 +19,10 @@ from typing import Any, TypeVar
 import pytest
 import pytest_asyncio
 
-from sandbox.apiclient import ApiError, Client, Connection
-from sandbox.apiobjects import NAMESPACES, NODES, PODS, Resource
+from controller_runtime.kube.errors import ApiError
+from controller_runtime.kube.resource import Resource
+from sandbox.apiclient import Client, Connection
+from sandbox.apiobjects import NAMESPACES, NODES, PODS
 from sandbox.controllers.all import run_controllers
 from sandbox.controllers.endpoints import EndpointsController
 from sandbox.controllers.podgc import PodCollector

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.apiclient import ApiError
-from sandbox.apiobjects import CONFIG_MAPS, CRDS, SERVICE_ACCOUNTS, Resource
+from controller_runtime.kube.errors import ApiError
+from controller_runtime.kube.resource import Resource
+from sandbox.apiobjects import CONFIG_MAPS, CRDS, SERVICE_ACCOUNTS
 from sandbox.controllers.served import Discovery
 from sandbox.sharedcache import Informers
 
@@ -15,7 +16,7 @@ from .nodeside import World, kubeconfig, world
 
 __all__ = ["kubeconfig", "world"]
 
-THINGS = Resource("gc.example.org", "v1", "things", "Thing", True)
+THINGS = Resource("gc.example.org", "v1", "Thing", "things")
 
 
 async def config_map(world: World, name: str, *owners: Any, block: bool = True, **metadata: Any) -> Any:

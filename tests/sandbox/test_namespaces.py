@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.apiclient import ApiError
+from controller_runtime.kube.errors import ApiError
 from sandbox.apiobjects import CONFIG_MAPS, NAMESPACES, PODS, SERVICES
 
 from .nodeside import World, kubeconfig, world

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from sandbox.apiclient import ApiError, Client, ConfigError, Connection
+from controller_runtime.kube.errors import ApiError
+from sandbox.apiclient import Client, ConfigError, Connection
 from sandbox.apiobjects import CONFIG_MAPS, PODS, ConfigMap
+from sandbox.sharedcache import Informers
 
 from .nodeside import World, eventually, kubeconfig, node_world, world
 
@@ -34,7 +36,7 @@ async def watched(world: World) -> AsyncIterator[list[tuple[str, str]]]:
 
     async def follow() -> None:
         path = CONFIG_MAPS.path(world.namespace)
-        async for kind, item in world.client.list_watch(path, ConfigMap, label_selector="mine"):
+        async for kind, item, _ in world.client.list_watch(path, ConfigMap, label_selector="mine"):
             told.append((kind, item.metadata.name))
 
     task = asyncio.create_task(follow())
@@ -118,3 +120,26 @@ def test_a_kubeconfig_that_cannot_be_used_says_why(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no context named 'x'"):
         Connection.from_kubeconfig(path)
     assert "secret" not in repr(Connection("https://example.org", "secret"))
+
+
+async def test_the_store_is_up_to_date_before_a_handler_runs(world: World) -> None:
+    informers = Informers(world.client)
+    maps = informers.of(CONFIG_MAPS, ConfigMap)
+    seen: list[tuple[str, bool]] = []
+
+    def handle(name: str, item: ConfigMap, old: ConfigMap | None) -> None:
+        if item.metadata.namespace == world.namespace and item.metadata.name == "one":
+            seen.append((name, maps.store.get(item.metadata.key) is (None if name == "DELETED" else item)))
+
+    await maps.synced.wait()
+    maps.listen(handle)
+    await make(world, "one")
+    await world.client.patch(CONFIG_MAPS.path(world.namespace, "one"), {"data": {"a": "b"}})
+    await world.client.delete(CONFIG_MAPS.path(world.namespace, "one"))
+
+    async def gone() -> bool:
+        return bool(seen) and seen[-1][0] == "DELETED"
+
+    await eventually(gone)
+    await informers.close()
+    assert seen == [("ADDED", True), ("MODIFIED", True), ("DELETED", True)]

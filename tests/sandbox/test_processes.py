@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from sandbox.apiclient import ApiError, Client, Connection
-from sandbox.apiobjects import PODS, Container, ContainerPort
+from controller_runtime.kube.errors import ApiError
+from controller_runtime.kube.kinds import ContainerPort
+from sandbox.apiclient import Client, Connection
+from sandbox.apiobjects import PODS, Container
 from sandbox.kubelet.process import find_server, port_of
 
 from .nodeside import World, container, eventually, kubeconfig, node_world, sandbox_process, world
