@@ -73,7 +73,7 @@ class HealTracker:
         match event:
             case ReconcileStarted(id=id_, number=number):
                 _remember(self._numbers, id_, number)
-            case ApiWrite(ref=ref, status=status) if ref.kind == "Pod" and 200 <= status < 300:
+            case ApiWrite(ref=ref, outcome="answered", error="") if ref.kind == "Pod":
                 return self._write(event)
             case ObjectChanged(ref=ref) if ref.kind == self._owner_kind:
                 return self._owner_changed(event)

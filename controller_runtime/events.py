@@ -165,8 +165,16 @@ class ReconcileFinished(BusEvent, frozen=True, tag="reconcile_finished"):
         return BASE_SIZE + len(self.error)
 
 
+# What became of a request: the server answered it; it was sent and no answer came, so that nobody knows
+# whether it was carried out; it never left: cancelled, out of time, not encodable, or nobody to send it to.
+Outcome = Literal["answered", "unknown", "unsent"]
+
+
 class ApiWrite(BusEvent, frozen=True, tag="write"):
-    """A create, update, patch or delete that was answered."""
+    """A create, update, patch or delete that was asked for, and what became of it.
+
+    It succeeded when it was answered and ``error`` is "".
+    """
 
     verb: Literal["create", "update", "patch", "delete"]
     ref: Ref
@@ -174,9 +182,10 @@ class ApiWrite(BusEvent, frozen=True, tag="write"):
     action: str = ""  # id of the person's action that asked for it
     subresource: str = ""
     resource_version: str = ""  # of the object in the answer
+    outcome: Outcome = "answered"
     status: int = 0  # HTTP status; 0 when there was no answer
     duration: float = 0.0  # seconds
-    error: str = ""
+    error: str = ""  # why it did not succeed: the server's own words, or the network's
     missing_rule: PolicyRule | None = None  # when RBAC refused it
 
     @property

@@ -1,4 +1,4 @@
-"""The lines of ``--no-ui``: one for each watch event, reconcile and heal."""
+"""The lines of ``--no-ui``: one for each watch event, write, reconcile and heal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from controller_runtime.events import BusEvent, Heal, ObjectChanged, ReconcileFinished
+from controller_runtime.events import ApiWrite, BusEvent, Heal, ObjectChanged, ReconcileFinished
+
+# Beside "answered", with its HTTP status.
+_OUTCOMES = {"unknown": "sent, not answered", "unsent": "never sent"}
 
 
 def json_line(event: BusEvent) -> str | None:
@@ -22,6 +25,12 @@ def text_line(event: BusEvent) -> str | None:
         case ObjectChanged():
             note = "  (listed)" if event.initial else "  (missed while away)" if event.state_unknown else ""
             return f"{clock}  {event.type:9} {event.ref.kind:8} {_printable(event.ref.key)}{note}"
+        case ApiWrite():
+            what = f"{event.verb} {event.ref.kind}" + (f"/{event.subresource}" if event.subresource else "")
+            became = f"answered {event.status}" if event.outcome == "answered" else _OUTCOMES[event.outcome]
+            error = f": {_printable(event.error)}" if event.error else ""
+            words = f"{became} in {event.duration * 1000:.0f} ms{error}"
+            return f"{clock}  WRITE     {what} {_printable(event.ref.key)}  {words}"
         case ReconcileFinished():
             words = f"#{event.number} {event.result} in {event.duration * 1000:.0f} ms, {event.writes} writes"
             error = f": {_printable(event.error)}" if event.error else ""
@@ -47,6 +56,23 @@ def _record(event: BusEvent) -> dict[str, Any] | None:
                 "resourceVersion": event.resource_version,
                 "initial": event.initial,
                 "stateUnknown": event.state_unknown,
+            }
+        case ApiWrite(ref=ref):
+            return {
+                "time": time,
+                "type": "WRITE",
+                "verb": event.verb,
+                "kind": ref.kind,
+                "namespace": ref.namespace,
+                "name": ref.name,
+                "uid": ref.uid,
+                "subresource": event.subresource,
+                "resourceVersion": event.resource_version,
+                "outcome": event.outcome,
+                "status": event.status,
+                "durationSeconds": event.duration,
+                "error": event.error,
+                "reconcileID": event.reconcile,
             }
         case ReconcileFinished():
             return {

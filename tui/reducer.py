@@ -115,11 +115,12 @@ def _object(state: ConsoleState, event: ObjectChanged, news: bool) -> None:
 
 def _write(state: ConsoleState, event: ApiWrite, news: bool) -> None:
     _deny_or_allow(state, event)
-    if event.error or event.status >= 400:
+    if event.error or event.outcome != "answered":
+        word = {"answered": "REFUSED", "unknown": "NO ANSWER", "unsent": "NOT SENT"}[event.outcome]
         _say(
             state,
             Line(
-                event.at, "error", "✗", "REFUSED", f"{event.verb} {event.ref.kind} {event.ref.name}",
+                event.at, "error", "✗", word, f"{event.verb} {event.ref.kind} {event.ref.name}",
                 event.error or f"HTTP {event.status}", by=author(state, event),
                 key=object_key(event.ref.kind, event.ref.key), fault=True,
             ),
@@ -150,7 +151,7 @@ def _deny_or_allow(state: ConsoleState, event: ApiWrite) -> None:
         denial = state.denials.setdefault(key, Denial(event, event.at))
         denial.write = event
         denial.count += 1
-    elif not event.error and (allowed := state.denials.pop(key, None)):
+    elif event.outcome == "answered" and not event.error and (allowed := state.denials.pop(key, None)):
         lasted = f"after {max(event.at - allowed.since, 0):.0f} s"
         _say(state, Line(event.at, "ok", "✓", "RESTORED", write_name(event), lasted))
 

@@ -29,7 +29,7 @@ from controller_runtime.kube.errors import (
     Unreachable,
 )
 from controller_runtime.kube.resource import Resource
-from controller_runtime.kube.rules import PolicyRule
+from controller_runtime.kube.rules import missing_rule
 from controller_runtime.kube.wire import (
     Bookmark,
     Envelope,
@@ -409,9 +409,10 @@ class Reflector:
             self._list_next("failing")
             self._tries = 0
         rule = None
-        if state in ("forbidden", "polling"):
-            verbs = ("watch",) if state == "polling" else ("list", "watch")
-            rule = PolicyRule((self._resource.group,), (self._resource.plural,), verbs)
+        if isinstance(error, _Polling):
+            rule = missing_rule(error.denied, self._resource, "watch")
+        elif isinstance(error, Forbidden):
+            rule = missing_rule(error, self._resource, "list", "watch")
         self._bad_end = state
         self.report.count_error(verb, error)
         self.report.failed(state, verb, self._sentence(error), self._timing.wall() + delay, rule)

@@ -14,14 +14,15 @@ import msgspec
 from controller_runtime.bus import EventBus
 from controller_runtime.client.config import Configuration
 from controller_runtime.client.context import Write, current_reconcile
-from controller_runtime.client.transport import REQUEST_TIMEOUT, Transport
-from controller_runtime.events import ApiWrite
-from controller_runtime.kube.errors import ApiError, Unreachable
+from controller_runtime.client.transport import REQUEST_TIMEOUT, Answer, Transport
+from controller_runtime.events import ApiWrite, Outcome
+from controller_runtime.kube.errors import ApiError, Unreachable, unexpected_answer
 from controller_runtime.kube.object import Decoder, KubeObject, ObjectMeta, kind_of
 from controller_runtime.kube.resource import Ref, Resource
-from controller_runtime.kube.rules import PolicyRule
+from controller_runtime.kube.rules import PolicyRule, missing_rule
 
 K = TypeVar("K", bound=KubeObject)
+T = TypeVar("T")
 Verb = Literal["create", "update", "patch", "delete"]
 
 PAGE_SIZE = 500  # client-go tools/pager/pager.go
@@ -58,6 +59,10 @@ class _List(msgspec.Struct):
     items: list[msgspec.Raw] | None = None
 
 
+_decode_item = msgspec.json.Decoder(_Item).decode
+_decode_list = msgspec.json.Decoder(_List).decode
+
+
 class Client:
     """Thread-safe. Every method raises ApiError (see ``errors``) or Unreachable.
 
@@ -91,27 +96,32 @@ class Client:
 
     def get(self, kind: type[K], namespace: str, name: str) -> K:
         """The object as the server has it now. Raises NotFound."""
-        _, raw = self._ask("GET", kind.resource.path(namespace, name))
-        return Decoder(kind).decode(raw)
+        answer = self._ask("GET", kind.resource.path(namespace, name))
+        return _read(answer, Decoder(kind).decode, kind.resource.kind)
 
     def list(self, kind: type[K], namespace: str = "", *, label_selector: str = "") -> list[K]:
         """All objects of a kind, in one namespace or in all of them ("")."""
         query: dict[str, str] = {"limit": str(PAGE_SIZE)}
         if label_selector:
             query["labelSelector"] = label_selector
-        decoder, found = Decoder(kind), []
+        decode = Decoder(kind).decode
+        found: list[K] = []
+
+        def page_of(body: bytes) -> _List:
+            page = _decode_list(body)
+            found.extend(decode(item) for item in page.items or ())
+            return page
+
         while True:
-            page = msgspec.json.decode(
-                self._ask("GET", kind.resource.path(namespace), query=query)[1], type=_List
-            )
-            found += [decoder.decode(item) for item in page.items or ()]
+            answer = self._ask("GET", kind.resource.path(namespace), query=query)
+            page = _read(answer, page_of, f"list of {kind.resource.plural}")
             if not page.metadata.token:
                 return found
             query["continue"] = page.metadata.token
 
     def get_json(self, path: str, query: Mapping[str, str] | None = None) -> Any:
         """Any path, as plain JSON."""
-        return msgspec.json.decode(self._ask("GET", path, query=query)[1])
+        return _read(self._ask("GET", path, query=query), msgspec.json.decode, "JSON")
 
     def version(self) -> str:
         """The server's version, as in v1.36.2."""
@@ -225,8 +235,8 @@ class Client:
         subresource: str = "",
     ) -> K:
         ref = Ref(kind.resource.kind, namespace, name, "", kind.resource.api_version)
-        raw = self._send(verb, kind.resource, method, path, ref, body, content_type, subresource)
-        return Decoder(kind).decode(raw)
+        answer = self._send(verb, kind.resource, method, path, ref, body, content_type, subresource)
+        return _read(answer, Decoder(kind).decode, kind.resource.kind)
 
     def _send(
         self,
@@ -238,49 +248,56 @@ class Client:
         body: Any,
         content_type: str = "application/json",
         subresource: str = "",
-    ) -> bytes:
-        """Write, tell the bus, and tell the current reconcile what its next run has to see first."""
-        started = self._clock()
-        status, error, raw = 0, "", b""
+    ) -> Answer:
+        """Write, publish what became of it, and note what the next run of this reconcile has to see first."""
+        started = time.monotonic()
+        context = current_reconcile.get()
+        outcome: Outcome = "unsent"
+        status, error, meta = 0, "", ObjectMeta()
         rule: PolicyRule | None = None
         try:
-            status, raw = self._ask(method, path, body=msgspec.json.encode(body), content_type=content_type)
+            data, timeout = msgspec.json.encode(body), self._time_left()
+            outcome = "unknown"  # whatever ends the next line, unless it knows better
+            answer = self.transport.request(
+                method, path, body=data, content_type=content_type, timeout=timeout
+            )
+            outcome, status = "answered", answer.status
+            meta = _read(answer, _decode_metadata, "Kubernetes object")
+            ref = Ref(ref.kind, ref.namespace, meta.name or ref.name, meta.uid or ref.uid, ref.api_version)
+            if context is not None:
+                context.wrote(Write(verb, resource, ref.namespace, ref.name, ref.uid, meta.resource_version))
+            return answer
         except ApiError as failure:
-            status, error = failure.status, failure.message
-            rule = _missing_rule(failure, verb, resource, subresource)
+            outcome, status, error = "answered", failure.status, failure.message
+            rule = missing_rule(failure, resource, subresource=subresource)
             raise
         except Unreachable as failure:
-            error = str(failure)
+            outcome, error = "unknown" if failure.sent else "unsent", str(failure)
+            raise
+        except BaseException as failure:
+            error = str(failure) or type(failure).__name__
             raise
         finally:
-            meta = _metadata(raw) if not error else ObjectMeta()
-            ref = Ref(ref.kind, ref.namespace, meta.name or ref.name, meta.uid or ref.uid, ref.api_version)
-            context = current_reconcile.get()
-            if context is not None and not error and status:
-                context.wrote(Write(verb, resource, ref.namespace, ref.name, ref.uid, meta.resource_version))
             if self._bus is not None:
-                now = self._clock()
                 self._bus.publish(
                     ApiWrite(
-                        at=now, verb=verb, ref=ref, reconcile=context.id if context else "",
+                        at=self._clock(), verb=verb, ref=ref, reconcile=context.id if context else "",
                         action=_action.get(), subresource=subresource,
-                        resource_version=meta.resource_version, status=status,
-                        duration=now - started, error=error, missing_rule=rule,
+                        resource_version=meta.resource_version, outcome=outcome, status=status,
+                        duration=time.monotonic() - started, error=error, missing_rule=rule,
                     )
                 )  # fmt: skip
-        return raw
 
     def post(self, path: str, body: Any) -> Any:
         """POST plain JSON to any path, without telling the bus: reviews, and Events of the recorder."""
         return self._post(path, body)
 
     def _post(self, path: str, body: Any) -> Any:
-        _, raw = self._ask("POST", path, body=msgspec.json.encode(body))
-        return msgspec.json.decode(raw)
+        return _read(self._ask("POST", path, body=msgspec.json.encode(body)), msgspec.json.decode, "JSON")
 
     def get_raw(self, resource: Resource, namespace: str, name: str) -> bytes:
         """The object's JSON as the server has it now. Raises NotFound."""
-        return self._ask("GET", resource.path(namespace, name))[1]
+        return self._ask("GET", resource.path(namespace, name)).body
 
     def _ask(
         self,
@@ -290,30 +307,32 @@ class Client:
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
         content_type: str = "application/json",
-    ) -> tuple[int, bytes]:
-        timeout = self._timeout
-        context = current_reconcile.get()
-        if context is not None:
-            context.check()
-            remaining = context.remaining()
-            timeout = timeout if remaining is None else max(0.1, min(timeout, remaining))
-        answer = self.transport.request(
-            method, path, query or (), body=body, content_type=content_type, timeout=timeout
+    ) -> Answer:
+        return self.transport.request(
+            method, path, query or (), body=body, content_type=content_type, timeout=self._time_left()
         )
-        return answer.status, answer.body
+
+    def _time_left(self) -> float:
+        """The seconds that the next request may take. Raises ReconcileCancelled when none may be made."""
+        context = current_reconcile.get()
+        if context is None:
+            return self._timeout
+        context.check()
+        remaining = context.remaining()
+        return self._timeout if remaining is None else max(0.1, min(self._timeout, remaining))
 
 
-def _missing_rule(error: ApiError, verb: Verb, resource: Resource, subresource: str) -> PolicyRule | None:
-    """What would have allowed it. Admission (quotas, pod security) also answers 403, but in other words."""
-    plural = f"{resource.plural}/{subresource}" if subresource else resource.plural
-    if error.status != 403 or f'cannot {verb} resource "{plural}"' not in error.message:
-        return None
-    return PolicyRule((resource.group,), (plural,), (verb,))
-
-
-def _metadata(raw: bytes) -> ObjectMeta:
-    """Of the object in an answer; a delete may be answered with a Status, which has none."""
+def _read(answer: Answer, decode: Callable[[bytes], T], kind: str) -> T:
+    """The decoded body. Raises UnexpectedAnswer when it is no ``kind``."""
     try:
-        return msgspec.json.decode(raw, type=_Item).metadata
-    except msgspec.MsgspecError:
+        return decode(answer.body)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise unexpected_answer(answer.status, answer.body, kind, error) from error
+
+
+def _decode_metadata(raw: bytes) -> ObjectMeta:
+    """Of the object in an answer; a delete may be answered with a Status, which has none to speak of."""
+    try:
+        return _decode_item(raw).metadata
+    except msgspec.ValidationError:
         return ObjectMeta()

@@ -58,7 +58,17 @@ class Cancel:
             connection.shut_for(self)
 
 
-_cancel: ContextVar[Cancel | None] = ContextVar("cancel", default=None)
+class _Attempt:
+    """One use of the wire, as its connection sees it. ``sent``: a first byte may be on its way."""
+
+    __slots__ = ("cancel", "sent")
+
+    def __init__(self, cancel: Cancel | None) -> None:
+        self.cancel = cancel
+        self.sent = False
+
+
+_attempt: ContextVar[_Attempt | None] = ContextVar("attempt", default=None)
 
 
 class Stream:
@@ -77,8 +87,8 @@ class Stream:
                 chunk = read(_CHUNK)
             except Exception as error:
                 if self._cancel is not None and self._cancel.is_set:
-                    raise Cancelled("cancelled") from error
-                raise Unreachable(_reason(error)) from error
+                    raise Cancelled("cancelled", sent=True) from error
+                raise Unreachable(_reason(error), sent=True) from error
             if not chunk:
                 return
             yield chunk
@@ -125,8 +135,8 @@ class Transport:
             return Answer(response.status, response.headers, response.read())
         except Exception as error:
             if cancel is not None and cancel.is_set:
-                raise Cancelled("cancelled") from error
-            raise Unreachable(_reason(error)) from error
+                raise Cancelled("cancelled", sent=True) from error
+            raise Unreachable(_reason(error), sent=True) from error
         finally:
             response.release_conn()
 
@@ -166,15 +176,16 @@ class Transport:
             if before is not None:
                 before()
             started = time.monotonic()
+            attempt = _Attempt(cancel)
             try:
-                response = self._send(method, target, body, content_type, timeout, cancel)
+                response = self._send(method, target, body, content_type, timeout, attempt)
             except Exception as error:
                 self._observe(method, 0, started)
                 if cancel is not None and cancel.is_set:
-                    raise Cancelled("cancelled") from error
+                    raise Cancelled("cancelled", sent=attempt.sent) from error
                 if _is_certificate_error(error) and not last and self._reload(generation):
                     continue
-                raise Unreachable(_reason(error)) from error
+                raise Unreachable(_reason(error), sent=attempt.sent) from error
             self._observe(method, response.status, started)
             if response.status < 300:
                 return response
@@ -185,7 +196,13 @@ class Transport:
         raise AssertionError("unreachable")
 
     def _send(
-        self, method: str, target: str, body: bytes | None, content_type: str, timeout: float, cancel: Any
+        self,
+        method: str,
+        target: str,
+        body: bytes | None,
+        content_type: str,
+        timeout: float,
+        attempt: _Attempt,
     ) -> Any:
         from urllib3 import HTTPHeaderDict, Timeout
 
@@ -201,7 +218,7 @@ class Transport:
             headers = HTTPHeaderDict(headers)
             for name, value in self.configuration.impersonation:
                 headers.add(name, value)
-        token = _cancel.set(cancel)
+        token = _attempt.set(attempt)
         try:
             return self._connections.urlopen(
                 method,
@@ -214,7 +231,7 @@ class Transport:
                 preload_content=False,
             )
         finally:
-            _cancel.reset(token)
+            _attempt.reset(token)
 
     def _refusal(self, response: Any) -> ApiError:
         try:
@@ -312,6 +329,10 @@ def _cancellable(connection_class: Any) -> Any:
                 super().request(*args, **kwargs)
             finally:
                 held, self._held = self._held, None
+            if self.sock is None:
+                self.connect()
+            if attempt := _attempt.get():
+                attempt.sent = True
             super().send(b"".join(held))
 
         def send(self, data: bytes) -> None:
@@ -321,7 +342,8 @@ def _cancellable(connection_class: Any) -> Any:
                 self._held.append(data)
 
         def _attach(self) -> None:
-            cancel = _cancel.get()
+            attempt = _attempt.get()
+            cancel = attempt.cancel if attempt else None
             self.own(cancel)
             if cancel is not None:
                 cancel.attach(self)

@@ -70,8 +70,19 @@ class ServerError(ApiError):
     """Any 5xx."""
 
 
+class UnexpectedAnswer(ApiError):
+    """A success by its status alone: the body is not what was asked for, but some proxy's login page."""
+
+
 class Unreachable(Exception):
-    """No HTTP answer: refused, reset, timed out, or a certificate that does not fit."""
+    """No HTTP answer: refused, reset, timed out, or a certificate that does not fit.
+
+    ``sent``: whether the request, or a part of it, was on its way: the server may have done what it asks.
+    """
+
+    def __init__(self, message: str, *, sent: bool = False) -> None:
+        super().__init__(message)
+        self.sent = sent
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {
@@ -83,6 +94,19 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     422: Invalid,
     429: TooManyRequests,
 }
+
+
+def unexpected_answer(status: int, body: bytes, kind: str, error: Exception) -> UnexpectedAnswer:
+    """The exception for a ``body`` that could not be decoded as a ``kind`` because of ``error``.
+
+    The beginning of what is no JSON is shown; of an object, which may hold secrets, only what is wrong.
+    """
+    start = body[:60].decode(errors="replace").strip()
+    if isinstance(error, msgspec.ValidationError) or start.startswith("{"):
+        why = str(error)
+    else:
+        why = f"it begins with {start!r}" if start else "it is empty"
+    return UnexpectedAnswer(status, "", f"the server answered {status} with what is no {kind}: {why}")
 
 
 def api_error(status: int, body: bytes, headers: Any = None) -> ApiError:

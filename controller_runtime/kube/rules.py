@@ -1,12 +1,15 @@
-"""RBAC rules: what controllers need, from what they were built of."""
+"""RBAC rules: what controllers need, from what they were built of, and what a refused request lacked."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import msgspec
 
+from controller_runtime.kube.errors import ApiError
 from controller_runtime.kube.object import KubeObject
+from controller_runtime.kube.resource import Resource
 
 
 class PolicyRule(msgspec.Struct, frozen=True, rename="camel"):
@@ -19,6 +22,11 @@ class PolicyRule(msgspec.Struct, frozen=True, rename="camel"):
 
 WATCH_VERBS = ("get", "list", "watch")
 
+# An authorizer's refusal: apiserver pkg/endpoints/handlers/responsewriters/errors.go, ForbiddenStatusError.
+_REFUSAL = re.compile(
+    r'(?:\S+(?: ".*?")? is )?forbidden: User ".*?" cannot (\S+) resource "([^"]*)" in API group "([^"]*)"'
+)
+
 # What the runtime itself needs: leader election and the event recorder.
 RUNTIME_RULES = (
     PolicyRule(("coordination.k8s.io",), ("leases",), ("create", "get", "update")),
@@ -29,6 +37,21 @@ RUNTIME_RULES = (
 def watch_rules(kinds: Iterable[type[KubeObject]]) -> list[PolicyRule]:
     """What it takes to watch these kinds."""
     return merge(PolicyRule((k.resource.group,), (k.resource.plural,), WATCH_VERBS) for k in kinds)
+
+
+def missing_rule(
+    error: ApiError, resource: Resource, *verbs: str, subresource: str = ""
+) -> PolicyRule | None:
+    """The rule that would have allowed a request on ``resource``: for ``verbs``, or the one that was refused.
+
+    None when no rule would: admission (a webhook, a policy, a quota, pod security) answers 403 as well, and
+    so does a proxy on the way. Only the words tell them apart.
+    """
+    found = _REFUSAL.match(error.message) if error.status == 403 else None
+    plural = f"{resource.plural}/{subresource}" if subresource else resource.plural
+    if found is None or found.group(2, 3) != (plural, resource.group):
+        return None
+    return PolicyRule((resource.group,), (plural,), verbs or (found[1],))
 
 
 def merge(rules: Iterable[PolicyRule]) -> list[PolicyRule]:

@@ -16,7 +16,12 @@ import pytest
 from controller_runtime.bus import EventBus
 from controller_runtime.client.client import Client, acting
 from controller_runtime.client.config import Configuration
-from controller_runtime.client.context import ReconcileContext, current_reconcile
+from controller_runtime.client.context import (
+    ReconcileCancelled,
+    ReconcileContext,
+    ReconcileTimeout,
+    current_reconcile,
+)
 from controller_runtime.client.transport import Cancel, Cancelled, Transport
 from controller_runtime.events import ApiWrite
 from controller_runtime.kube.errors import (
@@ -30,6 +35,7 @@ from controller_runtime.kube.errors import (
     ServerError,
     TooManyRequests,
     Unauthorized,
+    UnexpectedAnswer,
     Unreachable,
     api_error,
 )  # fmt: skip
@@ -185,13 +191,13 @@ def test_writes_are_told(server: FaultServer) -> None:
     with pytest.raises(Unreachable):
         client.delete(Pod, "default", "a")
     writes = [e for e in told.drain().events if isinstance(e, ApiWrite)]
-    assert [(w.verb, w.status, w.reconcile, w.action, w.error) for w in writes] == [
-        ("create", 201, "id-1", "", ""),
-        ("patch", 201, "", "action-1", ""),
-        ("update", 201, "", "action-1", ""),
-        ("delete", 201, "", "action-1", ""),
-        ("create", 409, "", "", "pods a exists"),
-        ("delete", 0, "", "", "Connection refused"),
+    assert [(w.verb, w.outcome, w.status, w.reconcile, w.action, w.error) for w in writes] == [
+        ("create", "answered", 201, "id-1", "", ""),
+        ("patch", "answered", 201, "", "action-1", ""),
+        ("update", "answered", 201, "", "action-1", ""),
+        ("delete", "answered", 201, "", "action-1", ""),
+        ("create", "answered", 409, "", "", "pods a exists"),
+        ("delete", "unsent", 0, "", "", "Connection refused"),
     ]
     assert writes[0].resource_version == "8"
     assert writes[0].ref.uid == "uid-a"
@@ -206,11 +212,94 @@ def test_writes_are_told(server: FaultServer) -> None:
     }  # fmt: skip
 
 
+def hang_up(x: Exchange) -> None:
+    x.handler.close_connection = True
+
+
+def half_an_answer(x: Exchange) -> None:
+    x.handler.send_response(201)
+    x.handler.send_header("Content-Length", "100")
+    x.handler.end_headers()
+    x.handler.wfile.write(b"{")
+    x.handler.close_connection = True
+
+
+@pytest.mark.parametrize(
+    ("cause", "raised", "outcome", "status", "words"),
+    [
+        ("cancelled", ReconcileCancelled, "unsent", 0, "leader election lost"),
+        ("late", ReconcileTimeout, "unsent", 0, "ran out of time"),
+        ("not encodable", TypeError, "unsent", 0, "unsupported"),
+        ("silence", Unreachable, "unknown", 0, "timed out"),
+        ("hang up", Unreachable, "unknown", 0, "closed"),
+        ("half an answer", Unreachable, "unknown", 0, "closed in the middle"),
+        ("a login page", UnexpectedAnswer, "answered", 200, "it begins with '<html>'"),
+        ("a refusal", Forbidden, "answered", 403, "no"),
+    ],
+)
+def test_a_write_that_fails_says_whether_it_was_sent_and_answered(
+    server: FaultServer, cause: str, raised: type[Exception], outcome: str, status: int, words: str
+) -> None:
+    bus, released = EventBus(), threading.Event()
+    subscription = bus.subscribe("test")
+    scripts: dict[str, Any] = {
+        "silence": lambda x: eventually(released.is_set),
+        "hang up": hang_up,
+        "half an answer": half_an_answer,
+        "a login page": lambda x: x.answer(200, b"<html>"),
+        "a refusal": refusing(403, "Forbidden"),
+    }
+    server.script = scripts.get(cause, replying(pod("a", 1), 201))
+    client = Client(configuration(server.url), bus=bus).with_timeout(0.2)
+    context = ReconcileContext("redis", Request("default", "r"), "id-1", 1)
+    if cause == "cancelled":
+        context.cancelled = lambda: "leader election lost"
+    if cause == "late":
+        context.deadline = 0.0
+    body = pod("a", 0) | ({"data": object()} if cause == "not encodable" else {})
+    token = current_reconcile.set(context)
+    try:
+        with pytest.raises(raised, match=words):
+            client.create(body, Pod)
+    finally:
+        current_reconcile.reset(token)
+        released.set()
+    (write,) = subscription.drain().events
+    assert isinstance(write, ApiWrite)
+    assert (write.outcome, write.status, write.reconcile) == (outcome, status, "id-1")
+    assert words in write.error
+    assert context.writes == []
+    assert len(server.requests) == (0 if outcome == "unsent" else 1)
+
+
+def test_durations_are_not_the_wall_clocks(server: FaultServer) -> None:
+    bus, clock = EventBus(), iter([1_000.0, 5_000.0])
+    subscription = bus.subscribe("test")
+    server.script = replying(pod("a", 1), 201)
+    client = Client(configuration(server.url), bus=bus, clock=lambda: next(clock))
+    client.create(pod("a", 0), Pod)
+    client.create(pod("a", 0), Pod)
+    writes = [e for e in subscription.drain().events if isinstance(e, ApiWrite)]
+    assert [w.at for w in writes] == [1_000.0, 5_000.0]
+    assert all(0 < w.duration < 5 for w in writes)
+
+
 @pytest.mark.parametrize(
     ("words", "rule"),
     [
-        ('User "me" cannot patch resource "pods/status" in API group ""', "pods/status"),
-        ("exceeded quota: pods, requested: pods=1, used: pods=2, limited: pods=2", None),
+        (
+            'pods "a" is forbidden: User "me" cannot patch resource "pods/status" in API group ""',
+            "pods/status",
+        ),
+        (
+            'pods "a" is forbidden: exceeded quota: pods, requested: pods=1, used: pods=2, limited: pods=2',
+            None,
+        ),
+        ('pods "a" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation', None),
+        ('admission webhook "w" denied the request: User "me" cannot patch resource "pods/status"', None),
+        ("pods \"a\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no", None),
+        ('pods "a" is forbidden: User "me" cannot get resource "secrets" in API group ""', None),
+        ("<h1>Forbidden</h1>", None),
     ],
 )
 def test_a_write_that_is_forbidden_says_which_rule_is_missing(
@@ -218,7 +307,7 @@ def test_a_write_that_is_forbidden_says_which_rule_is_missing(
 ) -> None:
     bus = EventBus()
     subscription = bus.subscribe("test")
-    server.script = refusing(403, "Forbidden", f'pods "a" is forbidden: {words}')
+    server.script = refusing(403, "Forbidden", words)
     with pytest.raises(Forbidden):
         Client(configuration(server.url), bus=bus).patch(Pod, "default", "a", {}, subresource="status")
     (write,) = subscription.drain().events

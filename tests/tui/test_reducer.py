@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller_runtime.bus import EventBus
-from controller_runtime.events import ActionFinished, ApiWrite, Log, ReconcileFinished, ReconcileStarted
+from controller_runtime.events import (
+    ActionFinished,
+    ApiWrite,
+    Log,
+    Outcome,
+    ReconcileFinished,
+    ReconcileStarted,
+)
 from tests.tui.world import World
 from tui import reducer
 from tui.pump import Pump
@@ -110,6 +117,24 @@ def test_a_refused_write_lasts_until_it_succeeds_or_is_not_wanted() -> None:
     assert [d.write.ref.kind for d in state.denials.values()] == ["Service"]
     assert "RESTORED create Pods in default after 15 s by" in lines(state)
     world.reconciled("other/c", 8, "id-8")
+    assert not told(world, state).denials
+
+
+def test_only_a_write_that_was_answered_clears_a_denial() -> None:
+    world = World()
+    world.refuse("default/a", 1)
+    ref = world.ref("Pod", "p", "")
+    outcomes: tuple[tuple[Outcome, str], ...] = (
+        ("unsent", "leader election lost"), ("unknown", "timed out"), ("unsent", ""),
+    )  # fmt: skip
+    for outcome, error in outcomes:
+        world.bus.publish(ApiWrite(at=1, verb="create", ref=ref, outcome=outcome, error=error, reconcile="r"))
+    state = told(world)
+    assert len(state.denials) == 1
+    words = [x.word for x in state.stream]
+    assert words[-3:] == ["NOT SENT", "NO ANSWER", "NOT SENT"]
+    assert "RESTORED" not in words
+    world.refuse("default/a", 2, status=201)
     assert not told(world, state).denials
 
 
