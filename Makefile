@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install run test check bench dist picture manifests test-cluster clean
+.PHONY: install run test check bench dist docs picture manifests test-cluster clean
 
 install: $(STAMP)
 
@@ -41,6 +41,10 @@ test-cluster: install
 	RECONSOLE_TEST_KUBECONFIG="$(abspath $(KUBECONFIG))" $(BIN)/python -m pytest -m cluster $(ARGS)
 
 # The picture in the README, of a real run.
+# The reference of the runtime, from its docstrings.
+docs: install
+	$(BIN)/python docs/reference.py
+
 picture: install
 	$(BIN)/python docs/picture.py
 
