@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from controller.crd import GROUP, IMAGE_PATTERN, KIND, MAX_NAME, PLURAL, VERSION
+from controller.crd import GROUP, IMAGE_PATTERN, KIND, MAX_NAME, MAX_REPLICAS, PLURAL, VERSION
 from controller_runtime.kube.object import KubeObject
 from controller_runtime.kube.resource import Resource
 
@@ -66,8 +66,8 @@ def problems(redis: Redis) -> list[str]:
     found = []
     if not 1234 <= redis.spec.port <= 54321:
         found.append(f"spec.port is {redis.spec.port}: choose one from 6379 to 54321")
-    if redis.spec.replicas < 0:
-        found.append(f"spec.replicas is {redis.spec.replicas}: choose 0 or more")
+    if not 0 <= redis.spec.replicas <= MAX_REPLICAS:
+        found.append(f"spec.replicas is {redis.spec.replicas}: choose one from 0 to {MAX_REPLICAS}")
     if not _IMAGE.match(redis.spec.image):
         found.append(f"spec.image {redis.spec.image!r} is not an image reference such as redis:7-alpine")
     if len(redis.metadata.name) > MAX_NAME:

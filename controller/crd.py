@@ -13,6 +13,9 @@ PLURAL = "redis"
 # also its hostname, and the name part of its finalizer.
 MAX_NAME = 57
 
+# Each pod has a finalizer on its Redis, and all of them have to fit into one object of 1.5 MB (etcd).
+MAX_REPLICAS = 1000
+
 # A reference as in https://github.com/distribution/reference: [host[:port]/]path[:tag][@digest]
 IMAGE_PATTERN = (
     r"^(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::[0-9]+)?/)?"
@@ -29,6 +32,7 @@ _SPEC: dict[str, Any] = {
             "type": "integer",
             "format": "int32",
             "minimum": 0,
+            "maximum": MAX_REPLICAS,
             "default": 1,
             "description": "How many pods. They are named <name>-0, <name>-1 and so on.",
         },

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from controller.api import Redis
-from controller.crd import GROUP, KIND, VERSION
+from controller.crd import GROUP, KIND, MAX_REPLICAS, VERSION
 from controller_runtime.kube.kinds import Pod, Service
 
 MANAGED_BY = "reconsole"
@@ -21,6 +21,13 @@ def ordinal_of(redis: Redis, pod: str) -> int | None:
     if head != redis.metadata.name or not tail.isascii() or not tail.isdigit() or str(int(tail)) != tail:
         return None
     return int(tail)
+
+
+def ordinals(redis: Redis) -> range:
+    """Of the pods that should exist; never more than MAX_REPLICAS."""
+    if redis.metadata.deletion_timestamp is not None:
+        return range(0)
+    return range(min(max(redis.spec.replicas, 0), MAX_REPLICAS))
 
 
 def selector(redis: Redis) -> dict[str, str]:

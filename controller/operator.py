@@ -12,6 +12,9 @@ from controller_runtime.controller.handlers import Funcs
 from controller_runtime.kube.kinds import Pod, Service
 from controller_runtime.manager.manager import Manager
 
+# Redis objects that are looked after side by side; one that is slow or large holds up no other.
+WORKERS = 4
+
 
 def add_redis_controller(manager: Manager) -> Controller:
     """Register the Redis controller with ``manager``; it runs once the manager is started."""
@@ -23,6 +26,7 @@ def add_redis_controller(manager: Manager) -> Controller:
         .owns(Service)
         .watches(Kind(Pod), Funcs(delete=reconciler.pod_deleted))
         .watches(Kind(Service), Funcs(delete=reconciler.service_deleted))
+        .with_options(max_concurrent_reconciles=WORKERS)
         .complete(reconciler)
     )
 

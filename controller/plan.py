@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from controller.api import Redis
-from controller.desired import is_current, ordinal_of, pod_name
+from controller.desired import is_current, ordinal_of, ordinals, pod_name
 from controller_runtime.kube.kinds import Pod
 from controller_runtime.kube.object import KubeObject
 
@@ -48,8 +48,7 @@ def plan(redis: Redis, pods: Iterable[Pod]) -> Plan:
     by_name = {p.metadata.name: p for p in pods}
     owned = {name: p for name, p in by_name.items() if is_owned(redis, p)}
     deleting = redis.metadata.deletion_timestamp is not None
-    wanted = range(0 if deleting else max(redis.spec.replicas, 0))
-    names = {pod_name(redis, ordinal): ordinal for ordinal in wanted}
+    names = {pod_name(redis, ordinal): ordinal for ordinal in ordinals(redis)}
     foreign = tuple(n for n in names if n in by_name and n not in owned)
 
     def ordinal(pod: Pod) -> int:
@@ -57,12 +56,12 @@ def plan(redis: Redis, pods: Iterable[Pod]) -> Plan:
         return -1 if found is None else found
 
     surplus = [p for n, p in owned.items() if n not in names]
-    failed = [p for n, p in owned.items() if n in names and p.status.phase in ("Failed", "Succeeded")]
-    kept = {n: p for n, p in owned.items() if n in names and p not in failed}
-    outdated = [p for p in kept.values() if not is_current(redis, p)]
+    failed = [p for n, p in owned.items() if n in names and p.is_over]
+    kept = {n: p for n, p in owned.items() if n in names and not p.is_over}
+    outdated = {n: p for n, p in kept.items() if not is_current(redis, p)}
     delete = sorted(surplus, key=ordinal, reverse=True) + sorted(failed, key=ordinal)
     if outdated and _others_are_ready(kept, outdated, names, foreign):
-        delete.append(max(outdated, key=lambda p: (not p.is_ready, ordinal(p))))
+        delete.append(max(outdated.values(), key=lambda p: (not p.is_ready, ordinal(p))))
     create = [o for n, o in names.items() if n not in by_name]
     ledger = [n for n in names if n not in foreign]
     ledger += sorted((n for n in owned if n not in names), key=lambda n: (ordinal(owned[n]), n))
@@ -78,12 +77,12 @@ def plan(redis: Redis, pods: Iterable[Pod]) -> Plan:
 
 
 def _others_are_ready(
-    kept: dict[str, Pod], outdated: list[Pod], names: dict[str, int], foreign: tuple[str, ...]
+    kept: dict[str, Pod], outdated: dict[str, Pod], names: dict[str, int], foreign: tuple[str, ...]
 ) -> bool:
     complete = all(n in kept for n in names if n not in foreign)
-    current = [p for p in kept.values() if p not in outdated]
+    current = [p for n, p in kept.items() if n not in outdated]
     return (
         complete
         and all(p.is_ready and not p.is_terminating for p in current)
-        and not any(p.is_terminating for p in outdated)
+        and not any(p.is_terminating for p in outdated.values())
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from controller import desired
 from controller.api import FINALIZER_PREFIX, Redis, problems
+from controller.batches import Batches
 from controller.conditions import Problem, status
 from controller.plan import Plan, is_owned, plan
 from controller_runtime.controller.reconcile import Result
@@ -23,6 +25,9 @@ log = logging.getLogger("controller")
 # How soon to look again when something is missing whose arrival no watch will tell of, such as a permission.
 RETRY_BLIND = 10.0  # seconds
 RETRY_CONFLICT = 0.05  # seconds
+# When there is more to do than one turn has time for: behind the keys that wait by now.
+NEXT_TURN = 0.001  # seconds
+MAX_NOTE = 1024  # bytes; the API takes no longer note in an Event
 
 
 def _utc_now() -> datetime:
@@ -32,13 +37,16 @@ def _utc_now() -> datetime:
 class RedisReconciler:
     """Level-triggered: every run reads the stores and does what ``plan`` says, whatever woke it."""
 
-    def __init__(self, manager: Manager, *, now: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(
+        self, manager: Manager, *, now: Callable[[], datetime] = _utc_now, batches: Batches | None = None
+    ) -> None:
         self._client = manager.client
         self._redises = manager.informer(Redis)
         self._pods = manager.informer(Pod)
         self._services = manager.informer(Service)
         self._recorder = manager.event_recorder("redis-controller")
         self._now = now
+        self._batches = batches or Batches()
 
     # Handlers
 
@@ -91,14 +99,17 @@ class RedisReconciler:
         recreated = set(redis.ledger)
         created: list[Pod] = []
         refused: Problem | None = None
+        more = False
         try:
             redis = self._write_ledger(redis, steps)
-            self._delete(redis, steps)
-            created = self._create(redis, steps, recreated)
+            more = self._delete(redis, steps)
+            if not more:
+                created, more = self._create(redis, steps, recreated)
         except Forbidden as error:
             refused = Problem("Forbidden", error.message, is_blind=True)
         if redis.metadata.deletion_timestamp:
-            return Result(requeue_after=RETRY_BLIND) if refused else None
+            after = NEXT_TURN if more else RETRY_BLIND if refused else 0.0
+            return Result(requeue_after=after)
         if refused is None and self._is_about_to_change(steps):
             # A status would hold for a moment only, and the replacement would have to wait for its write.
             return Result(requeue_after=RETRY_BLIND)
@@ -106,6 +117,8 @@ class RedisReconciler:
         problem = next((p for p in problems_found if p is not None), None)
         seen = {p.metadata.name: p for p in self._seen(redis)} | {p.metadata.name: p for p in created}
         self._report(redis, plan(redis, seen.values()), problem)
+        if more:
+            return Result(requeue_after=NEXT_TURN)
         return Result(requeue_after=RETRY_BLIND) if problem and problem.is_blind else None
 
     def _is_about_to_change(self, steps: Plan) -> bool:
@@ -119,7 +132,7 @@ class RedisReconciler:
         )
 
     def _seen(self, redis: Redis) -> list[Pod]:
-        names = [desired.pod_name(redis, ordinal) for ordinal in range(max(redis.spec.replicas, 0))]
+        names = [desired.pod_name(redis, ordinal) for ordinal in desired.ordinals(redis)]
         named = (self._pods.get(redis.metadata.namespace, name) for name in (*names, *redis.ledger))
         return [*self._pods.by_owner(redis.metadata.uid), *(p for p in named if p is not None)]
 
@@ -136,45 +149,51 @@ class RedisReconciler:
                 return redis
             raise
 
-    def _delete(self, redis: Redis, steps: Plan) -> None:
-        scaled = [
-            p
-            for p in steps.delete
-            if (desired.ordinal_of(redis, p.metadata.name) or 0) >= redis.spec.replicas
-        ]
+    def _delete(self, redis: Redis, steps: Plan) -> bool:
+        """Whether pods are left that are to go. Raises what a request was refused with."""
         # The garbage collector may be setting a pod free right now (--cascade=orphan), and the watches of
         # pods and Redis are in no order: so delete only what is still as we know it.
         exact = redis.metadata.deletion_timestamp is not None
-        for pod in steps.delete:
+
+        def delete(pod: Pod) -> str:
             version = pod.metadata.resource_version if exact else None
-            try:
+            with suppress(NotFound):
                 self._client.delete(
                     Pod, pod.metadata.namespace, pod.metadata.name,
                     uid=pod.metadata.uid, resource_version=version,
                 )  # fmt: skip
-            except NotFound:
-                continue
-        if scaled and not redis.metadata.deletion_timestamp:
-            names = ", ".join(p.metadata.name for p in scaled)
-            self._recorder.event(redis.ref, "Normal", "ScaledDown", "Delete", f"Deleted {names}")
+            return pod.metadata.name
 
-    def _create(self, redis: Redis, steps: Plan, recreated: set[str]) -> list[Pod]:
-        made: list[Pod] = []
-        for ordinal in steps.create:
-            body = desired.pod(redis, ordinal)
-            try:
-                made.append(self._client.create(body, Pod))
-            except AlreadyExists:
-                # Somebody took the name since the store was filled; its event brings us back here.
-                continue
-        again = [p.metadata.name for p in made if p.metadata.name in recreated]
-        new = [p.metadata.name for p in made if p.metadata.name not in recreated]
-        if again:
-            note = f"Made {', '.join(again)} again"
-            self._recorder.event(redis.ref, "Normal", "PodRecreated", "Create", note)
-        if new:
-            self._recorder.event(redis.ref, "Normal", "ScaledUp", "Create", f"Created {', '.join(new)}")
-        return made
+        batched = self._batches.run(steps.delete, delete)
+        if not exact:
+            scaled = [n for n in batched.done if desired.ordinal_of(redis, n) not in desired.ordinals(redis)]
+            self._record(redis, "ScaledDown", "Delete", "Deleted", scaled)
+        if batched.error is not None:
+            raise batched.error
+        return batched.is_partial
+
+    def _create(self, redis: Redis, steps: Plan, recreated: set[str]) -> tuple[list[Pod], bool]:
+        """The pods that were made, and whether some are left. Raises what a request was refused with."""
+
+        def create(ordinal: int) -> Pod | None:
+            # Somebody may take the name since the store was filled; its event brings us back here.
+            with suppress(AlreadyExists):
+                return self._client.create(desired.pod(redis, ordinal), Pod)
+            return None
+
+        batched = self._batches.run(steps.create, create)
+        made = [pod for pod in batched.done if pod is not None]
+        names = [pod.metadata.name for pod in made]
+        self._record(redis, "PodRecreated", "Create", "Recreated", [n for n in names if n in recreated])
+        self._record(redis, "ScaledUp", "Create", "Created", [n for n in names if n not in recreated])
+        if batched.error is not None:
+            raise batched.error
+        return made, batched.is_partial
+
+    def _record(self, redis: Redis, reason: str, action: str, verb: str, names: list[str]) -> None:
+        """Events that name every pod: as many as it takes, since the API bounds the note of one."""
+        for note in notes(verb, names):
+            self._recorder.event(redis.ref, "Normal", reason, action, note)
 
     def _conflict(self, steps: Plan) -> Problem | None:
         if not steps.foreign:
@@ -222,6 +241,18 @@ class RedisReconciler:
             log.warning("Redis %s: %s", redis.key, problem.message, extra={"ref": redis.ref})
         namespace, name = redis.metadata.namespace, redis.metadata.name
         self._client.patch(Redis, namespace, name, {"status": wanted}, subresource="status")
+
+
+def notes(verb: str, names: Iterable[str]) -> Iterator[str]:
+    """``verb`` and the names, in texts of at most MAX_NOTE bytes; nothing for no names."""
+    note = ""
+    for name in names:
+        if note and len(note) + len(name) + 2 > MAX_NOTE:
+            yield note
+            note = ""
+        note = f"{note}, {name}" if note else f"{verb} {name}"
+    if note:
+        yield note
 
 
 def _as_json(redis: Redis) -> dict[str, object]:

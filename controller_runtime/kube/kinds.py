@@ -65,6 +65,11 @@ class Pod(KubeObject, frozen=True):
         return is_true(self.status.conditions, "Ready")
 
     @property
+    def is_over(self) -> bool:
+        """Whether its containers have ended for good."""
+        return self.status.phase in ("Failed", "Succeeded")
+
+    @property
     def is_vanishing(self) -> bool:
         """Whether its DELETED event is on the way: terminating without grace, and nobody holds it.
 

@@ -92,7 +92,7 @@ def test_the_replacement_comes_before_any_status(admin: Client, operator: Operat
 
 
 def test_bad_specs_are_refused(admin: Client, operator: Operator, namespace: str) -> None:
-    for spec in ({"port": 80}, {"port": 54322}, {"image": "red is:5"}, {"replicas": -1}):
+    for spec in ({"port": 80}, {"port": 54322}, {"image": "red is:5"}, {"replicas": -1}, {"replicas": 1001}):
         with pytest.raises(Invalid):
             admin.create(redis(namespace, **spec))
     schema = admin.get_json(f"{CRDS}/redis.myapp.tangx.in")["spec"]["versions"][0]["schema"]

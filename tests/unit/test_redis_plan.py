@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import msgspec
@@ -106,6 +107,14 @@ def test_a_spec_that_passed_an_older_schema_is_told_in_words() -> None:
     assert len(wrong) == 3
     assert "spec.port is 80" in wrong[0]
     assert problems(redis(port=2000)) == []
+
+
+def test_no_more_than_the_bound_is_ever_planned() -> None:
+    started = time.monotonic()
+    assert len(plan(redis(2**31 - 1), []).create) == 1000
+    old = [pod(n, of=redis(1000)) for n in range(1000)]
+    assert len(plan(redis(1000, image="redis:7-alpine"), old).delete) == 1
+    assert time.monotonic() - started < 1
 
 
 MOVES = st.one_of(

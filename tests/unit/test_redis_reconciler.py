@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from controller.api import FINALIZER_PREFIX, Redis
-from controller.reconciler import RedisReconciler
+from controller.reconciler import RedisReconciler, notes
 from controller_runtime.cache.store import Store
+from controller_runtime.controller.reconcile import Result
 from controller_runtime.kube.errors import Forbidden
 from controller_runtime.kube.kinds import Pod, Service
 from controller_runtime.kube.resource import Request
@@ -24,7 +27,12 @@ class World:
 
     def __init__(self, of: Redis, *pods: Pod) -> None:
         self.writes: list[str] = []
+        self.status: dict[str, Any] = {}
+        self.create_seconds = 0.0
         self.forbidden = ""
+        self.forbidden_after = 0  # so many are granted
+        self.refused = 0
+        self._lock = threading.Lock()
         self.stores: dict[Any, Any] = {Redis: Store(Redis), Pod: Store(Pod), Service: Store(Service)}
         self.pods_failing = False
         self.stale: set[str] = set()  # names of what could not be read since
@@ -46,18 +54,29 @@ class World:
         return SimpleNamespace(event=lambda *_: None)
 
     def create(self, body: dict[str, Any], kind: Any = None) -> Any:
-        if body["kind"] == self.forbidden:
-            raise Forbidden(403, "Forbidden", "no")
-        self.writes.append(f"create {body['kind']}")
+        time.sleep(self.create_seconds)
+        write = f"create {body['kind']}"
+        with self._lock:
+            if body["kind"] == self.forbidden and self.writes.count(write) >= self.forbidden_after:
+                self.refused += 1
+                raise Forbidden(403, "Forbidden", "no")
+            self.writes.append(write)
         return pod(0)
 
     def patch(self, kind: Any, namespace: str, name: str, body: Any, *, subresource: str = "") -> Any:
         self.writes.append(f"patch {kind.resource.kind} {subresource}".strip())
+        self.status = body.get("status", self.status)
         return self.stores[Redis].get("default", "db")
 
+    def turn(self) -> Result | None:
+        return RedisReconciler(cast(Manager, self)).reconcile(Request("default", "db"))
+
     def reconcile(self) -> list[str]:
-        RedisReconciler(cast(Manager, self)).reconcile(Request("default", "db"))
+        self.turn()
         return self.writes
+
+    def conditions(self) -> dict[str, dict[str, Any]]:
+        return {c["type"]: c for c in self.status["conditions"]}
 
 
 def with_ledger(replicas: int) -> Redis:
@@ -93,3 +112,37 @@ def test_nothing_is_done_on_a_view_that_is_stale(name: str) -> None:
     assert world.reconcile() == []
     world.stale.clear()
     assert "create Pod" in world.reconcile()
+
+
+def test_an_old_object_above_the_bound_is_named_invalid_and_its_pods_are_kept() -> None:
+    huge = redis(2**31 - 1, finalizers=[f"{FINALIZER_PREFIX}db-0"])
+    world = World(huge, pod(0), pod(1))
+    assert world.reconcile() == ["patch Redis status"]
+    assert world.conditions()["Degraded"]["reason"] == "InvalidSpec"
+    assert "choose one from 0 to 1000" in world.conditions()["Degraded"]["message"]
+
+
+def test_a_large_redis_is_made_in_turns_that_leave_time_for_others() -> None:
+    world = World(with_ledger(1000))
+    world.create_seconds = 0.02
+    started = time.monotonic()
+    result = world.turn()
+    assert time.monotonic() - started < 1
+    assert result is not None
+    assert 0 < result.requeue_after < 0.1
+    assert 5 < world.writes.count("create Pod") < 500
+
+
+def test_a_refusal_ends_the_batch_that_it_came_in() -> None:
+    world = World(with_ledger(1000))
+    world.forbidden, world.forbidden_after = "Pod", 3
+    world.turn()
+    assert world.writes.count("create Pod") == 3
+    assert world.refused <= 4  # the third batch
+
+
+def test_every_pod_is_named_in_events() -> None:
+    names = [f"db-{n}" for n in range(1000)]
+    told = list(notes("Created", names))
+    assert all(len(note.encode()) <= 1024 for note in told)
+    assert [n for note in told for n in note.removeprefix("Created ").split(", ")] == names
