@@ -1,14 +1,15 @@
 """What a person may do to the cluster. Every write that the console asks for goes through here.
 
-Calls return at once with the id of the action; what became of it arrives on the bus.
+Calls return at once with the id of the action; what became of it arrives on the bus, whatever it was.
 """
 
 from __future__ import annotations
 
 import itertools
+import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 
 from controller_runtime.bus import EventBus
 from controller_runtime.client.client import Client, acting
@@ -16,7 +17,11 @@ from controller_runtime.events import ActionFinished, ActionStarted, ActionVerb
 from controller_runtime.kube.errors import ApiError, Unreachable
 from controller_runtime.kube.object import resource_of
 from controller_runtime.kube.resource import Ref
-from controller_runtime.kube.rules import PolicyRule
+from controller_runtime.kube.rules import PolicyRule, missing_rule
+
+log = logging.getLogger("controller.actions")
+
+_CLOSING = "the console was closed before this was done"
 
 
 class Actions:
@@ -37,6 +42,7 @@ class Actions:
         self._client = client
         self._bus = bus
         self._clock = clock
+        self._is_closed = False
         self._ids = itertools.count(1)
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="action")
 
@@ -57,45 +63,69 @@ class Actions:
 
     def check(self, verb: str, ref: Ref) -> str:
         """Ask the API server whether the person may ``verb`` the object (a SelfSubjectAccessReview)."""
-        resource = resource_of(ref)
 
         def run() -> str:
+            resource = resource_of(ref)
             allowed, reason = self._client.result().can_i(verb, resource, ref.namespace, ref.name)
             if not allowed:
                 where = f" in the namespace {ref.namespace}" if ref.namespace else ""
-                raise _Denied(reason or f"you may not {verb} {resource.plural}{where}", verb)
+                rule = PolicyRule((resource.group,), (resource.plural,), (verb,))
+                raise _Denied(reason or f"you may not {verb} {resource.plural}{where}", rule)
             return f"you may {verb} it"
 
         return self._submit("check", ref, run, writes=False)
 
     def close(self) -> None:
+        """Begin nothing more. Actions that wait for their turn, or for the connection, end at once."""
+        self._is_closed = True
+        self._client.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _submit(self, verb: ActionVerb, ref: Ref, run: Callable[[], str], *, writes: bool) -> str:
         id_ = f"action-{next(self._ids)}"
         self._bus.publish(ActionStarted(at=self._clock(), id=id_, verb=verb, ref=ref))
         if writes and self.read_only:
-            self._finish(
+            self._publish(
                 id_, verb, ref, False, "this console is read-only: start it without --read-only to write"
             )
             return id_
 
-        def work() -> None:
-            try:
-                with acting(id_):
-                    message = run()
-            except _Denied as denied:
-                self._finish(id_, verb, ref, False, str(denied), _rule(ref, denied.verb))
-            except (ApiError, Unreachable) as error:
-                denied_rule = _rule(ref, verb) if getattr(error, "status", 0) == 403 else None
-                self._finish(id_, verb, ref, False, str(error), denied_rule)
-            else:
-                self._finish(id_, verb, ref, True, message)
+        def work() -> str:
+            with acting(id_):
+                return run()
 
-        self._pool.submit(work)
+        try:
+            future = self._pool.submit(work)
+        except RuntimeError:  # after close()
+            self._publish(id_, verb, ref, False, _CLOSING)
+        else:
+            future.add_done_callback(lambda done: self._finish(id_, verb, ref, done))
         return id_
 
-    def _finish(
+    def _finish(self, id_: str, verb: ActionVerb, ref: Ref, done: Future[str]) -> None:
+        """Publish what became of it: also when it was cancelled, or raised what nobody thought of."""
+        rule: PolicyRule | None = None
+        try:
+            self._publish(id_, verb, ref, True, done.result())
+            return
+        except _Denied as denied:
+            message, rule = str(denied), denied.rule
+        except ApiError as error:
+            message, rule = error.message, missing_rule(error, resource_of(ref))
+        except Unreachable as error:
+            message = (
+                f"{error}: the request was sent and may have been carried out" if error.sent else str(error)
+            )
+        except CancelledError:
+            message = (
+                _CLOSING if done.cancelled() or self._is_closed else "there is no connection to the cluster"
+            )
+        except BaseException as error:
+            log.error("Could not %s %s %s", verb, ref.kind, ref.name, exc_info=error, extra={"ref": ref})
+            message = str(error.args[0]) if error.args else type(error).__name__
+        self._publish(id_, verb, ref, False, message, rule)
+
+    def _publish(
         self, id_: str, verb: ActionVerb, ref: Ref, ok: bool, message: str, rule: PolicyRule | None = None
     ) -> None:
         self._bus.publish(
@@ -112,11 +142,6 @@ class Actions:
 
 
 class _Denied(Exception):
-    def __init__(self, message: str, verb: str) -> None:
+    def __init__(self, message: str, rule: PolicyRule) -> None:
         super().__init__(message)
-        self.verb = verb
-
-
-def _rule(ref: Ref, verb: str) -> PolicyRule:
-    resource = resource_of(ref)
-    return PolicyRule(api_groups=(resource.group,), resources=(resource.plural,), verbs=(verb,))
+        self.rule = rule

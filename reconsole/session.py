@@ -89,7 +89,8 @@ class Session:
         )
         if options.ui:
             self._publish("person", "connected", server=configuration.host, identity=person.identity())
-        self.person.set_result(person)
+        if self.person.set_running_or_notify_cancel():  # else the console is closed already
+            self.person.set_result(person)
         manager = Manager(
             client,
             self._bus,
