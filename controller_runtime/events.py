@@ -95,6 +95,13 @@ WatchState = Literal[
 ]  # fmt: skip
 
 
+# The classes of states: everybody who asks what a state means asks here.
+SERVING: frozenset[WatchState] = frozenset({"live", "polling"})
+BEGINNING: frozenset[WatchState] = frozenset({"starting", "syncing"})
+RETRYING: frozenset[WatchState] = frozenset({"reconnecting", "expired"})  # over before anybody can act
+FAILED: tuple[WatchState, ...] = ("forbidden", "unauthorized", "unreachable")  # for a person, worst first
+
+
 class WatchStatus(BusEvent, frozen=True, tag="watch"):
     """State of one watch. Published on every change of state and after every failed attempt."""
 

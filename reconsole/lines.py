@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from controller_runtime.events import ApiWrite, BusEvent, Heal, ObjectChanged, ReconcileFinished
+from controller_runtime.kube.terminal import escape
+from controller_runtime.kube.times import milli_timestamp
 
 # Beside "answered", with its HTTP status.
 _OUTCOMES = {"unknown": "sent, not answered", "unsent": "never sent"}
@@ -24,26 +26,26 @@ def text_line(event: BusEvent) -> str | None:
     match event:
         case ObjectChanged():
             note = "  (listed)" if event.initial else "  (missed while away)" if event.state_unknown else ""
-            return f"{clock}  {event.type:9} {event.ref.kind:8} {_printable(event.ref.key)}{note}"
+            return f"{clock}  {event.type:9} {event.ref.kind:8} {escape(event.ref.key)}{note}"
         case ApiWrite():
             what = f"{event.verb} {event.ref.kind}" + (f"/{event.subresource}" if event.subresource else "")
             became = f"answered {event.status}" if event.outcome == "answered" else _OUTCOMES[event.outcome]
-            error = f": {_printable(event.error)}" if event.error else ""
+            error = f": {escape(event.error)}" if event.error else ""
             words = f"{became} in {event.duration * 1000:.0f} ms{error}"
-            return f"{clock}  WRITE     {what} {_printable(event.ref.key)}  {words}"
+            return f"{clock}  WRITE     {what} {escape(event.ref.key)}  {words}"
         case ReconcileFinished():
             words = f"#{event.number} {event.result} in {event.duration * 1000:.0f} ms, {event.writes} writes"
-            error = f": {_printable(event.error)}" if event.error else ""
-            return f"{clock}  RECONCILE {event.controller:8} {_printable(event.key)}  {words}{error}"
+            error = f": {escape(event.error)}" if event.error else ""
+            return f"{clock}  RECONCILE {event.controller:8} {escape(event.key)}  {words}{error}"
         case Heal():
             seconds = event.seconds
             words = f"healed in {seconds:.2f} s" if seconds is not None else event.stage
-            return f"{clock}  HEAL      Pod      {_printable(event.key)}  {words}"
+            return f"{clock}  HEAL      Pod      {escape(event.key)}  {words}"
     return None
 
 
 def _record(event: BusEvent) -> dict[str, Any] | None:
-    time = datetime.fromtimestamp(event.at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    time = milli_timestamp(event.at)
     match event:
         case ObjectChanged(ref=ref):
             return {
@@ -102,8 +104,3 @@ def _record(event: BusEvent) -> dict[str, Any] | None:
                 "reconcile": event.reconcile,
             }
     return None
-
-
-def _printable(text: str) -> str:
-    """Cluster text for a terminal: control and formatting characters are shown as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -14,12 +14,12 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from controller_runtime.bus import Subscription
+from controller_runtime.kube.terminal import safe_text
 from tui.ports import Actions
 from tui.pump import INTERVAL, Pump
 from tui.screens.confirm import ConfirmQuit
 from tui.screens.main import TABLES, Main
 from tui.state import ConsoleState
-from tui.text import safe_text
 from tui.theme import CHANGES, RECONSOLE
 
 TABLES_EVERY = 3  # drains: the tables change at 3.3 Hz

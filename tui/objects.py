@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 
 from controller_runtime.kube.resource import Ref
+from controller_runtime.kube.times import parse_time
 
 Health = Literal["ok", "busy", "bad", "done"]
 
@@ -34,15 +34,6 @@ def view(ref: Ref, raw: bytes) -> ObjectView:
         return _READERS.get(ref.kind, _plain)(ref, raw)
     except msgspec.MsgspecError as error:
         return ObjectView(ref, raw, "Unreadable", "bad", None, None, {}, {"unreadable": str(error)})
-
-
-def parse_time(text: str | None) -> float | None:
-    if not text:
-        return None
-    try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
-    except ValueError:
-        return None
 
 
 class _Base(msgspec.Struct, frozen=True, rename="camel"):

@@ -8,6 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from controller_runtime.events import (
+    BEGINNING,
+    FAILED,
+    RETRYING,
+    SERVING,
     ActionFinished,
     ActionStarted,
     ApiWrite,
@@ -38,8 +42,6 @@ from tui.state import (
 )
 from tui.stream import Line
 from tui.text import age, milliseconds
-
-BROKEN = ("forbidden", "unauthorized", "unreachable", "reconnecting", "expired")
 
 
 def apply(state: ConsoleState, event: BusEvent, *, news: bool = True) -> None:
@@ -232,29 +234,29 @@ def _watch(state: ConsoleState, event: WatchStatus, news: bool) -> None:
     state.watches[key] = event
     changed = before is None or before.state != event.state
     name = watch_name(event)
-    if event.state in BROKEN:
+    if event.state in RETRYING or event.state in FAILED:
         trouble = state.troubles.get(key)
-        if trouble is None or trouble.state in ("reconnecting", "expired"):
+        if trouble is None or trouble.state in RETRYING:
             state.troubles[key] = Trouble(event.since if trouble is None else trouble.since, event.state)
         # A watch that the server ended in good order comes back at once: only failures are told.
         if changed and news and (event.attempts or event.state != "reconnecting"):
             _say(state, _broken_line(event, name))
-    elif event.state in ("live", "polling"):
+    elif event.state in SERVING:
         trouble = state.troubles.pop(key, None)
         if not news:
             return
-        if trouble is not None and trouble.state in ("forbidden", "unauthorized", "unreachable"):
+        if trouble is not None and trouble.state in FAILED:
             lasted = f"after {max(event.at - trouble.since, 0):.0f} s"
             _say(state, Line(event.at, "ok", "✓", "RESTORED", name, lasted))
             state.notices.append(Notice("information", f"{name} are back", f"RESTORED {lasted}"))
-        elif trouble is None and changed and (before is None or before.state in ("starting", "syncing")):
+        elif trouble is None and changed and (before is None or before.state in BEGINNING):
             count = f"{event.objects} {plural(event.kind, event.objects)}"
             where = f"in {event.scope}" if event.scope else ""
             _say(state, Line(event.at, "muted", "·", "LISTED", count, where))
 
 
 def _broken_line(event: WatchStatus, name: str) -> Line:
-    style = "warn" if event.state in ("reconnecting", "expired") else "error"
+    style = "warn" if event.state in RETRYING else "error"
     glyph = "↻" if style == "warn" else "✗"
     word = {"forbidden": "FORBIDDEN", "unauthorized": "NO LOGIN", "unreachable": "NO ANSWER"}.get(
         event.state, "RECONNECT"

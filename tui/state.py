@@ -8,7 +8,6 @@ from typing import Literal, TypeVar
 
 from controller_runtime.events import ActionFinished, ApiWrite, Connection, Heal, LeaderStatus, WatchStatus
 from controller_runtime.kube.resource import Ref
-from controller_runtime.kube.rules import PolicyRule
 from tui.objects import ObjectView
 from tui.stream import Ring
 
@@ -145,19 +144,6 @@ def remember(table: OrderedDict[K, V], key: K, value: V, limit: int = REMEMBERED
     table.move_to_end(key)
     while len(table) > limit:
         table.popitem(last=False)
-
-
-def rule_yaml(rule: PolicyRule) -> list[str]:
-    """The rule as the lines that go under ``rules:`` of a Role or ClusterRole."""
-
-    def items(values: tuple[str, ...]) -> str:
-        return "[" + ", ".join(f'"{v}"' for v in values) + "]"
-
-    return [
-        f"- apiGroups: {items(rule.api_groups)}",
-        f"  resources: {items(rule.resources)}",
-        f"  verbs: {items(rule.verbs)}",
-    ]
 
 
 def author(state: ConsoleState, write: ApiWrite) -> str:

@@ -10,16 +10,13 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from controller_runtime.bus import EventBus
-from controller_runtime.events import WatchState, WatchStatus
+from controller_runtime.events import BEGINNING, SERVING, WatchState, WatchStatus
 from controller_runtime.kube.errors import ApiError
 from controller_runtime.kube.resource import Resource
 from controller_runtime.kube.rules import PolicyRule
 from controller_runtime.kube.wire import StreamError
 
 log = logging.getLogger("controller_runtime.cache.reflector")
-
-SERVING: frozenset[WatchState] = frozenset({"live", "polling"})
-BEGINNING: frozenset[WatchState] = frozenset({"starting", "syncing"})
 
 
 class WatchReport:

@@ -73,11 +73,11 @@ def merge(rules: Iterable[PolicyRule]) -> list[PolicyRule]:
 
 
 def to_yaml(rules: Iterable[PolicyRule]) -> str:
-    """As under ``rules:`` of a Role, to paste."""
+    """As under ``rules:`` of a Role, to paste: three lines a rule."""
     lines: list[str] = []
     for rule in rules:
         fields = (("apiGroups", rule.api_groups), ("resources", rule.resources), ("verbs", rule.verbs))
         for number, (name, values) in enumerate(fields):
-            lines.append(f"{'  ' if number else '- '}{name}:")
-            lines += [f'  - "{value}"' if value in ("", "*") else f"  - {value}" for value in values]
-    return "".join(f"{line}\n" for line in lines)
+            listed = ", ".join(f'"{value}"' for value in values)
+            lines.append(f"{'  ' if number else '- '}{name}: [{listed}]\n")
+    return "".join(lines)

@@ -16,7 +16,6 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -27,6 +26,7 @@ from controller_runtime.client.transport import Cancel
 from controller_runtime.events import LeaderStatus
 from controller_runtime.kube.errors import AlreadyExists, ApiError, Conflict, NotFound, Unreachable
 from controller_runtime.kube.kinds import Lease
+from controller_runtime.kube.times import micro_timestamp
 
 log = logging.getLogger("controller_runtime.manager.leaderelection")
 
@@ -343,7 +343,7 @@ class LeaderElector:
         """Write our name into the record as last observed. Raises Conflict when it has changed since."""
         old = self._record.get("spec") or {}
         mine = old.get("holderIdentity") == self.config.identity
-        now = self._timestamp()
+        now = micro_timestamp(self._now())
         spec = {
             **old,
             "holderIdentity": self.config.identity,
@@ -369,7 +369,7 @@ class LeaderElector:
                 self._give_back()
 
     def _give_back(self) -> None:
-        now = self._timestamp()
+        now = micro_timestamp(self._now())
         self._write(
             {
                 **(self._record.get("spec") or {}),
@@ -396,9 +396,6 @@ class LeaderElector:
             cancel=self._cancel,
         )
         return _lease(answer.body)
-
-    def _timestamp(self) -> str:
-        return datetime.fromtimestamp(self._now(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
     # What is told
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import logging
-from datetime import UTC, datetime
 from typing import Any
 
 from controller_runtime.kube.resource import Ref
+from controller_runtime.kube.terminal import escape
+from controller_runtime.kube.times import milli_timestamp
 
 _LEVELS = {"WARNING": "warn", "CRITICAL": "error"}
 
@@ -22,9 +23,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
             "level": _LEVELS.get(record.levelname, record.levelname.lower()),
-            "ts": datetime.fromtimestamp(record.created, UTC)
-            .isoformat(timespec="milliseconds")
-            .replace("+00:00", "Z"),
+            "ts": milli_timestamp(record.created),
             "logger": record.name,
             "msg": record.getMessage(),
             **_fields(record),
@@ -41,11 +40,7 @@ class TextFormatter(logging.Formatter):
     """``time level logger: message key=value``, always one line; stack traces are left out."""
 
     def format(self, record: logging.LogRecord) -> str:
-        time = (
-            datetime.fromtimestamp(record.created, UTC)
-            .isoformat(timespec="milliseconds")
-            .replace("+00:00", "Z")
-        )
+        time = milli_timestamp(record.created)
         parts = [time, f"{record.levelname:<7}", f"{record.name}:", escape(record.getMessage())]
         fields = _fields(record)
         if record.exc_info and record.exc_info[1] is not None:
@@ -53,13 +48,6 @@ class TextFormatter(logging.Formatter):
             fields.setdefault("error", f"{type(error).__name__}: {error}")
         parts += [f"{escape(key).replace(' ', '_')}={_value(value)}" for key, value in fields.items()]
         return " ".join(parts)
-
-
-def escape(text: str) -> str:
-    """Control, bidirectional and other characters that do not print, as visible escapes."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

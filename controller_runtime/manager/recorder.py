@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -31,6 +30,7 @@ from controller_runtime.kube.errors import (
     Unreachable,
 )
 from controller_runtime.kube.resource import Ref
+from controller_runtime.kube.times import micro_timestamp
 
 log = logging.getLogger("controller_runtime.manager.recorder")
 
@@ -204,7 +204,7 @@ class EventBroadcaster:
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
             "metadata": {"name": series.name, "namespace": namespace},
-            "eventTime": _micro(series.first),
+            "eventTime": micro_timestamp(series.first),
             "reportingController": key.controller,
             "reportingInstance": f"{key.controller}-{self._host}"[:128],
             "action": key.action,
@@ -233,7 +233,7 @@ class EventBroadcaster:
 
     def _write(self, key: _Key, series: _Series) -> None:
         path = _PATH.format(key.regarding.namespace or "default")
-        extra = {"series": {"count": series.count, "lastObservedTime": _micro(series.last)}}
+        extra = {"series": {"count": series.count, "lastObservedTime": micro_timestamp(series.last)}}
         if series.written:
             try:
                 self._client.transport.request(
@@ -259,10 +259,6 @@ class EventBroadcaster:
 
 def _event_name(key: _Key, at: float) -> str:
     return f"{key.regarding.name[:200]}.{int(at * 1e9):x}"
-
-
-def _micro(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _shorten(note: str) -> str:

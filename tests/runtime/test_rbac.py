@@ -36,17 +36,7 @@ def test_merging_is_stable_and_loses_nothing() -> None:
 def test_rules_as_yaml_to_paste() -> None:
     text = to_yaml([PolicyRule(("",), ("pods",), ("list",)), PolicyRule(("apps",), ("deployments",), ("*",))])
     assert text == (
-        "- apiGroups:\n"
-        '  - ""\n'
-        "  resources:\n"
-        "  - pods\n"
-        "  verbs:\n"
-        "  - list\n"
-        "- apiGroups:\n"
-        "  - apps\n"
-        "  resources:\n"
-        "  - deployments\n"
-        "  verbs:\n"
-        '  - "*"\n'
+        '- apiGroups: [""]\n  resources: ["pods"]\n  verbs: ["list"]\n'
+        '- apiGroups: ["apps"]\n  resources: ["deployments"]\n  verbs: ["*"]\n'
     )
     assert yaml.safe_load(text)[0] == {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}

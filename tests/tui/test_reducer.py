@@ -14,10 +14,11 @@ from controller_runtime.events import (
     ReconcileFinished,
     ReconcileStarted,
 )
+from controller_runtime.kube.rules import to_yaml
 from tests.tui.world import World
 from tui import reducer
 from tui.pump import Pump
-from tui.state import ConsoleState, rule_yaml
+from tui.state import ConsoleState
 from tui.stream import Line, Ring
 
 
@@ -198,7 +199,7 @@ def test_the_rule_is_yaml() -> None:
     state = told(world)
     rule = next(iter(state.watches.values())).missing_rule
     assert rule is not None
-    assert yaml.safe_load("\n".join(rule_yaml(rule))) == [
+    assert yaml.safe_load(to_yaml([rule])) == [
         {"apiGroups": [""], "resources": ["services"], "verbs": ["list", "watch"]}
     ]
 

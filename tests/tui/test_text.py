@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from controller_runtime.kube.terminal import escape, safe_text
 from tui.filters import parse
-from tui.text import age, fit, milliseconds, natural, pad, safe_text, wrap
+from tui.text import age, fit, milliseconds, natural, pad, wrap
 
 
 @pytest.mark.parametrize(
@@ -29,13 +31,18 @@ def test_hostile_text_is_made_visible(hostile: str, shown: str) -> None:
     assert safe_text(hostile) == shown
 
 
-@given(st.text(st.characters(codec=None)))
-def test_nothing_unprintable_is_left(text: str) -> None:
-    safe = safe_text(text)
+@pytest.mark.parametrize("make_safe", [safe_text, escape])
+@given(text=st.text(st.characters(codec=None)))
+def test_nothing_unprintable_is_left(make_safe: Callable[[str], str], text: str) -> None:
+    safe = make_safe(text)
     assert safe.isprintable()
     assert not any(unicodedata.category(c).startswith("C") for c in safe)
-    assert safe_text(safe) == safe
+    assert make_safe(safe) == safe
     safe.encode()
+
+
+def test_a_log_line_shows_what_hides() -> None:
+    assert escape("a\u2800b\x1b[0m\u202e") == "a\\u2800b\\x1b[0m\\u202e"
 
 
 @given(st.text(), st.integers(0, 40))

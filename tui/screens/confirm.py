@@ -10,10 +10,12 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
+from controller_runtime.kube.rules import to_yaml
+from controller_runtime.kube.terminal import safe_text
 from tui.objects import ObjectView
 from tui.ports import Actions
-from tui.state import ConsoleState, rule_yaml
-from tui.text import identity_forms, safe_text
+from tui.state import ConsoleState
+from tui.text import identity_forms
 
 PROPAGATION = "Background"
 
@@ -138,7 +140,7 @@ class ConfirmDelete(Confirm):
         if obstacle is not None:
             text = Content.assemble(label, (f"✗ {safe_text(obstacle)}", "$error"))
             if finished is not None and finished.missing_rule is not None and not finished.ok:
-                rule = "\n".join(safe_text(line) for line in rule_yaml(finished.missing_rule))
+                rule = "\n".join(map(safe_text, to_yaml([finished.missing_rule]).splitlines()))
                 text = Content("\n").join([text, Content.assemble((rule, "$accent"))])
             return text
         if finished is None:

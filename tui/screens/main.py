@@ -12,6 +12,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Static
 
+from controller_runtime.kube.terminal import safe_text
 from tui.filters import Filter
 from tui.objects import ObjectView
 from tui.ports import Actions
@@ -19,7 +20,6 @@ from tui.screens.confirm import ConfirmDelete
 from tui.screens.help import Help
 from tui.screens.yaml import Yaml
 from tui.state import ConsoleState
-from tui.text import safe_text
 from tui.widgets.banner import Banner
 from tui.widgets.event_log import EventLog
 from tui.widgets.filter_bar import FilterBar

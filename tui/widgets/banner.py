@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from controller_runtime.events import WatchStatus
-from controller_runtime.kube.rules import PolicyRule
+from controller_runtime.events import FAILED, WatchStatus
+from controller_runtime.kube.rules import PolicyRule, to_yaml
+from controller_runtime.kube.terminal import safe_text
 from tui.reducer import watch_name, write_name
-from tui.state import ConsoleState, Denial, rule_yaml
-from tui.text import fine_age, safe_text, wrap
+from tui.state import ConsoleState, Denial
+from tui.text import fine_age, wrap
 from tui.widgets.lines import Panel, Row
-
-TROUBLES = ("forbidden", "unauthorized", "unreachable")
 
 
 class Banner(Panel):
@@ -33,8 +32,8 @@ class Banner(Panel):
     @property
     def watches(self) -> list[WatchStatus]:
         """The watches in trouble, the denied ones first."""
-        bad = [w for w in self._state.watches.values() if w.state in TROUBLES]
-        return sorted(bad, key=lambda w: (TROUBLES.index(w.state), w.kind, w.scope))
+        bad = [w for w in self._state.watches.values() if w.state in FAILED]
+        return sorted(bad, key=lambda w: (FAILED.index(w.state), w.kind, w.scope))
 
     @property
     def denials(self) -> list[Denial]:
@@ -45,7 +44,7 @@ class Banner(Panel):
     def rule(self) -> str:
         """The missing rules as YAML; "" when nothing is forbidden."""
         rules = [w.missing_rule for w in self.watches] + [d.write.missing_rule for d in self.denials]
-        return "\n".join(line for rule in rules if rule is not None for line in rule_yaml(rule))
+        return to_yaml(rule for rule in rules if rule is not None)
 
     def commit(self) -> None:
         watches, denials = self.watches, self.denials
@@ -118,4 +117,4 @@ def _missing(rule: PolicyRule | None, namespace: str) -> list[Row]:
         return []
     where = f"Role in {safe_text(namespace)}" if namespace else "ClusterRole"
     said: Row = [(f"The rule that is missing (add it to a {where}; c copies it):", "muted")]
-    return [said, *([("  " + line, "accent")] for line in rule_yaml(rule))]
+    return [said, *([("  " + line, "accent")] for line in to_yaml([rule]).splitlines())]

@@ -10,10 +10,11 @@ from rich.cells import cell_len
 from textual.geometry import Size
 from textual.strip import Strip
 
+from controller_runtime.kube.terminal import safe_text
 from tui.filters import Filter
 from tui.state import ConsoleState
 from tui.stream import Line
-from tui.text import fit, pad, safe_text
+from tui.text import fit, pad
 from tui.widgets.lines import LineView, Row
 
 WORD = 9  # cells, for RECONCILE and the like

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from rich.cells import cell_len
 
 from controller_runtime.events import WatchStatus
+from controller_runtime.kube.terminal import safe_text
 from tui.reducer import plural
 from tui.state import ConsoleState
-from tui.text import fine_age, identity_forms, safe_text
+from tui.text import fine_age, identity_forms
 from tui.widgets.lines import Panel, Piece, Row
 
 BARS = "▁▂▃▄▅▆▇█"

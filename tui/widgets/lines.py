@@ -14,7 +14,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.text import fit, safe_text
+from controller_runtime.kube.terminal import safe_text
+from tui.text import fit
 
 Piece = tuple[str, str]  # text and the name of its style
 Row = list[Piece]

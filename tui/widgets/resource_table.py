@@ -13,10 +13,11 @@ from textual.message import Message
 from textual.strip import Strip
 
 from controller_runtime.kube.resource import Ref
+from controller_runtime.kube.terminal import safe_text
 from tui.filters import Filter
 from tui.objects import ObjectView
 from tui.state import ConsoleState, uid_of
-from tui.text import fit_middle, natural, pad, safe_text, wrap
+from tui.text import fit_middle, natural, pad, wrap
 from tui.widgets.columns import NAME, NAMESPACE, Column, columns_of
 from tui.widgets.lines import LineView, Row
 from tui.widgets.table_body import body
