@@ -14,8 +14,11 @@ import msgspec
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry, Histogram
 
+from controller.api import Redis
 from controller_runtime.bus import LINGER, EventBus
 from controller_runtime.events import ApiWrite, BusEvent, Heal, ObjectChanged, ReconcileStarted
+from controller_runtime.kube.kinds import Pod
+from controller_runtime.kube.resource import Ref
 
 V = TypeVar("V")
 
@@ -25,7 +28,8 @@ REMEMBERED = 1024
 HEAL_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)  # seconds
 
 
-class _Owner(msgspec.Struct, frozen=True):
+class _Owner(msgspec.Struct, frozen=True, rename="camel"):
+    api_version: str = ""
     kind: str = ""
     name: str = ""
     controller: bool | None = None
@@ -61,8 +65,7 @@ _decoder = msgspec.json.Decoder(_Object)
 class HealTracker:
     """Feed it every bus event with ``observe``; it answers with the heals that changed."""
 
-    def __init__(self, owner_kind: str = "Redis") -> None:
-        self._owner_kind = owner_kind
+    def __init__(self) -> None:
         self._deletes: OrderedDict[str, ApiWrite] = OrderedDict()  # by uid
         self._numbers: OrderedDict[str, int] = OrderedDict()  # reconcile id -> number
         self._open: dict[tuple[str, str], Heal] = {}  # by namespace and name
@@ -73,11 +76,11 @@ class HealTracker:
         match event:
             case ReconcileStarted(id=id_, number=number):
                 _remember(self._numbers, id_, number)
-            case ApiWrite(ref=ref, outcome="answered", error="") if ref.kind == "Pod":
+            case ApiWrite(ref=ref, outcome="answered", error="") if _is_pod(ref):
                 return self._write(event)
-            case ObjectChanged(ref=ref) if ref.kind == self._owner_kind:
+            case ObjectChanged(ref=ref) if _is_redis(ref):
                 return self._owner_changed(event)
-            case ObjectChanged(ref=ref) if ref.kind == "Pod":
+            case ObjectChanged(ref=ref) if _is_pod(ref):
                 return self._pod_changed(event)
         return []
 
@@ -164,7 +167,7 @@ class HealTracker:
 
     def _owner_of(self, pod: _Object) -> _Owner | None:
         references = pod.metadata.owner_references or ()
-        return next((o for o in references if o.controller and o.kind == self._owner_kind), None)
+        return next((o for o in references if o.controller and _is_redis(o)), None)
 
     def _begin(self, event: ObjectChanged, owner: str) -> Heal:
         write = self._deletes.get(event.ref.uid)
@@ -187,6 +190,14 @@ class HealTracker:
     def _close(self, heal: Heal) -> Heal:
         self._open.pop((heal.namespace, heal.name), None)
         return heal
+
+
+def _is_redis(named: Ref | _Owner) -> bool:
+    return Redis.resource.is_kind(named.api_version, named.kind)
+
+
+def _is_pod(ref: Ref) -> bool:
+    return Pod.resource.is_kind(ref.api_version, ref.kind)
 
 
 def _decode(event: ObjectChanged) -> _Object | None:

@@ -67,7 +67,7 @@ class RedisReconciler:
     def _redis_of(self, pod: Pod) -> str | None:
         """The Redis that a pod belongs to, or whose pod's name it occupied."""
         controller = pod.controller
-        if controller is not None and controller.kind == Redis.resource.kind:
+        if controller is not None and Redis.resource.is_kind(controller.api_version, controller.kind):
             return controller.name
         name = pod.metadata.name.rpartition("-")[0]
         redis = self._redises.get(pod.metadata.namespace, name)

@@ -134,6 +134,7 @@ class Quarantined(BusEvent, frozen=True, tag="quarantined"):
     resource: str
     scope: str
     reason: str
+    group: str = ""
     name: str = ""
     namespace: str = ""
     stale_version: str = ""  # the older resource version that is served for it; "" when none is
@@ -166,6 +167,7 @@ class ReconcileFinished(BusEvent, frozen=True, tag="reconcile_finished"):
     requeue_after: float = 0.0  # seconds
     writes: int = 0
     kind: str = ""  # of the object that was reconciled; "" when the controller has no kind of its own
+    group: str = ""  # of that kind
 
     @property
     def size(self) -> int:

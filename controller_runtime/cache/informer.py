@@ -330,7 +330,8 @@ class Informer(Generic[K]):
         if self._bus is not None:
             self._bus.publish(
                 Quarantined(
-                    at=self._wall(), resource=resource.plural, scope=scope, reason=reason,
+                    at=self._wall(), resource=resource.plural, group=resource.group, scope=scope,
+                    reason=reason,
                     name=name, namespace=namespace, stale_version=stale_version,
                 )
             )  # fmt: skip

@@ -101,8 +101,7 @@ class EnqueueRequestForOwner(EnqueueRequestsFromMap):
     def _owners(self, obj: KubeObject) -> Iterable[Request]:
         namespace = obj.metadata.namespace if self._owner.namespaced else ""
         for reference in obj.metadata.owner_references:
-            group = reference.api_version.rpartition("/")[0]
-            if (group, reference.kind) != (self._owner.group, self._owner.kind):
+            if not self._owner.is_kind(reference.api_version, reference.kind):
                 continue
             if self._every_owner or reference.controller:
                 yield Request(namespace, reference.name)

@@ -100,6 +100,7 @@ class Worker:
                 number=context.number, duration=duration, result=outcome.result, error=error,
                 requeue_after=outcome.requeue_after, writes=len(context.writes),
                 kind=controller.resource.kind if controller.resource else "",
+                group=controller.resource.group if controller.resource else "",
             )
         )  # fmt: skip
         self._count(outcome, duration)

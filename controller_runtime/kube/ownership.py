@@ -80,9 +80,8 @@ def _validate(owner: KubeObject, body: dict[str, Any]) -> None:
 
 def _is_same(reference: dict[str, Any], owner: KubeObject) -> bool:
     """Group, kind and name; version and uid may differ."""
-    group = str(reference.get("apiVersion", "")).rpartition("/")[0]
-    wanted = (owner.resource.group, owner.resource.kind, owner.metadata.name)
-    return (group, reference.get("kind"), reference.get("name")) == wanted
+    named = str(reference.get("apiVersion", "")), str(reference.get("kind", ""))
+    return owner.resource.is_kind(*named) and reference.get("name") == owner.metadata.name
 
 
 def _upsert(references: list[dict[str, Any]], owner: KubeObject, new: dict[str, Any]) -> None:

@@ -20,6 +20,10 @@ class Resource(msgspec.Struct, frozen=True):
     def api_version(self) -> str:
         return f"{self.group}/{self.version}" if self.group else self.version
 
+    def is_kind(self, api_version: str, kind: str) -> bool:
+        """Whether another object's apiVersion and kind name this kind, in whichever version."""
+        return (api_version.rpartition("/")[0], kind) == (self.group, self.kind)
+
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
         """The URL path of a collection or of one object."""
         parts = ["/apis", self.group, self.version] if self.group else ["/api", self.version]

@@ -15,20 +15,30 @@ from controller_runtime.events import ApiWrite, Heal, ObjectChanged, ReconcileSt
 from controller_runtime.kube.resource import Ref
 from tests.cluster import eventually
 
+OURS = "myapp.tangx.in/v1"
+
 
 def redis(at: float, replicas: int = 2, type_: Any = "MODIFIED", **metadata: Any) -> ObjectChanged:
     body = {"metadata": {"name": "db", "namespace": "default", **metadata}, "spec": {"replicas": replicas}}
     return ObjectChanged(
-        at=at, type=type_, ref=Ref("Redis", "default", "db", "r"), resource_version="1",
+        at=at, type=type_, ref=Ref("Redis", "default", "db", "r", OURS), resource_version="1",
         raw=msgspec.Raw(json.dumps(body).encode()),
     )  # fmt: skip
 
 
 def pod(
-    at: float, type_: Any, uid: str, *, ready: bool = False, name: str = "db-1", **metadata: Any
+    at: float,
+    type_: Any,
+    uid: str,
+    *,
+    ready: bool = False,
+    name: str = "db-1",
+    owner: str = OURS,
+    **metadata: Any,
 ) -> ObjectChanged:
+    reference = {"apiVersion": owner, "kind": "Redis", "name": "db", "controller": True}
     body = {
-        "metadata": {"ownerReferences": [{"kind": "Redis", "name": "db", "controller": True}], **metadata},
+        "metadata": {"ownerReferences": [reference], **metadata},
         "status": {"conditions": [{"type": "Ready", "status": "True" if ready else "False"}]},
     }
     return ObjectChanged(
@@ -67,6 +77,11 @@ def test_a_heal_from_the_request_to_ready() -> None:
     assert (last.by, last.reconcile, last.old_uid, last.new_uid) == ("you", 42, "old", "new")
     assert last.requested == 10.0
     assert last.seconds == 2.0
+
+
+def test_pods_of_another_operators_redis_are_not_ours() -> None:
+    opstree = "redis.redis.opstreelabs.in/v1beta2"
+    assert run(redis(0), pod(1, "DELETED", "old", owner=opstree), pod(2, "ADDED", "new", owner=opstree)) == []
 
 
 def test_a_delete_by_somebody_else_counts_from_its_first_sign() -> None:
