@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         EventHandler,
         Funcs,
     )
-    from controller_runtime.controller.reconcile import Reconciler, Result, TerminalError
+    from controller_runtime.controller.reconcile import ReconcileError, Reconciler, Result, TerminalError
     from controller_runtime.controller.workqueue import Queue
     from controller_runtime.kube.deltas import CreateEvent, DeleteEvent, GenericEvent, UpdateEvent
     from controller_runtime.kube.errors import (
@@ -65,7 +65,7 @@ _ROOMS = {
         "EventHandler",
         "Funcs",
     ),
-    "controller.reconcile": ("Reconciler", "Result", "TerminalError"),
+    "controller.reconcile": ("ReconcileError", "Reconciler", "Result", "TerminalError"),
     "controller.workqueue": ("Queue",),
     "kube.deltas": ("CreateEvent", "DeleteEvent", "GenericEvent", "UpdateEvent"),
     "kube.errors": (
@@ -124,6 +124,7 @@ __all__ = [
     "ObjectMeta",
     "OwnerReference",
     "Queue",
+    "ReconcileError",
     "Reconciler",
     "Ref",
     "Request",

@@ -18,7 +18,12 @@ from controller_runtime.controller.ownwrites import OwnWrites
 from controller_runtime.controller.predicates import Predicate
 from controller_runtime.controller.reconcile import Reconciler
 from controller_runtime.controller.worker import Worker
-from controller_runtime.controller.workqueue import LOW_PRIORITY, PriorityQueue
+from controller_runtime.controller.workqueue import (
+    LOW_PRIORITY,
+    MAX_DELAY,
+    ExponentialLimiter,
+    PriorityQueue,
+)
 from controller_runtime.events import Enqueued, QueueItem, QueueSnapshot
 from controller_runtime.kube.deltas import Event, Trigger, is_low_priority, trigger_of
 from controller_runtime.kube.resource import Request, Resource
@@ -48,10 +53,14 @@ MAX_TRIGGERS = 16
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """``reconcile_timeout`` is in seconds; None is no limit."""
+    """``reconcile_timeout`` is in seconds; None is no limit.
+
+    ``max_retry_delay``: seconds that a key waits at most after a failure, however often it has failed.
+    """
 
     max_concurrent_reconciles: int = 1
     reconcile_timeout: float | None = None
+    max_retry_delay: float = MAX_DELAY
     needs_leader_election: bool = True
     skip_name_validation: bool = False
 
@@ -96,7 +105,12 @@ class Controller:
         self.reconciler = reconciler
         self.clock = clock
         self.metrics = manager.metrics.controller(name, self.options.max_concurrent_reconciles)
-        self.queue = PriorityQueue(name, clock=clock, observer=manager.metrics.queue(name))
+        self.queue = PriorityQueue(
+            name,
+            limiter=ExponentialLimiter(cap=self.options.max_retry_delay),
+            clock=clock,
+            observer=manager.metrics.queue(name),
+        )
         self._stores: dict[Resource, InformerFeed] = {}
         self.own_writes = OwnWrites(self._stores, self.queue.add, clock=clock)
         self.log_fields: dict[str, object] = {"controller": name}
@@ -105,6 +119,7 @@ class Controller:
         self._raw_sources = tuple(raw_sources)
         self._lock = threading.Lock()
         self._triggers: dict[Request, deque[Trigger]] = {}
+        self._held: dict[Request, float] = {}  # until when
         self._workers: tuple[threading.Thread, ...] = ()
         self._last_death: float | None = None
 
@@ -129,6 +144,19 @@ class Controller:
             self.queue.add_rate_limited(request, priority=priority)
         else:
             self.queue.add_after(request, delay, priority=priority)
+
+    def hold(self, request: Request, seconds: float) -> None:
+        """Do not reconcile it sooner, whatever happens to it."""
+        with self._lock:
+            self._held[request] = self.clock() + seconds
+
+    def held(self, request: Request) -> float:
+        """For how many more seconds it is held; 0 when it may be reconciled."""
+        with self._lock:
+            remaining = self._held.get(request, 0.0) - self.clock()
+            if remaining <= 0:
+                self._held.pop(request, None)
+            return max(0.0, remaining)
 
     def new_context(self, request: Request) -> ReconcileContext:
         timeout = self.options.reconcile_timeout

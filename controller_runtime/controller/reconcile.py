@@ -23,5 +23,13 @@ class TerminalError(Exception):
     """Raise it (or raise it ``from`` the cause) when trying again cannot help. The key is forgotten."""
 
 
+class ReconcileError(Exception):
+    """A failure that the reconciler has put in words; raise it ``from`` its cause.
+
+    It counts and is tried again as any other, but is logged in one line without a traceback, and only once
+    while the key fails with the same words.
+    """
+
+
 class Reconciler(Protocol):
     def reconcile(self, request: Request) -> Result | None: ...

@@ -15,8 +15,10 @@ from controller_runtime.client.context import (
     ReconcileTimeout,
     current_reconcile,
 )
-from controller_runtime.controller.reconcile import Result, TerminalError
+from controller_runtime.controller.reconcile import ReconcileError, Result, TerminalError
+from controller_runtime.controller.workqueue import MAX_DELAY
 from controller_runtime.events import ReconcileFinished, ReconcileStarted
+from controller_runtime.kube.errors import ApiError
 from controller_runtime.kube.resource import Request
 
 if TYPE_CHECKING:
@@ -73,8 +75,8 @@ class Worker:
 
     def _process(self, request: Request, priority: int) -> None:
         controller = self._controller
-        if (behind := controller.own_writes.park(request)) > 0:
-            controller.queue.add_after(request, behind, priority=priority)
+        if (wait := controller.held(request) or controller.own_writes.park(request)) > 0:
+            controller.queue.add_after(request, wait, priority=priority)
             return
         context = controller.new_context(request)
         started = controller.clock()
@@ -129,6 +131,8 @@ class Worker:
     def _requeue(self, request: Request, priority: int, outcome: Outcome, error: str) -> None:
         queue = self._controller.queue
         if outcome.result in ("error", "timeout"):
+            if outcome.error is not None and (asked := _asked(outcome.error)) > 0:
+                self._controller.hold(request, asked)
             queue.add_rate_limited(request, priority=priority, error=error)
             return
         queue.forget(request)
@@ -151,13 +155,15 @@ class Worker:
             metrics.panics.inc()
 
     def _log(self, context: ReconcileContext, error: BaseException) -> None:
-        request = context.request
+        request, words = context.request, describe(error)
+        if isinstance(error, ReconcileError) and self._controller.queue.last_error(request) == words:
+            return
         fields: dict[str, object] = {"namespace": request.namespace, "name": request.name}
         if self._controller.resource is not None:
             # As controller-runtime does it: the kind is the key of the object's own field.
             fields = {self._controller.resource.kind: dict(fields), **fields}
-        fields |= {"reconcileID": context.id, "error": describe(error)}
-        expected = isinstance(error, TerminalError | ReconcileCancelled | WrongResult)
+        fields |= {"reconcileID": context.id, "error": words}
+        expected = isinstance(error, TerminalError | ReconcileError | ReconcileCancelled | WrongResult)
         log.error(
             "Reconciler error",
             exc_info=None if expected else error,
@@ -204,6 +210,16 @@ def _is_number(value: object, kind: type | UnionType) -> bool:
 
 def _shown(value: object) -> str:
     return str(value) if isinstance(value, int | float) else f"a value of type {type(value).__name__}"
+
+
+def _asked(error: BaseException) -> float:
+    """The seconds that a server wants to be left alone (Retry-After), at most MAX_DELAY; 0 for none."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ApiError):
+            return min(cause.retry_after or 0.0, MAX_DELAY)
+        cause = cause.__cause__
+    return 0.0
 
 
 def describe(error: BaseException) -> str:

@@ -142,6 +142,11 @@ class PriorityQueue:
             self._limiter.forget(request)
             self._errors.pop(request, None)
 
+    def last_error(self, request: Request) -> str:
+        """Of the key's failures since it was forgotten, the latest."""
+        with self._lock:
+            return self._errors.get(request, "")
+
     def num_requeues(self, request: Request) -> int:
         with self._lock:
             return self._limiter.num_requeues(request)

@@ -20,10 +20,11 @@ from controller_runtime.controller.builder import Builder, new_controller_manage
 from controller_runtime.controller.controller import DEATH_SHOWN, Controller
 from controller_runtime.controller.handlers import EnqueueRequestForObject, Funcs
 from controller_runtime.controller.ownwrites import OwnWrites
-from controller_runtime.controller.reconcile import Result, TerminalError
+from controller_runtime.controller.reconcile import ReconcileError, Result, TerminalError
 from controller_runtime.controller.worker import Worker
 from controller_runtime.events import Enqueued, QueueSnapshot, ReconcileFinished, ReconcileStarted
 from controller_runtime.kube.deltas import CreateEvent, DeleteEvent, Event, GenericEvent, UpdateEvent
+from controller_runtime.kube.errors import TooManyRequests
 from controller_runtime.kube.resource import Request
 from controller_runtime.manager.manager import Manager
 from tests.cluster import eventually
@@ -126,6 +127,41 @@ def test_errors_are_retried_with_growing_delays_and_logged(caplog: pytest.LogCap
     assert fields["reconcileID"] == finished[0].id
     assert world.metric("reconcile_errors_total") == 3
     assert world.metric("reconcile_total", result="error") == 3
+
+
+def test_a_failure_in_words_is_logged_once_until_the_words_change(caplog: pytest.LogCaptureFixture) -> None:
+    left = ["no right", "no quota", "no quota", "no quota"]
+
+    def reconcile(request: Request) -> None:
+        if left:
+            raise ReconcileError(left.pop()) from OSError("the cause")
+
+    with caplog.at_level(logging.ERROR), World(reconcile, max_retry_delay=0.01) as world:
+        world.send(CreateEvent(configmap("a")))
+        finished = world.finished(5)
+    assert [f.result for f in finished] == ["error"] * 4 + ["success"]
+    gaps = [s.at - f.at for s, f in zip(world.recording.of(ReconcileStarted)[1:], finished, strict=False)]
+    assert max(gaps) < 1
+    logged = [r for r in caplog.records if r.message == "Reconciler error"]
+    assert [r.__dict__["fields"]["error"] for r in logged] == ["no quota", "no right"]
+    assert not any(r.exc_info for r in logged)
+
+
+def test_a_server_that_names_a_time_is_left_alone_until_then_whatever_happens() -> None:
+    left = [TooManyRequests(429, "TooManyRequests", "slow down", retry_after=0.4)]
+
+    def reconcile(request: Request) -> None:
+        if left:
+            raise ReconcileError("slow down") from left.pop()
+
+    with World(reconcile) as world:
+        world.send(CreateEvent(configmap("a")))
+        world.finished(1)
+        world.send(UpdateEvent(configmap("a"), configmap("a", version="2")))
+        world.finished(2)
+    first, second = world.recording.of(ReconcileStarted)
+    assert second.at - first.at >= 0.4
+    assert world.metric("reconcile_total", result="requeue_after") == 0
 
 
 def test_a_terminal_error_is_not_retried() -> None:
