@@ -19,6 +19,7 @@ from controller_runtime.bus import LINGER, EventBus
 from controller_runtime.events import ApiWrite, BusEvent, Heal, ObjectChanged, ReconcileStarted
 from controller_runtime.kube.kinds import Pod
 from controller_runtime.kube.resource import Ref
+from controller_runtime.threads import SupervisedThread, Threads
 
 V = TypeVar("V")
 
@@ -224,8 +225,11 @@ def heal_histogram(registry: CollectorRegistry) -> Histogram:
 
 
 def watch_heals(
-    bus: EventBus, stop: threading.Event, observe: Callable[[float], None] = lambda seconds: None
-) -> threading.Thread:
+    bus: EventBus,
+    stop: threading.Event,
+    observe: Callable[[float], None] = lambda seconds: None,
+    threads: Threads | None = None,
+) -> SupervisedThread:
     """Start a thread that publishes a ``Heal`` on ``bus`` at every stage of every heal, until ``stop``.
 
     ``observe`` is given the seconds of each heal that is complete.
@@ -244,6 +248,4 @@ def watch_heals(
                         observe(heal.seconds)
         subscription.close()
 
-    thread = threading.Thread(target=run, name="heal", daemon=True)
-    thread.start()
-    return thread
+    return (threads or Threads(bus)).start("heal", run, done=stop.is_set)

@@ -305,9 +305,18 @@ class Log(BusEvent, frozen=True, tag="log"):
         return BASE_SIZE + len(self.message)
 
 
+class ThreadDied(BusEvent, frozen=True, tag="thread"):
+    """A thread ended by an error, or though it was still needed."""
+
+    name: str
+    error: str  # its type and its words
+    traceback: str = ""
+    restart_in: float | None = None  # seconds; None: it is not begun again
+
+
 Event = (
     Connection | ObjectChanged | WatchStatus | Quarantined | Enqueued | ReconcileStarted | ReconcileFinished
-    | ApiWrite | QueueSnapshot | LeaderStatus | Heal | ActionStarted | ActionFinished | Log
+    | ApiWrite | QueueSnapshot | LeaderStatus | Heal | ActionStarted | ActionFinished | Log | ThreadDied
 )  # fmt: skip
 
 _encoder = msgspec.json.Encoder()

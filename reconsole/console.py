@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -44,8 +43,7 @@ def run_console(options: Options) -> int:
     BusHandler(bus).install()
     actions = Actions(session.person, bus, read_only=options.read_only)
     app = ConsoleApp(subscription, actions, read_only=options.read_only, tables=_tables(session.operator))
-    worker = threading.Thread(target=run, name="session", daemon=True)
-    worker.start()
+    worker = session.threads.start("session", run)
     signal.signal(signal.SIGTERM, lambda *_: app.exit(0))
     try:
         app.run()

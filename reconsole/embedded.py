@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from controller_runtime.envtest.process import Ready, ServerProcess, StartError
+from controller_runtime.threads import Threads
 from reconsole.options import Failure
 
 MANIFESTS = Path(__file__).resolve().parent.parent / "manifests"
@@ -17,8 +18,10 @@ MANIFESTS = Path(__file__).resolve().parent.parent / "manifests"
 class EmbeddedCluster(ServerProcess):
     """What cannot be started is a Failure of the command line."""
 
-    def __init__(self, directory: Path, *, port: int = 0, extra: Sequence[str] = ()) -> None:
-        super().__init__(directory, ["--port", str(port), "--manifests", str(MANIFESTS), *extra])
+    def __init__(
+        self, directory: Path, *, port: int = 0, extra: Sequence[str] = (), threads: Threads | None = None
+    ) -> None:
+        super().__init__(directory, ["--port", str(port), "--manifests", str(MANIFESTS), *extra], threads)
 
     def start(self) -> Self:
         try:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from functools import partial
 from types import FrameType
 
 from controller_runtime.bus import LINGER, EventBus, Subscription
@@ -36,15 +37,14 @@ def run_headless(options: Options) -> int:
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
     printer = Printer(subscription, options.output, session.stop)
-    printer.start()
+    printing = session.threads.start("printer", printer.run, done=lambda: printer.is_over)
     # The session runs on a thread, so that this one is free to take signals.
     result: list[Failure] = []
-    worker = threading.Thread(target=_run, args=(session, result), name="session")
-    worker.start()
+    worker = session.threads.start("session", partial(_run, session, result))
     while worker.is_alive():
         worker.join(0.5)
     subscription.close()
-    printer.join(5.0)
+    printing.join(5.0)
     return _failed(result[0]) if result else 0
 
 
@@ -71,11 +71,11 @@ def _failed(failure: Failure) -> int:
     return 1
 
 
-class Printer(threading.Thread):
+class Printer:
     """Writes a line for each event. When nobody reads any more it stops the session, quietly."""
 
     def __init__(self, subscription: Subscription, output: str, stop: threading.Event) -> None:
-        super().__init__(name="printer", daemon=True)
+        self.is_over = False
         self._subscription = subscription
         self._line = json_line if output == "json" else text_line
         self._stop_session = stop
@@ -97,3 +97,4 @@ class Printer(threading.Thread):
             # Python flushes stdout once more at its end; let that go nowhere.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             self._stop_session.set()
+        self.is_over = True

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from controller_runtime.bus import EventBus
 from controller_runtime.events import Connection
+from controller_runtime.threads import Threads
 from reconsole.embedded import EmbeddedCluster
 from reconsole.operators import load_operator
 from reconsole.options import Failure, Options
@@ -35,11 +36,16 @@ class Session:
         """Raises Failure for an operator that cannot be loaded."""
         self.operator = load_operator(options.operator) if options.operator else None
         self.stop = threading.Event()
+        self.threads = Threads(bus)
         self.person: Future[Client] = Future()  # the client of whoever sits at the console
         self._options = options
         self._bus = bus
         # Started here, so that it comes up while this process still imports.
-        self._cluster = EmbeddedCluster(options.sandbox_dir.absolute()).start() if options.embedded else None
+        self._cluster = (
+            EmbeddedCluster(options.sandbox_dir.absolute(), threads=self.threads).start()
+            if options.embedded
+            else None
+        )
 
     def run(self) -> None:
         """Raises Failure with one sentence when there is nothing to talk to."""
@@ -98,8 +104,10 @@ class Session:
             leader_election=self._election() if options.leader_elect else None,
             metrics_bind_address=options.metrics_bind_address,
             health_probe_bind_address=options.health_probe_bind_address,
+            threads=self.threads,
         )
-        heals = watch_heals(self._bus, self.stop, heal_histogram(manager.metrics.registry).observe)
+        observe = heal_histogram(manager.metrics.registry).observe
+        heals = watch_heals(self._bus, self.stop, observe, self.threads)
         if self.operator:
             self._set_up(self.operator, manager)
         elif options.observe:

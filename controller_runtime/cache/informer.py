@@ -22,6 +22,7 @@ from controller_runtime.events import ChangeType, ObjectChanged, Quarantined, Wa
 from controller_runtime.kube.deltas import CreateEvent, DeleteEvent, Event, UpdateEvent
 from controller_runtime.kube.object import Decoder, KubeObject, ObjectMeta
 from controller_runtime.kube.wire import Identity, decode_identity, require_json, with_kind
+from controller_runtime.threads import SupervisedThread, Threads
 
 log = logging.getLogger("controller_runtime.cache.informer")
 
@@ -63,6 +64,7 @@ class Informer(Generic[K]):
         raw_cache: RawCache | None = None,
         timing: Timing = REAL_TIME,
         idle_timeout: float = IDLE_TIMEOUT,
+        threads: Threads | None = None,
     ) -> None:
         self.kind = kind
         self.store: Store[K] = Store(kind)
@@ -79,7 +81,8 @@ class Informer(Generic[K]):
         self._listed: dict[str, set[Key]] = {}  # by scope, while a list is under way
         self._quarantine: dict[Key, str] = {}  # resource version of what could not be decoded
         self._complete: set[str] = set()  # scopes that were listed once
-        self._threads: list[threading.Thread] = []
+        self._supervisor = threads or Threads(bus)
+        self._threads: list[SupervisedThread] = []
         self.reflectors = [
             Reflector(
                 client.transport,
@@ -90,6 +93,7 @@ class Informer(Generic[K]):
                 label_selector=label_selector,
                 timing=timing,
                 idle_timeout=idle_timeout,
+                threads=self._supervisor,
             )
             for scope in self._scopes
         ]
@@ -104,9 +108,11 @@ class Informer(Generic[K]):
             return
         for reflector, scope in zip(self.reflectors, self._scopes, strict=True):
             name = f"reflector-{self.kind.resource.plural}" + (f"-{scope}" if scope else "")
-            self._threads.append(threading.Thread(target=reflector.run, name=name, daemon=True))
-        for thread in self._threads:
-            thread.start()
+            self._threads.append(
+                self._supervisor.start(
+                    name, reflector.run, done=reflector.is_stopped, busy=reflector.unmoved_for
+                )
+            )
 
     def stop(self, timeout: float = 2.0) -> None:
         """Shut the connections and wait for the threads, for ``timeout`` seconds at most."""
@@ -341,7 +347,7 @@ def _deliver(handlers: Iterable[Registration], event: Event[Any]) -> None:
     for registration in handlers:
         try:
             registration.handler(event)
-        except Exception:
+        except BaseException:  # also what would end the thread, which is not theirs
             log.exception("an event handler failed for %s", event.obj.key)
 
 

@@ -42,6 +42,7 @@ from controller_runtime.kube.wire import (
     stream_error,
     with_kind,
 )
+from controller_runtime.threads import Threads
 
 log = logging.getLogger("controller_runtime.cache.reflector")
 
@@ -119,6 +120,7 @@ class Reflector:
         timing: Timing = REAL_TIME,
         idle_timeout: float = IDLE_TIMEOUT,
         healthy_after: float = HEALTHY_AFTER,
+        threads: Threads | None = None,
     ) -> None:
         self.report = report
         self.synced = threading.Event()  # set when everything was listed once
@@ -132,6 +134,8 @@ class Reflector:
         self._timing = timing
         self._idle_timeout = idle_timeout
         self._healthy_after = healthy_after
+        self._threads = threads or Threads()
+        self._moved = timing.monotonic()  # when something came last, or a wait was over
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._cancel = Cancel()
@@ -153,6 +157,13 @@ class Reflector:
         self._wake.set()
         self._cancel.set()
 
+    def is_stopped(self) -> bool:
+        return self._stop.is_set()
+
+    def unmoved_for(self) -> float:
+        """Seconds since something came on the wire or a wait was over."""
+        return self._timing.monotonic() - self._moved
+
     def retry_now(self) -> None:
         """End the current delay."""
         self._wake.set()
@@ -164,6 +175,7 @@ class Reflector:
 
     def run(self) -> None:
         while not self._stop.is_set():
+            self._moved = self._timing.monotonic()
             try:
                 self._round()
                 continue
@@ -235,6 +247,7 @@ class Reflector:
                 if before is not None and not self.synced.is_set():
                     stack.enter_context(quiet_gc())
                     self.report.syncing()
+                self._moved = self._timing.monotonic()
                 before = None  # the pages after the first are no new tries
                 try:
                     page = decode_page(answer.body)
@@ -261,8 +274,7 @@ class Reflector:
         )
         opened = self._timing.monotonic()
         self._bookmark_seen = False
-        confirm = threading.Timer(self._healthy_after, self.report.live)
-        confirm.daemon = True
+        confirm = self._threads.after(self._healthy_after, "watch-is-live", self.report.live)
         with closing(stream), ExitStack() as quiet:
             reading = _Reading(initial, confirm, quiet)
             if not initial and self.report.state != "live":
@@ -316,6 +328,7 @@ class Reflector:
             self.report.lists[self._why_list] += 1
             self._sink.begin(self._scope)
         for line in lines(stream):
+            self._moved = self._timing.monotonic()
             if not line or line.isspace():
                 continue
             try:

@@ -6,12 +6,14 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from controller_runtime.cache import informer as informers
 from controller_runtime.kube.deltas import Event, GenericEvent
 from controller_runtime.kube.object import KubeObject
 from controller_runtime.kube.resource import Resource
+from controller_runtime.threads import Threads
 
 Deliver = Callable[[Event[Any]], None]
 
@@ -22,6 +24,8 @@ CHANNEL_BUFFER = 1024
 class Informers(Protocol):
     """Where a source finds its informer: the manager."""
 
+    @property
+    def threads(self) -> Threads: ...
     def informer(self, kind: type[KubeObject], *, label_selector: str = "") -> informers.Informer[Any]: ...
 
 
@@ -118,7 +122,7 @@ class Channel:
         self._events.put(GenericEvent(obj), timeout=timeout)
 
     def start(self, manager: Informers, deliver: Deliver, stop: threading.Event) -> Channel:
-        threading.Thread(target=self._run, args=(deliver, stop), name=self.name, daemon=True).start()
+        manager.threads.start(self.name, partial(self._run, deliver, stop), done=stop.is_set)
         return self
 
     def _run(self, deliver: Deliver, stop: threading.Event) -> None:

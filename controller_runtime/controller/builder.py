@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import replace
-from itertools import chain, count
 from typing import Any
 
 from controller_runtime.cache.sources import Kind, Source
@@ -110,7 +109,7 @@ class Builder:
             )
         if self._for is not None:
             self._manager.require(self._for[0])
-        controller = Controller(
+        return Controller(
             name,
             reconciler,
             self._manager,
@@ -119,17 +118,6 @@ class Builder:
             resource=self._for[0].resource if self._for else None,
             options=self._options,
         )
-        self._add_check(controller)
-        return controller
-
-    def _add_check(self, controller: Controller) -> None:
-        """Under ``controller-<name>``, with a number behind it where controllers may share a name."""
-        name = f"controller-{controller.name}"
-        for free in chain([name], (f"{name}-{n}" for n in count(2))):
-            try:
-                return self._manager.add_healthz_check(free, controller.check)
-            except ValueError:  # taken
-                continue
 
     def _check(self, reconciler: Reconciler | None) -> None:
         if reconciler is None:

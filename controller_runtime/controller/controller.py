@@ -41,9 +41,6 @@ CACHE_SYNC_TIMEOUT = 120.0  # seconds
 SYNC_POLL = 0.01  # seconds
 SYNC_POLL_GROWTH = 1.5
 SYNC_POLL_MAX = 0.25  # seconds
-# How long /healthz shows that a worker died: one probe at the kubelet's default period of 10 s sees it, and
-# only one that dies again and again fails the three probes in a row after which the pod is restarted.
-DEATH_SHOWN = 10.0  # seconds
 SNAPSHOT_INTERVAL = 0.5  # seconds
 SNAPSHOT_SETTLE = 0.05  # seconds; what comes and goes faster is not worth a worker's time
 SNAPSHOT_ROWS = 500
@@ -120,8 +117,6 @@ class Controller:
         self._lock = threading.Lock()
         self._triggers: dict[Request, deque[Trigger]] = {}
         self._held: dict[Request, float] = {}  # until when
-        self._workers: tuple[threading.Thread, ...] = ()
-        self._last_death: float | None = None
 
     # Events in
 
@@ -183,7 +178,7 @@ class Controller:
             try:
                 if all(predicate(event) for predicate in watch.predicates):
                     dispatch(watch.handler, event, _EventQueue(self, event))
-            except Exception:
+            except BaseException:
                 # The informer's thread must survive; the event is lost for this handler alone.
                 where = self.fields(source=watch.source.name, object=event.obj.key)
                 log.exception("Event handler failed", extra=where)
@@ -204,8 +199,9 @@ class Controller:
         for source in self._raw_sources:
             source.start(_EventQueue(self, None), stop)
         log.info("Starting Controller", extra=self.fields())
-        monitor = threading.Thread(target=self._publish_snapshots, name=f"{self.name}-queue", daemon=True)
-        monitor.start()
+        monitor = self.manager.threads.start(
+            f"{self.name}-queue", self._publish_snapshots, done=self._is_shut_down
+        )
         if self._wait_for_sync(feeds, stop):
             self._work(stop)
         self.queue.shutdown()
@@ -233,33 +229,22 @@ class Controller:
     def _work(self, stop: threading.Event) -> None:
         count = self.options.max_concurrent_reconciles
         log.info("Starting workers", extra=self.fields(**{"worker count": count}))
-        workers = tuple(
-            threading.Thread(target=Worker(self, n).run, name=f"{self.name}-{n}", daemon=True)
-            for n in range(count)
-        )
-        for thread in workers:
-            thread.start()
-        self._workers = workers
+        workers = [Worker(self, n) for n in range(count)]
+        threads = [
+            self.manager.threads.start(
+                f"{self.name}-{n}", worker.run, done=self._is_shut_down, busy=worker.busy_for
+            )
+            for n, worker in enumerate(workers)
+        ]
         stop.wait()
-        self._workers = ()  # from here on they are meant to end
         log.info("Shutdown signal received, waiting for all workers to finish", extra=self.fields())
         self.queue.shutdown()
-        for thread in workers:
+        for thread in threads:
             thread.join()
         log.info("All workers finished", extra=self.fields())
 
-    def worker_died(self) -> None:
-        self._last_death = self.clock()
-
-    def check(self) -> str:
-        """For /healthz: what is wrong with the workers, or ""; before they start and once they stop, ""."""
-        workers, died = self._workers, self._last_death
-        alive = sum(thread.is_alive() for thread in workers)
-        if alive < len(workers):
-            return f"{alive} of {len(workers)} workers are alive: restart the process"
-        if workers and died is not None and (ago := self.clock() - died) < DEATH_SHOWN:
-            return f"a worker died {ago:.0f} s ago and was restarted: see the log for its error"
-        return ""
+    def _is_shut_down(self) -> bool:
+        return self.queue.is_shut_down
 
     def _publish_snapshots(self) -> None:
         """A snapshot when the queue has changed, at most two a second, and one when it is over."""

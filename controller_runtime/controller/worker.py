@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("controller_runtime.controller.worker")
 
-# Before a worker that died goes on: whatever it died of may still be there, and must not fill the log.
-RESTART_DELAY = 1.0  # seconds
-
 
 class WrongResult(TypeError):
     """A reconcile returned what is neither a Result nor None."""
@@ -46,23 +43,14 @@ class Worker:
     def __init__(self, controller: Controller, number: int) -> None:
         self._controller = controller
         self._number = number
+        self._since: float | None = None  # when it took the key that it is at
 
     def run(self) -> None:
-        """Work until the queue is shut down. What it dies of is logged and counts in /healthz; it goes on."""
-        controller = self._controller
-        while not controller.queue.is_shut_down:
-            try:
-                self._work()
-            except BaseException as error:
-                controller.worker_died()
-                fields = controller.fields(worker=self._number, error=type(error).__name__)
-                log.error("Worker died and is restarted", exc_info=error, extra=fields)
-                controller.queue.wait_for_shutdown(RESTART_DELAY)
-
-    def _work(self) -> None:
-        queue = self._controller.queue
+        """Work until the queue is shut down. A key that it dies of is tried again like any other error."""
+        queue, clock = self._controller.queue, self._controller.clock
         while (taken := queue.get(worker=self._number)) is not None:
             request, priority = taken
+            self._since = clock()
             try:
                 self._process(request, priority)
             except BaseException as error:
@@ -71,7 +59,14 @@ class Worker:
                 )
                 raise
             finally:
+                self._since = None
                 queue.done(request)
+
+    def busy_for(self) -> float:
+        """Seconds since it took the key that it is at, less what its controller allows a reconcile."""
+        since = self._since
+        allowed = self._controller.options.reconcile_timeout or 0.0
+        return 0.0 if since is None else self._controller.clock() - since - allowed
 
     def _process(self, request: Request, priority: int) -> None:
         controller = self._controller

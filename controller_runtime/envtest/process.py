@@ -6,12 +6,14 @@ import importlib.util
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from controller_runtime.threads import SupervisedThread, Threads
 
 SERVER = "sandbox"  # the module, which comes with the wheel `reconsole`
 
@@ -37,12 +39,15 @@ class ServerProcess:
     in ``sandbox.log`` in its directory.
     """
 
-    def __init__(self, directory: Path, arguments: Sequence[str] = ()) -> None:
+    def __init__(
+        self, directory: Path, arguments: Sequence[str] = (), threads: Threads | None = None
+    ) -> None:
         self._directory = directory
         self._command = [sys.executable, "-m", SERVER, "--dir", str(directory), *arguments]
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: list[str] = []
-        self._reader: threading.Thread | None = None
+        self._threads = threads or Threads()
+        self._reader: SupervisedThread | None = None
 
     def start(self) -> Self:
         """Spawn it. Raises StartError where there is no server, or no such directory can be."""
@@ -61,8 +66,7 @@ class ServerProcess:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             start_new_session=True,
         )  # fmt: skip
-        self._reader = threading.Thread(target=self._read_errors, name="sandbox-stderr", daemon=True)
-        self._reader.start()
+        self._reader = self._threads.start("sandbox-stderr", self._read_errors, done=self._has_ended)
         return self
 
     def ready(self) -> Ready:
@@ -70,7 +74,7 @@ class ServerProcess:
         process = self._process
         assert process is not None
         assert process.stdout is not None
-        timer = threading.Timer(START_TIMEOUT, process.kill)
+        timer = self._threads.after(START_TIMEOUT, "sandbox-start", process.kill)
         timer.start()
         line = process.stdout.readline()
         timer.cancel()
@@ -115,11 +119,15 @@ class ServerProcess:
     ) -> None:
         self.close()
 
+    def _has_ended(self) -> bool:
+        return self._process is None or self._process.poll() is not None
+
     def _read_errors(self) -> None:
         assert self._process is not None
         assert self._process.stderr is not None
         with (self._directory / "sandbox.log").open("wb") as log:
             for line in self._process.stderr:
-                log.write(line)
-                log.flush()
+                with suppress(OSError):  # a full disk; who does not read on would stop the server
+                    log.write(line)
+                    log.flush()
                 self._errors = [line.decode(errors="replace").strip()]

@@ -27,6 +27,7 @@ from controller_runtime.events import LeaderStatus
 from controller_runtime.kube.errors import AlreadyExists, ApiError, Conflict, NotFound, Unreachable
 from controller_runtime.kube.kinds import Lease
 from controller_runtime.kube.times import micro_timestamp
+from controller_runtime.threads import SupervisedThread, Threads
 
 log = logging.getLogger("controller_runtime.manager.leaderelection")
 
@@ -137,6 +138,7 @@ class LeaderElector:
         clock: Callable[[], float] = boottime,
         now: Callable[[], float] = time.time,
         rng: Callable[[], float] = random.random,
+        threads: Threads | None = None,
     ) -> None:
         self.config = config
         self._http = http
@@ -162,7 +164,10 @@ class LeaderElector:
         self._lost = ""
         self._telling = threading.Lock()
         self._told: tuple[str, str, str] | None = None
-        self._thread = threading.Thread(target=self._run, name="leader-election", daemon=True)
+        self._threads = threads or Threads(bus)
+        self._thread: SupervisedThread | None = None
+        self._began = clock()  # the last try, or the wait before it
+        self._started = False
 
     # What others ask
 
@@ -187,14 +192,16 @@ class LeaderElector:
 
     def start(self) -> None:
         self._gauge(0)
-        self._thread.start()
+        self._thread = self._threads.start(
+            "leader-election", self._run, done=self._is_over, busy=lambda: self._clock() - self._began
+        )
 
     def stop(self, *, release: bool = True) -> None:
         """Step down. ``release`` only when all work of the leader has ended; otherwise the Lease runs out."""
         leading = self.is_leader() and release
         self._stop.set()
         self._cancel.set()
-        if self._thread.is_alive() and not self._lost:
+        if self._thread is not None and not self._lost:
             self._thread.join(self.config.request_timeout)
         if leading:
             self._lost = "released"
@@ -207,14 +214,21 @@ class LeaderElector:
                 )
             self._tell("released")
 
+    def _is_over(self) -> bool:
+        """Told to stop, or lost: of what has led once only the end is left."""
+        return self._stop.is_set() or bool(self.lost)
+
     def _run(self) -> None:
-        if not self._acquire():
-            return
-        log.info("Successfully acquired lease", extra={"fields": {"lock": self.lease}})
-        self._gauge(1)
-        self._tell("leading")
-        threading.Thread(target=self._watch_deadline, name="leader-watchdog", daemon=True).start()
-        self._on_started()
+        if not self.is_leader():
+            if not self._acquire():
+                return
+            log.info("Successfully acquired lease", extra={"fields": {"lock": self.lease}})
+            self._gauge(1)
+            self._tell("leading")
+            self._threads.start("leader-watchdog", self._watch_deadline, done=self._stop.is_set)
+        if not self._started:
+            self._on_started()
+            self._started = True
         while not self._stop.wait(self.config.retry_period) and self.is_leader():
             problem = self.try_once()
             if not self._stop.is_set():  # which cancels it
@@ -271,17 +285,19 @@ class LeaderElector:
         self._cancel.set()
         self._stop.set()
         self._gauge(0)
-        if self.config.on_lost is not None:
-            self.config.on_lost(f"{LOST}: {why}")
-        log.error("Leader election lost", extra={"fields": {"lock": self.lease, "error": why}})
-        self._tell("lost", why)
-        self._on_lost(why)
+        try:
+            if self.config.on_lost is not None:
+                self.config.on_lost(f"{LOST}: {why}")
+            log.error("Leader election lost", extra={"fields": {"lock": self.lease, "error": why}})
+            self._tell("lost", why)
+        finally:
+            self._on_lost(why)
 
     # The lock
 
     def try_once(self) -> str:
         """Acquire or renew; "" or what stands in the way. Never raises. Afterwards ``is_leader`` tells."""
-        sent = self._clock()
+        self._began = sent = self._clock()
         try:
             if self.is_leader():
                 try:

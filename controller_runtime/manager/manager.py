@@ -28,6 +28,7 @@ from controller_runtime.manager.metrics import Metrics
 from controller_runtime.manager.probes import Check, Checks, HttpServer, metrics_page
 from controller_runtime.manager.recorder import EventBroadcaster, EventRecorder
 from controller_runtime.manager.runnables import Runnable, RunnableGroup
+from controller_runtime.threads import Threads
 
 log = logging.getLogger("controller_runtime")
 
@@ -46,6 +47,7 @@ class Manager:
 
     ``namespaces``: what informers watch; empty is the whole cluster. Addresses are as in
     ``probes.HttpServer``, "0" is none.
+    ``threads`` starts all that run here; by default it is the manager's own.
     ``graceful_shutdown_timeout`` is in seconds; 0 does not wait, less than 0 waits for ever.
     """
 
@@ -60,13 +62,16 @@ class Manager:
         health_probe_bind_address: str = "0",
         graceful_shutdown_timeout: float = GRACEFUL_SHUTDOWN,
         now: Callable[[], float] = time.time,
+        threads: Threads | None = None,
     ) -> None:
+        self.threads = threads or Threads(bus, now=now)
         self.client = client
         self.bus = bus
         self.now = now
         self.namespaces = tuple(namespaces)
         self.metrics = Metrics()
         self.healthz = Checks("healthz")
+        self.healthz.add_group(self.threads.checks)
         self.readyz = Checks("readyz")
         self.servers: list[HttpServer] = []
         self._metrics_address = metrics_bind_address
@@ -80,11 +85,11 @@ class Manager:
         self._required: list[type[KubeObject]] = []
         self.readyz.add("informer-sync", self._unsynced)
         self._reconciles = itertools.count(1)
-        self._events = EventBroadcaster(client, dropped=self.metrics.events_dropped.inc)
+        self._events = EventBroadcaster(client, dropped=self.metrics.events_dropped.inc, threads=self.threads)
         self._over = threading.Event()  # something ended the manager from inside
         self._error: BaseException | None = None
-        self._others = RunnableGroup("other", self._failed)
-        self._leaders = RunnableGroup("leader", self._failed)
+        self._others = RunnableGroup("other", self._failed, self.threads)
+        self._leaders = RunnableGroup("leader", self._failed, self.threads)
         self._elector = self._new_elector(leader_election) if leader_election else None
         self.metrics.registry.register(InformerCollector(self.informers, now))
         host = client.host.partition("://")[2]
@@ -100,7 +105,7 @@ class Manager:
             if found is None:
                 found = Informer(
                     self.client, kind, self.bus, namespaces=self.namespaces, label_selector=label_selector,
-                    raw_cache=self._raw,
+                    raw_cache=self._raw, threads=self.threads,
                 )  # fmt: skip
                 self._informers[key] = found
                 if self._informers_started:
@@ -167,6 +172,7 @@ class Manager:
             on_lost=lambda why: self._failed(LeaderElectionLost(f"leader election lost: {why}")),
             gauge=self.metrics.leader.labels(config.name).set,
             now=self.now,
+            threads=self.threads,
         )
         self.healthz.add("leaderElection", elector.check)
         return elector
@@ -211,10 +217,12 @@ class Manager:
     def _serve(self) -> None:
         if self._metrics_address != "0":
             pages = {"/metrics": metrics_page(self.metrics.registry)}
-            self.servers.append(HttpServer(self._metrics_address, pages))
+            self.servers.append(HttpServer(self._metrics_address, pages, self.threads))
         if self._probe_address != "0":
             self.servers.append(
-                HttpServer(self._probe_address, {"/healthz": self.healthz, "/readyz": self.readyz})
+                HttpServer(
+                    self._probe_address, {"/healthz": self.healthz, "/readyz": self.readyz}, self.threads
+                )
             )
         for server in self.servers:
             server.start()
@@ -226,7 +234,7 @@ class Manager:
             stop.wait()
             self._over.set()
 
-        threading.Thread(target=forward, name="stop", daemon=True).start()
+        self.threads.start("stop", forward)
         self._over.wait()
 
     def _failed(self, error: BaseException) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from controller_runtime.kube.terminal import escape
+from controller_runtime.threads import SupervisedThread, Threads
 
 # Answers "" when all is well, otherwise what is wrong. An exception counts as what is wrong.
 Check = Callable[[], str]
@@ -26,7 +30,7 @@ Handler = Callable[[str, Mapping[str, list[str]]], Page]
 
 
 class Checks:
-    """Named checks under one path, in the format of the API server's own.
+    """Named checks under one path, in the format of the API server's own, which withholds the reasons.
 
     ``?verbose`` lists every check, ``?exclude=name`` leaves one out, ``/healthz/name`` runs a single one.
     """
@@ -34,12 +38,23 @@ class Checks:
     def __init__(self, title: str) -> None:
         self._title = title
         self._checks: dict[str, Check] = {"ping": lambda: ""}
+        self._groups: list[Callable[[], Mapping[str, Check]]] = []
 
     def add(self, name: str, check: Check) -> None:
         """Raises ValueError when there is a check of this name."""
         if name in self._checks:
             raise ValueError(f"there is a check {name} already: choose another name")
         self._checks[name] = check
+
+    def add_group(self, group: Callable[[], Mapping[str, Check]]) -> None:
+        """Checks that come and go: ``group`` is asked for them each time."""
+        self._groups.append(group)
+
+    def _all(self) -> dict[str, Check]:
+        checks: dict[str, Check] = {}
+        for group in self._groups:
+            checks |= group()
+        return self._checks | checks
 
     def __call__(self, path: str, query: Mapping[str, list[str]]) -> Page:
         name = path.strip("/")
@@ -48,15 +63,16 @@ class Checks:
         excluded = set(query.get("exclude", ()))
         lines: list[str] = []
         failed: list[str] = []
-        for name, check in tuple(self._checks.items()):  # one may be added meanwhile
+        checks = self._all()
+        for name, check in checks.items():
             if name in excluded:
                 lines.append(f"[+]{name} excluded: ok")
-            elif _run(check):
+            elif wrong := _run(check):
                 failed.append(name)
-                lines.append(f"[-]{name} failed: reason withheld")
+                lines.append(f"[-]{name} failed: {escape(wrong)}")
             else:
                 lines.append(f"[+]{name} ok")
-        if unknown := sorted(excluded - self._checks.keys()):
+        if unknown := sorted(excluded - checks.keys()):
             quoted = ", ".join(f'"{name}"' for name in unknown)
             lines.append(f"warn: some health checks cannot be excluded: no matches for {quoted}")
         if failed:
@@ -66,11 +82,11 @@ class Checks:
         return Page(200, b"ok")
 
     def _single(self, name: str) -> Page:
-        check = self._checks.get(name)
+        check = self._all().get(name)
         if check is None:
             return Page(404, _text(f"there is no check {name}"))
         wrong = _run(check)
-        return Page(500, _text(f"internal server error: {wrong}")) if wrong else Page(200, b"ok")
+        return Page(500, _text(f"internal server error: {escape(wrong)}")) if wrong else Page(200, b"ok")
 
 
 def metrics_page(registry: CollectorRegistry) -> Handler:
@@ -84,7 +100,7 @@ class HttpServer:
     Raises OSError with a plain sentence when it cannot listen there, ValueError for what is no address.
     """
 
-    def __init__(self, address: str, pages: Mapping[str, Handler]) -> None:
+    def __init__(self, address: str, pages: Mapping[str, Handler], threads: Threads | None = None) -> None:
         host, colon, port = address.rpartition(":")
         if not colon or not port.isdecimal() or int(port) > 65535:
             raise ValueError(f"{address!r} is no address to listen on: write it as :8080 or 127.0.0.1:8080")
@@ -96,15 +112,18 @@ class HttpServer:
             ) from error
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name=f"http-{self.port}", daemon=True
-        )
+        self._threads = threads or Threads()
+        self._thread: SupervisedThread | None = None
+        self._stopping = threading.Event()
 
     def start(self) -> None:
-        self._thread.start()
+        self._thread = self._threads.start(
+            f"http-{self.port}", partial(self._server.serve_forever, 0.05), done=self._stopping.is_set
+        )
 
     def stop(self) -> None:
-        if self._thread.is_alive():
+        self._stopping.set()
+        if self._thread is not None and self._thread.is_alive():
             self._server.shutdown()
         self._server.server_close()
 

@@ -31,6 +31,7 @@ from controller_runtime.kube.errors import (
 )
 from controller_runtime.kube.resource import Ref
 from controller_runtime.kube.times import micro_timestamp
+from controller_runtime.threads import SupervisedThread, Threads
 
 log = logging.getLogger("controller_runtime.manager.recorder")
 
@@ -106,6 +107,7 @@ class EventBroadcaster:
         now: Callable[[], float] = time.time,
         rng: Callable[[], float] = random.random,
         retry_sleep: float = RETRY_SLEEP,
+        threads: Threads | None = None,
     ) -> None:
         self._client = client
         self._dropped = dropped
@@ -119,7 +121,8 @@ class EventBroadcaster:
         self._retry_number = 0
         self._tend_at = 0.0
         self._refused = ""
-        self._thread = threading.Thread(target=self._run, name="event-recorder", daemon=True)
+        self._threads = threads or Threads()
+        self._thread: SupervisedThread | None = None
         self._ending = threading.Event()
 
     def recorder(self, name: str) -> EventRecorder:
@@ -132,14 +135,14 @@ class EventBroadcaster:
             self._dropped()
 
     def start(self) -> None:
-        self._thread.start()
+        self._thread = self._threads.start("event-recorder", self._run, done=self._ending.is_set)
 
     def stop(self, timeout: float) -> None:
         """Send what waits, for ``timeout`` seconds at most."""
         self._ending.set()
         with suppress(queue.Full):  # the thread looks at _ending as well
             self._queue.put_nowait(None)
-        if self._thread.is_alive():
+        if self._thread is not None:
             self._thread.join(timeout)
 
     def _run(self) -> None:

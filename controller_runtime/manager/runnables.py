@@ -5,7 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
+
+from controller_runtime.threads import SupervisedThread, Threads
 
 
 class Runnable(Protocol):
@@ -20,12 +23,13 @@ class Runnable(Protocol):
 class RunnableGroup:
     """``on_error`` is called from the thread of a runnable that raised."""
 
-    def __init__(self, name: str, on_error: Callable[[BaseException], None]) -> None:
+    def __init__(self, name: str, on_error: Callable[[BaseException], None], threads: Threads) -> None:
         self._name = name
         self._on_error = on_error
         self._lock = threading.Lock()
         self._waiting: list[Runnable] = []
-        self._threads: list[threading.Thread] = []
+        self._supervisor = threads
+        self._threads: list[SupervisedThread] = []
         self._stop = threading.Event()
         self._started = False
 
@@ -43,20 +47,14 @@ class RunnableGroup:
                 self._launch()
 
     def _launch(self) -> None:
-        for runnable in self._waiting:
+        while self._waiting:
+            runnable = self._waiting.pop(0)
             name = getattr(runnable, "name", "") or type(runnable).__name__
-            thread = threading.Thread(
-                target=self._run, args=(runnable,), name=f"{self._name}-{name}", daemon=True
+            self._threads.append(
+                self._supervisor.start(
+                    f"{self._name}-{name}", partial(runnable.start, self._stop), on_death=self._on_error
+                )
             )
-            self._threads.append(thread)
-            thread.start()
-        self._waiting.clear()
-
-    def _run(self, runnable: Runnable) -> None:
-        try:
-            runnable.start(self._stop)
-        except BaseException as error:
-            self._on_error(error)
 
     def stop(self, deadline: float) -> bool:
         """Tell all to stop and wait until ``deadline`` (time.monotonic); whether all have ended."""

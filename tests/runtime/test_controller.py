@@ -17,7 +17,7 @@ import pytest
 from controller_runtime.bus import EventBus
 from controller_runtime.client.context import ReconcileCancelled, Write, current_reconcile
 from controller_runtime.controller.builder import Builder, new_controller_managed_by
-from controller_runtime.controller.controller import DEATH_SHOWN, Controller
+from controller_runtime.controller.controller import Controller
 from controller_runtime.controller.handlers import EnqueueRequestForObject, Funcs
 from controller_runtime.controller.ownwrites import OwnWrites
 from controller_runtime.controller.reconcile import ReconcileError, Result, TerminalError
@@ -27,6 +27,7 @@ from controller_runtime.kube.deltas import CreateEvent, DeleteEvent, Event, Gene
 from controller_runtime.kube.errors import TooManyRequests
 from controller_runtime.kube.resource import Request
 from controller_runtime.manager.manager import Manager
+from controller_runtime.threads import DEATH_SHOWN, STUCK_AFTER
 from tests.cluster import eventually
 from tests.runtime.fakes import ManualSource, Reconciling, configmap, manager
 from tests.runtime.sandboxed import Recording, running
@@ -213,7 +214,7 @@ def test_a_wrong_return_value_is_an_error_of_its_key_alone(wrong: Callable[[], A
     with World(lambda _: answers.pop()() if answers else None) as world:
         world.send(CreateEvent(configmap("a")))
         first, second = world.finished(2)
-        assert world.manager.healthz("/controller-test", {}).status == 200
+        assert world.manager.healthz("", {}).status == 200
     assert (first.result, second.result, second.key) == ("error", "success", "ns/a")
     assert words in first.error
     gc.collect()  # a coroutine that was left open warns here
@@ -223,7 +224,7 @@ def test_a_wrong_return_value_is_an_error_of_its_key_alone(wrong: Callable[[], A
 def test_a_worker_that_dies_is_restarted_logged_and_seen_in_healthz(
     error: BaseException, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("controller_runtime.controller.worker.RESTART_DELAY", 0.01)
+    monkeypatch.setattr("controller_runtime.threads.RESTART_DELAY", 0.01)
     world = World(lambda _: None)
     observe, left = world.controller.metrics.time.observe, [error]
 
@@ -234,29 +235,47 @@ def test_a_worker_that_dies_is_restarted_logged_and_seen_in_healthz(
 
     monkeypatch.setattr(world.controller.metrics, "time", SimpleNamespace(observe=broken))
     with caplog.at_level(logging.ERROR), world:
-        assert world.manager.healthz("/controller-test", {}).status == 200
+        eventually(lambda: world.manager.healthz("/test-0", {}).status == 200)
         world.send(CreateEvent(configmap("a")))
         assert [f.result for f in world.finished(2)] == ["success", "success"]  # the key was not lost
-        page = world.manager.healthz("/controller-test", {})
+        page = world.manager.healthz("/test-0", {})
         assert (page.status, world.manager.healthz("", {}).status) == (500, 500)
-        assert b"a worker died 0 s ago and was restarted" in page.body
+        assert b"it died 0 s ago and is begun again: " in page.body
         eventually(lambda: world.controller.queue.num_requeues(KEY) == 0)
-        world.controller.clock = lambda: time.monotonic() + DEATH_SHOWN
+        world.manager.threads.clock = lambda: time.monotonic() + DEATH_SHOWN
         assert world.manager.healthz("", {}).status == 200
-    [record] = [r for r in caplog.records if r.message == "Worker died and is restarted"]
+    [record] = [r for r in caplog.records if r.message == "Thread died and is restarted"]
     assert record.exc_info is not None
     assert record.exc_info[1] is error
 
 
-def test_fewer_workers_than_wanted_are_seen_in_healthz(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = Worker.run
-    monkeypatch.setattr(Worker, "run", lambda self: None if self._number == 1 else run(self))
-    with World(lambda _: None, max_concurrent_reconciles=2) as world:
-        page = eventually(
-            lambda: p if (p := world.manager.healthz("/controller-test", {})).status == 500 else None
-        )
-        assert b"1 of 2 workers are alive" in page.body
+def test_a_worker_that_leaves_early_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("controller_runtime.threads.RESTART_DELAY", 0.01)
+    run, early = Worker.run, [1]
+    monkeypatch.setattr(Worker, "run", lambda self: early.pop() if early else run(self))
+    with World(lambda _: None) as world:
+        world.send(CreateEvent(configmap("a")))
+        world.finished(1)
+        assert b"it returned though it is still needed" in world.manager.healthz("/test-0", {}).body
     assert world.manager.healthz("", {}).status == 200  # stopped: none is wanted any more
+
+
+def test_a_worker_that_is_stuck_is_seen_in_healthz() -> None:
+    gate = threading.Event()
+
+    def reconcile(request: Request) -> None:
+        gate.wait(5)
+
+    with World(reconcile, reconcile_timeout=60.0) as world:
+        world.send(CreateEvent(configmap("a")))
+        eventually(lambda: world.reconciler.requests)
+        clock = world.controller.clock
+        world.controller.clock = lambda: clock() + STUCK_AFTER + 59
+        assert world.manager.healthz("", {}).status == 200
+        world.controller.clock = lambda: clock() + STUCK_AFTER + 62
+        assert b"[-]test-0 failed: it has been stuck for 302 s\n" in world.manager.healthz("", {}).body
+        world.controller.clock = clock
+        gate.set()
 
 
 def test_requeue_after() -> None:

@@ -51,8 +51,8 @@ def test_a_failed_check(server: HttpServer, checks: Checks) -> None:
     assert status == 500
     assert text.splitlines() == [
         "[+]ping ok",
-        "[-]disk failed: reason withheld",
-        "[-]lease failed: reason withheld",
+        "[-]disk failed: disk full",
+        "[-]lease failed: not renewed",
         "healthz check failed",
     ]
     assert get(server, "/healthz/disk") == (500, "internal server error: disk full\n")
