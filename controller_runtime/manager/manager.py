@@ -22,6 +22,7 @@ from controller_runtime.events import LeaderStatus
 from controller_runtime.kube.kinds import Lease
 from controller_runtime.kube.object import KubeObject
 from controller_runtime.kube.resource import Ref
+from controller_runtime.manager.answers import UNANSWERED, Answers
 from controller_runtime.manager.informermetrics import InformerCollector
 from controller_runtime.manager.leaderelection import LeaderElectionConfig, LeaderElectionLost, LeaderElector
 from controller_runtime.manager.metrics import Metrics
@@ -94,6 +95,9 @@ class Manager:
         self.metrics.registry.register(InformerCollector(self.informers, now))
         host = client.host.partition("://")[2]
         client.transport.observers.append(partial(self.metrics.request, host))
+        self._answers = Answers()
+        client.transport.observers.append(self._answers.observe)
+        self.healthz.add("api-server", self._unanswered)
 
     # Putting together
 
@@ -147,6 +151,13 @@ class Manager:
     def _unsynced(self) -> str:
         missing = [k.resource.plural for k in self._required if not self.informer(k).has_synced()]
         return f"not synced: {', '.join(missing)}" if missing else ""
+
+    def _unanswered(self) -> str:
+        """A watch that is alive is an answer that goes on."""
+        reflectors = [r for informer in self.informers() for r in informer.reflectors]
+        if any(r.report.is_live and r.unmoved_for() < UNANSWERED for r in reflectors):
+            return ""
+        return self._answers.check()
 
     def next_reconcile(self) -> int:
         return next(self._reconciles)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from controller_runtime.kube.terminal import escape
+from controller_runtime.manager.listen import listen
 from controller_runtime.threads import SupervisedThread, Threads
 
 # Answers "" when all is well, otherwise what is wrong. An exception counts as what is wrong.
@@ -95,22 +96,13 @@ def metrics_page(registry: CollectorRegistry) -> Handler:
 
 
 class HttpServer:
-    """Serves pages on ``address``: ``host:port``, or ``:port`` for all interfaces; port 0 takes a free one.
+    """Serves pages on ``address``, which is as in ``listen.listen``; port 0 takes a free one.
 
     Raises OSError with a plain sentence when it cannot listen there, ValueError for what is no address.
     """
 
     def __init__(self, address: str, pages: Mapping[str, Handler], threads: Threads | None = None) -> None:
-        host, colon, port = address.rpartition(":")
-        if not colon or not port.isdecimal() or int(port) > 65535:
-            raise ValueError(f"{address!r} is no address to listen on: write it as :8080 or 127.0.0.1:8080")
-        try:
-            self._server = ThreadingHTTPServer((host.strip("[]"), int(port)), _handler(pages))
-        except OSError as error:
-            raise OSError(
-                f"cannot listen on {address}: {error.strerror or error}; choose another address or 0 for none"
-            ) from error
-        self._server.daemon_threads = True
+        self._server = listen(address, _handler(pages))
         self.port: int = self._server.server_address[1]
         self._threads = threads or Threads()
         self._thread: SupervisedThread | None = None

@@ -101,7 +101,9 @@ def test_probes_and_metrics_are_served_while_it_runs() -> None:
     with running(mgr):
         eventually(lambda: len(mgr.servers) == 2)
         metrics, probes = mgr.servers
-        assert _get(probes.port, "/healthz?verbose")[1].startswith("[+]ping ok\n[+]loop ok\n")
+        assert _get(probes.port, "/healthz?verbose")[1].startswith(
+            "[+]ping ok\n[+]api-server ok\n[+]loop ok\n"
+        )
         assert _get(probes.port, "/readyz")[0] == 500
         wrong = ""
         assert _get(probes.port, "/readyz") == (200, "ok")

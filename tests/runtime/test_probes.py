@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import http.client
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing, suppress
+from typing import Any
 
 import pytest
 
+from controller_runtime.manager.answers import Answers
 from controller_runtime.manager.metrics import Metrics
 from controller_runtime.manager.probes import Checks, Handler, HttpServer, metrics_page
 
@@ -79,6 +85,81 @@ def test_metrics(server: HttpServer) -> None:
 def test_addresses(server: HttpServer) -> None:
     with pytest.raises(OSError, match="choose another address or 0 for none"):
         HttpServer(f"127.0.0.1:{server.port}", {})
-    for wrong in ("8080", "", "localhost", "localhost:http", ":99999"):
+    wrongs = ("8080", "", "localhost", "localhost:http", ":99999", "::1:8080", "[::1:80", "::1]:80", ":²")
+    for wrong in wrongs:
         with pytest.raises(ValueError, match="is no address to listen on"):
             HttpServer(wrong, {})
+
+
+@pytest.mark.parametrize(
+    ("address", "hosts"),
+    [
+        (":0", ["127.0.0.1", "::1"]),
+        ("[::]:0", ["127.0.0.1", "::1"]),
+        ("0.0.0.0:0", ["127.0.0.1", "::1"]),
+        ("[::1]:0", ["::1"]),
+        ("127.0.0.1:0", ["127.0.0.1"]),
+        ("localhost:0", ["127.0.0.1"]),
+    ],
+)
+def test_both_families_are_served_as_by_go(address: str, hosts: list[str]) -> None:
+    server = HttpServer(address, {"/healthz": Checks("healthz")})
+    server.start()
+    try:
+        answering = []
+        for host in ("127.0.0.1", "::1"):
+            connection = http.client.HTTPConnection(host, server.port, timeout=5)
+            with suppress(OSError), closing(connection):
+                connection.request("GET", "/healthz")
+                assert connection.getresponse().read() == b"ok"
+                answering.append(host)
+        assert answering == hosts
+    finally:
+        server.stop()
+
+
+def test_a_machine_without_ipv6_is_served_on_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = socket.socket.bind
+
+    def bind(self: socket.socket, address: Any) -> None:
+        if self.family == socket.AF_INET6:
+            raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+        original(self, address)
+
+    monkeypatch.setattr("socket.socket.bind", bind)
+    server = HttpServer(":0", {"/healthz": Checks("healthz")})
+    server.start()
+    assert get(server, "/healthz") == (200, "ok")
+    server.stop()
+
+
+def test_a_page_that_fails_is_logged_and_the_server_goes_on(
+    server: HttpServer, checks: Checks, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Wrong:
+        def __bool__(self) -> bool:
+            raise ValueError("no answer at all")
+
+    left = [Wrong()]
+    checks.add("strange", lambda: left.pop() if left else "")  # type: ignore[arg-type,return-value]
+    with pytest.raises(http.client.RemoteDisconnected):
+        get(server, "/healthz")
+    assert get(server, "/healthz") == (200, "ok")
+    [record] = [r for r in caplog.records if r.message == "A page could not be served"]
+    assert record.exc_info
+
+
+def test_without_an_answer_for_five_minutes_it_is_not_healthy() -> None:
+    now = 0.0
+    answers = Answers(lambda: now)
+    answers.observe("GET", 200, 0.1)
+    now = 1000.0
+    assert answers.check() == ""  # nothing was asked
+    answers.observe("GET", 0, 5.0)
+    now = 1299.0
+    answers.observe("PUT", 503, 5.0)
+    assert answers.check() == ""
+    now = 1301.0
+    assert answers.check() == "no request has succeeded for 301 s; the last one got HTTP 503"
+    answers.observe("GET", 403, 0.1)
+    assert answers.check() == ""
