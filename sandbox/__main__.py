@@ -68,6 +68,7 @@ def _connect(cluster: Cluster, server: str, ca: bytes, name: str, agent: str) ->
 async def _serve(args: argparse.Namespace, folder: Path, stop: asyncio.Event) -> None:
     made = tls.make(_HOST)
     cluster = Cluster()
+    cluster.plugins.service_accounts = not args.bare
     api = ApiServer(cluster)
     try:
         port = await api.start(_HOST, args.port, made.context)

@@ -7,11 +7,26 @@ import yaml
 
 from sandbox.apiclient import Client
 from sandbox.apiserver.machinery.jsonobject import Obj, copy
-from sandbox.apiserver.registry.cluster_state import KUBERNETES_IP, Cluster
+from sandbox.apiserver.registry.addresses import KUBERNETES_IP
+from sandbox.apiserver.registry.cluster_state import Cluster
 from sandbox.default_roles import BINDINGS, ROLES
 
 _NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 _NOT_LOADED = ("Deployment",)
+# pkg/apis/scheduling/v1/helpers.go of kubernetes/kubernetes
+_PRIORITIES: list[Obj] = [
+    {
+        "apiVersion": "scheduling.k8s.io/v1",
+        "kind": "PriorityClass",
+        "metadata": {"name": f"system-{what}-critical"},
+        "value": value,
+        "description": f"Used for system critical pods that must {where}.",
+    }
+    for what, value, where in (
+        ("node", 2_000_001_000, "not be moved from their current node"),
+        ("cluster", 2_000_000_000, "run in the cluster, but can be moved to another node if necessary"),
+    )
+]
 
 
 class BootstrapError(Exception):
@@ -30,7 +45,7 @@ def bootstrap(cluster: Cluster, port: int) -> None:
 
     for name in _NAMESPACES:
         create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    for obj in [*ROLES, *BINDINGS]:
+    for obj in [*ROLES, *BINDINGS, *_PRIORITIES]:
         create(obj)
     labels = {"component": "apiserver", "provider": "kubernetes"}
     ports = [{"name": "https", "port": 443, "targetPort": port, "protocol": "TCP"}]

@@ -82,8 +82,11 @@ def _pod(obj: Obj) -> None:
         condition.setdefault("lastTransitionTime", None)
 
 
-def admit_pod(obj: Obj) -> None:
-    """What the default admission plugins add to a new pod."""
+def tolerate_nodes(obj: Obj) -> None:
+    """A new pod bears a node that is not there for five minutes.
+
+    Source: plugin/pkg/admission/defaulttolerationseconds/admission.go.
+    """
     spec = obj["spec"]
     tolerations = spec.setdefault("tolerations", [])
     for key in _POD_TOLERATIONS:
@@ -93,8 +96,6 @@ def admit_pod(obj: Obj) -> None:
             tolerations.append(
                 {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
             )
-    spec["priority"] = 0
-    spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
 
 
 def admit_node(obj: Obj) -> None:

@@ -82,12 +82,24 @@ def defaults(pod_spec: PodSpec) -> dict[str, Callable[[Obj], None]]:
             obj.setdefault("preemptionPolicy", "PreemptLowerPriority") and None
         ),
         "persistentvolumeclaims": _claim,
+        "limitranges": _limit_range,
     }
 
 
 def _claim(obj: Obj) -> None:
     obj.setdefault("spec", {}).setdefault("volumeMode", "Filesystem")
     obj.setdefault("status", {}).setdefault("phase", "Pending")
+
+
+def _limit_range(obj: Obj) -> None:
+    """The limits of containers fill each other in (pkg/apis/core/v1/defaults.go)."""
+    for item in (obj.get("spec") or {}).get("limits") or []:
+        if item.get("type") == "Container":
+            limits = {**(item.get("max") or {}), **(item.get("default") or {})}
+            requests = {**(item.get("min") or {}), **limits, **(item.get("defaultRequest") or {})}
+            for key, value in (("default", limits), ("defaultRequest", requests)):
+                if value:
+                    item[key] = value
 
 
 def _rolling(strategy: Obj, **defaults: object) -> None:

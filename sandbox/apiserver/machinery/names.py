@@ -7,6 +7,7 @@ from typing import Any
 from sandbox.apiserver.machinery.apierrors import FieldError, invalid_value, required, type_invalid
 from sandbox.apiserver.machinery.jsonobject import Obj
 
+SUFFIX = "bcdfghjklmnpqrstvwxz2456789"  # what a generated name may end in
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _LABEL_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")

@@ -1,11 +1,13 @@
 """The state of the cluster and every rule of writing to it. Nothing here knows of HTTP."""
 
-import ipaddress
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from typing import TypeVar
 
 from sandbox.apiserver.admission import cel, defaulting, definitions, fieldrules, structural, validation
+from sandbox.apiserver.admission.plugins import Plugins
+from sandbox.apiserver.admission.writes import CREATE, DELETE, UPDATE, Origin, Write
 from sandbox.apiserver.auth.authn import Tokens
 from sandbox.apiserver.auth.authz import GROUP as RBAC
 from sandbox.apiserver.auth.authz import Authorizer
@@ -25,14 +27,32 @@ from sandbox.apiserver.machinery.builtin import registry
 from sandbox.apiserver.machinery.jsonobject import Obj, copy, now
 from sandbox.apiserver.machinery.resources import Resource
 from sandbox.apiserver.registry import apply, lifecycle
+from sandbox.apiserver.registry.addresses import Addresses
+from sandbox.apiserver.registry.aggregation import aggregate
 from sandbox.apiserver.storage.revisions import Entry, Key, Store, make_entry, unstored
 
-_SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
-_SERVICE_NETWORK = ipaddress.ip_network("10.96.0.0/16")
-_NODE_PORTS = range(30000, 32768)
-KUBERNETES_IP = "10.96.0.1"
 # plugin/pkg/admission/namespace/lifecycle of kubernetes/kubernetes
 _KEPT_NAMESPACES = ("default", "kube-system", "kube-public")
+_GIVEN = (
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "selfLink",
+    "generation",
+    "resourceVersion",
+)
+_T = TypeVar("_T")
+Steps = Generator[Write, None, _T]
+"""A write that stops twice: where it may still be changed, and where it may only be refused."""
+
+
+def settle(steps: Steps[_T]) -> _T:
+    """Run a write through without asking anybody."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            result: _T = done.value
+            return result
 
 
 class Cluster:
@@ -43,9 +63,8 @@ class Cluster:
         self.registry = registry()
         self.authorizer = Authorizer(self.store)
         self.tokens = Tokens(self.store)
-        self.addresses: dict[str, Key] = {KUBERNETES_IP: ("default", "kubernetes")}
-        self.node_ports: dict[int, Key] = {}
-        self._next_address = 10
+        self.plugins = Plugins(self.store)
+        self.addresses = Addresses()
 
     # ---- reading
 
@@ -84,9 +103,20 @@ class Cluster:
         resource: Resource,
         namespace: str,
         obj: Obj,
-        dry_run: bool = False,
+        origin: Origin | None = None,
         owner: apply.Owner | None = None,
     ) -> Entry:
+        """`creating`, with nobody to be asked but the built-in plugins."""
+        return settle(self.creating(resource, namespace, obj, origin or Origin(), owner))
+
+    def creating(
+        self,
+        resource: Resource,
+        namespace: str,
+        obj: Obj,
+        origin: Origin,
+        owner: apply.Owner | None = None,
+    ) -> Steps[Entry]:
         """Store a new object; `obj` is normal (see decoding) and becomes the caller's no more.
 
         owner: who is written down as the manager of its fields, None when they are written down already.
@@ -99,19 +129,8 @@ class Cluster:
             meta.pop("namespace", None)
         if meta.get("resourceVersion") not in (None, "", "0"):
             raise internal("resourceVersion should not be set on objects to be created")
-        for key in (
-            "deletionTimestamp",
-            "deletionGracePeriodSeconds",
-            "selfLink",
-            "generation",
-            "resourceVersion",
-        ):
+        for key in _GIVEN:
             meta.pop(key, None)
-        if not meta.get("name") and (prefix := meta.get("generateName")):
-            meta["name"] = prefix[:58] + "".join(secrets.choice(_SUFFIX) for _ in range(5))
-        meta["uid"], meta["creationTimestamp"] = str(uuid.uuid4()), now()
-        if resource.has_generation:
-            meta["generation"] = 1
         self._default(resource, obj)
         if owner is not None:
             # A status that the server itself starts with is nobody's.
@@ -119,16 +138,33 @@ class Cluster:
             apply.track(
                 resource, None, {k: v for k, v in obj.items() if k != "status"} if started else obj, owner
             )
+        at = (meta.get("namespace", ""), meta.get("name", ""))
+        write = Write(CREATE, resource, at, obj, None, "", origin)
+        self.plugins.mutate(write)
+        yield write
+        if write.obj is not obj:
+            obj = write.obj
+            meta = obj["metadata"]
+            self._default(resource, obj)
+        if not meta.get("name") and (prefix := meta.get("generateName")):
+            meta["name"] = prefix[:58] + "".join(secrets.choice(names.SUFFIX) for _ in range(5))
+            at = (at[0], meta["name"])
+        meta["uid"], meta["creationTimestamp"] = str(uuid.uuid4()), now()
+        if resource.has_generation:
+            meta["generation"] = 1
         lifecycle.prepare_create(resource, obj)
         self._validate(resource, obj, None)
-        at = (meta.get("namespace", ""), meta["name"])
+        write.key = at
+        self.plugins.validate(write)
+        yield write
+        self.plugins.charge(write)
         old = self.store.get(resource.storage_name, at)
         if old is not None:
             leaving = "deletionTimestamp" in old.decode()["metadata"]
             raise already_exists(resource.group, resource.plural, at[1], leaving)
         if resource.plural == "services" and not resource.group:
-            self._allocate(obj, at, dry_run)
-        return self._put(resource, at, obj, dry_run)
+            self.addresses.allocate(obj, at, origin.dry_run)
+        return self._put(resource, at, obj, origin.dry_run)
 
     def update(
         self,
@@ -136,10 +172,24 @@ class Cluster:
         key: Key,
         change: Callable[[Obj], Obj],
         subresource: str = "",
-        dry_run: bool = False,
+        origin: Origin | None = None,
         needs_version: bool = False,
         owner: apply.Owner | None = None,
     ) -> Entry:
+        """`updating`, with nobody to be asked but the built-in plugins."""
+        steps = self.updating(resource, key, change, subresource, origin or Origin(), needs_version, owner)
+        return settle(steps)
+
+    def updating(
+        self,
+        resource: Resource,
+        key: Key,
+        change: Callable[[Obj], Obj],
+        subresource: str,
+        origin: Origin,
+        needs_version: bool = False,
+        owner: apply.Owner | None = None,
+    ) -> Steps[Entry]:
         """Replace an object with `change(its copy)`, minding conflicts, no-ops and last finalizers."""
         entry = self.get(resource, key)
         old = entry.decode()
@@ -160,26 +210,57 @@ class Cluster:
         lifecycle.prepare_update(resource, new, old, subresource)
         if owner is not None:
             apply.track(resource, old, new, owner)
+        write = Write(UPDATE, resource, key, new, old, subresource, origin)
+        self.plugins.mutate(write)
+        yield write
+        if write.obj is not new:
+            new = write.obj
+            meta = new["metadata"]
+            lifecycle.keep_metadata(meta, was)
+            self._default(resource, new)
+            lifecycle.prepare_update(resource, new, old, subresource)
         self._validate(resource, new, old, subresource)
         meta["resourceVersion"] = was["resourceVersion"]
+        self.plugins.validate(write)
+        yield write
+        if self.store.get(resource.storage_name, key) is not entry:
+            # Somebody wrote while webhooks were asked: again, from what is there now.
+            return (
+                yield from self.updating(resource, key, change, subresource, origin, needs_version, owner)
+            )
+        self.plugins.charge(write)
         if lifecycle.same(new, old):
             return entry
         if lifecycle.gone_after_update(resource, new):
             # What the watchers get is the object as it was stored; the caller gets what was asked for.
-            if not dry_run:
+            if not origin.dry_run:
                 self._remove(resource, key)
             return make_entry(key, self.store.revision, new, ())
         if resource.plural == "services" and not resource.group:
-            self._allocate(new, key, dry_run)
-        return self._put(resource, key, new, dry_run)
+            self.addresses.allocate(new, key, origin.dry_run)
+        return self._put(resource, key, new, origin.dry_run)
 
-    def delete(self, resource: Resource, key: Key, options: Obj, dry_run: bool = False) -> tuple[Entry, bool]:
+    def delete(
+        self, resource: Resource, key: Key, options: Obj, origin: Origin | None = None
+    ) -> tuple[Entry, bool]:
+        """`deleting`, with nobody to be asked but the built-in plugins."""
+        return settle(self.deleting(resource, key, options, origin or Origin()))
+
+    def deleting(
+        self, resource: Resource, key: Key, options: Obj, origin: Origin
+    ) -> Steps[tuple[Entry, bool]]:
         """(the object, is it gone), minding grace, finalizers, propagation and preconditions."""
         if resource.storage_name == "namespaces" and key[1] in _KEPT_NAMESPACES:
             raise forbidden("", "namespaces", key[1], "this namespace may not be deleted")
         entry = self.get(resource, key)
         old = entry.decode()
         lifecycle.check_preconditions(resource, key[1], old["metadata"], options)
+        write = Write(DELETE, resource, key, {}, old, "", origin)
+        yield write
+        self.plugins.validate(write)
+        yield write
+        if self.store.get(resource.storage_name, key) is not entry:
+            return (yield from self.deleting(resource, key, options, origin))
         new = copy(old)
         immediate = lifecycle.begin_deletion(resource, new, options)
         if resource.storage_name == definitions.STORAGE and immediate:
@@ -188,10 +269,10 @@ class Cluster:
             definitions.terminating(new)
             immediate = False
         if not lifecycle.same(new, old):
-            if dry_run:
+            if origin.dry_run:
                 return make_entry(key, entry.rv, new, ()), immediate
             entry = self._put(resource, key, new, False)
-        if immediate and not dry_run:
+        if immediate and not origin.dry_run:
             entry = self._remove(resource, key)
         return entry, immediate
 
@@ -242,7 +323,7 @@ class Cluster:
             if "deletionTimestamp" in obj["metadata"]:
                 self._delete_instances(obj)
         elif resource.storage_name == qualified("clusterroles", RBAC):
-            self._aggregate()
+            aggregate(self.store)
         return entry
 
     def _remove(self, resource: Resource, key: Key) -> Entry:
@@ -252,10 +333,9 @@ class Cluster:
         elif resource.custom:
             self._crd_done(resource)
         elif resource.storage_name == "services":
-            self.addresses = {a: k for a, k in self.addresses.items() if k != key}
-            self.node_ports = {p: k for p, k in self.node_ports.items() if k != key}
+            self.addresses.release(key)
         elif resource.storage_name == qualified("clusterroles", RBAC):
-            self._aggregate()
+            aggregate(self.store)
         return gone
 
     # ---- custom resources follow their definition
@@ -289,66 +369,3 @@ class Cluster:
             return obj
 
         self.update(resource, entry.key, drop)
-
-    # ---- services, roles
-
-    def _allocate(self, service: Obj, key: Key, dry_run: bool) -> None:
-        spec = service["spec"]
-        if spec["type"] == "ExternalName":
-            for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
-                spec.pop(field, None)
-            return
-        address = spec.get("clusterIP") or (spec.get("clusterIPs") or [""])[0]
-        if address and address != "None":
-            owner = self.addresses.get(address, key)
-            if owner != key:
-                text = f"failed to allocate IP {address}: provided IP is already allocated"
-                raise invalid("", "Service", key[1], [invalid_value("spec.clusterIPs", [address], text)])
-        elif not address:
-            while str(_SERVICE_NETWORK[self._next_address]) in self.addresses:
-                self._next_address = self._next_address % (_SERVICE_NETWORK.num_addresses - 2) + 1
-            address = str(_SERVICE_NETWORK[self._next_address])
-        if address != "None" and not dry_run:
-            self.addresses[address] = key
-        spec["clusterIP"], spec["clusterIPs"] = address, [address]
-        spec.setdefault("ipFamilies", ["IPv4"])
-        spec.setdefault("ipFamilyPolicy", "SingleStack")
-        if spec["type"] in ("NodePort", "LoadBalancer"):
-            taken = set(self.node_ports)
-            for port in spec.get("ports") or []:
-                number = port.get("nodePort")
-                if not number:
-                    number = next(p for p in _NODE_PORTS if p not in taken)
-                elif self.node_ports.get(number, key) != key:
-                    text = "provided port is already allocated"
-                    raise invalid(
-                        "", "Service", key[1], [invalid_value("spec.ports[0].nodePort", number, text)]
-                    )
-                port["nodePort"] = number
-                taken.add(number)
-                if not dry_run:
-                    self.node_ports[number] = key
-
-    def _aggregate(self) -> None:
-        """Fill the rules of aggregated cluster roles from the roles that their selectors name."""
-        storage = qualified("clusterroles", RBAC)
-        bucket = self.store.bucket(storage)
-        changed = False
-        for key in bucket.ordered():
-            entry = bucket.objects[key]
-            if b'"aggregationRule"' not in entry.body:
-                continue
-            role = entry.decode()
-            rules: list[Obj] = []
-            for selector in role["aggregationRule"].get("clusterRoleSelectors") or []:
-                wanted = (selector.get("matchLabels") or {}).items()
-                for other in (bucket.objects[k] for k in bucket.ordered()):
-                    if other.key != key and wanted <= other.labels.items():
-                        rules += [r for r in other.decode().get("rules") or [] if r not in rules]
-            if rules != (role.get("rules") or []):
-                role["rules"] = rules
-                self.store.put(storage, key, role, ())
-                changed = True
-        if changed:
-            # view is a part of edit, and edit of admin.
-            self._aggregate()

@@ -35,15 +35,15 @@ def prepare_create(resource: Resource, obj: Obj) -> None:
         if resource.custom.has_status:
             obj.pop("status", None)
     elif resource.storage_name == "pods":
-        defaulting.admit_pod(obj)
         obj["status"] = {"phase": "Pending", "qosClass": defaulting.qos_class(obj["spec"])}
-    elif resource.storage_name == "nodes":
-        defaulting.admit_node(obj)
     elif resource.storage_name == "namespaces":
         finalizers = obj["spec"].setdefault("finalizers", [])
         if "kubernetes" not in finalizers:
             finalizers.append("kubernetes")
         obj["status"] = {"phase": "Active"}
+        obj["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = obj["metadata"].get(
+            "name", ""
+        )
     elif resource.storage_name == "services":
         obj["status"] = {"loadBalancer": {}}
     elif resource.storage_name == "jobs.batch":
@@ -51,7 +51,8 @@ def prepare_create(resource: Resource, obj: Obj) -> None:
         obj["status"] = {}
     elif resource.plural == "customresourcedefinitions":
         obj.pop("status", None)
-    elif resource.subresource("status") is not None:
+    elif resource.subresource("status") is not None and resource.storage_name != "nodes":
+        # The kubelet of a node brings its status along.
         obj["status"] = _new_status(resource)
 
 

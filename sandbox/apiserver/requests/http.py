@@ -340,7 +340,7 @@ class ApiServer:
             case "list":
                 return 200, await verbs.list(call)
             case "create":
-                return 201, verbs.create(call)
+                return 201, await verbs.create(call)
             case "update":
                 return verbs.update(call)
             case "patch":

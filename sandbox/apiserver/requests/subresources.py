@@ -78,7 +78,7 @@ class Subresources:
             )
             return pod
 
-        self.cluster.update(call.resource, call.key, bind, "binding", call.dry_run)
+        self.cluster.update(call.resource, call.key, bind, "binding", call.origin)
         return encode(success(201))
 
     def eviction(self, call: Call) -> bytes:
@@ -92,7 +92,7 @@ class Subresources:
         options = options if isinstance(options, dict) else {}
         if errors := lifecycle.option_errors(options):
             raise invalid("meta.k8s.io", "DeleteOptions", "", errors)
-        self.cluster.delete(call.resource, call.key, options, call.dry_deletion(options))
+        self.cluster.delete(call.resource, call.key, options, call.deletion(options))
         return encode(success(201))
 
     def log(self, call: Call) -> AsyncIterator[bytes]:
@@ -192,7 +192,7 @@ class Subresources:
                 put(obj, paths["specReplicasPath"], new)
                 return obj
 
-            entry = self.cluster.update(resource, call.key, changed, "", call.dry_run, owner=call.owner)
+            entry = self.cluster.update(resource, call.key, changed, "", call.origin, owner=call.owner)
         else:
             entry = self.cluster.get(resource, call.key)
         return encode(self._scale(resource, entry.decode()))

@@ -1,9 +1,11 @@
 """The verbs on stored resources: what each makes of its request, and the bytes of its answer."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from sandbox.apiserver.admission.writes import Origin
 from sandbox.apiserver.auth import escalation
 from sandbox.apiserver.auth.authn import User
 from sandbox.apiserver.machinery import protobuf
@@ -30,6 +32,7 @@ from sandbox.apiserver.storage.watch import Filter, Options, WatchStream
 
 _PATCHES = (patch.JSON, patch.MERGE, patch.STRATEGIC, patch.APPLY)
 _LONGEST_MANAGER = 128
+_ACCOUNT_SECONDS = 1.0
 _MODES = ("Ignore", "Warn", "Strict")
 
 
@@ -58,9 +61,14 @@ class Call:
             raise bad_request(f"dryRun: {message}")
         return value == "All"
 
-    def dry_deletion(self, options: Obj) -> bool:
-        """Is a deletion only tried? The wish stands in the query or in DeleteOptions."""
-        return self.dry_run or bool(options.get("dryRun"))
+    @property
+    def origin(self) -> Origin:
+        """Who writes, and how."""
+        return Origin(self.user, self.dry_run, {}, self.warnings)
+
+    def deletion(self, options: Obj) -> Origin:
+        """The same of a deletion, which may be tried only by the query or by DeleteOptions."""
+        return Origin(self.user, self.dry_run or bool(options.get("dryRun")), options, self.warnings)
 
     @property
     def validation(self) -> str:
@@ -132,7 +140,7 @@ class Verbs:
 
     # ---- create, update
 
-    def create(self, call: Call) -> bytes:
+    async def create(self, call: Call) -> bytes:
         obj = call.body()
         self.ingest.check_kind(call.resource, obj)
         obj = self.ingest.normal(call.resource, obj, call.validation, call.warnings)
@@ -141,8 +149,22 @@ class Verbs:
         if meta.get("name") is None and call.info.name:
             meta["name"] = call.info.name
         escalation.check(self.cluster.authorizer, call.user, call.resource, call.info.namespace, obj)
-        entry = self.cluster.create(call.resource, call.info.namespace, obj, call.dry_run, call.owner)
+        if call.resource.storage_name == "pods":
+            await self._account(call.info.namespace, obj)
+        entry = self.cluster.create(call.resource, call.info.namespace, obj, call.origin, call.owner)
         return Renderer(call.resource, call.form).one(entry)
+
+    async def _account(self, namespace: str, pod: Obj) -> None:
+        """Wait a moment for the account `default` of a new namespace, as upstream's plugin does."""
+        asked = (pod.get("spec") or {}).get("serviceAccountName") or "default"
+        if not self.cluster.plugins.service_accounts or asked != "default":
+            return
+        store, end = self.cluster.store, time.monotonic() + _ACCOUNT_SECONDS
+        while store.get("serviceaccounts", (namespace, asked)) is None:
+            left = end - time.monotonic()
+            if store.get("namespaces", ("", namespace)) is None or left <= 0:
+                return
+            await store.wait_for(store.revision + 1, left)
 
     def _same_namespace(self, call: Call, meta: Obj) -> None:
         if call.resource.namespaced and meta.get("namespace") not in (None, "", call.info.namespace):
@@ -168,10 +190,10 @@ class Verbs:
             if meta.pop("resourceVersion", None) or meta.get("uid"):
                 raise not_found(call.resource.group, call.resource.plural, call.info.name)
             return 201, render(
-                self.cluster.create(call.resource, call.info.namespace, obj, call.dry_run, call.owner)
+                self.cluster.create(call.resource, call.info.namespace, obj, call.origin, call.owner)
             )
         entry = self.cluster.update(
-            call.resource, call.key, lambda _: obj, call.info.subresource, call.dry_run, True, call.owner
+            call.resource, call.key, lambda _: obj, call.info.subresource, call.origin, True, call.owner
         )
         return 200, render(entry)
 
@@ -207,7 +229,7 @@ class Verbs:
             return new
 
         entry = self.cluster.update(
-            resource, call.key, changed, call.info.subresource, call.dry_run, owner=call.owner
+            resource, call.key, changed, call.info.subresource, call.origin, owner=call.owner
         )
         return 200, render(entry)
 
@@ -251,20 +273,20 @@ class Verbs:
         if self.cluster.store.get(resource.storage_name, call.key) is None:
             if info.subresource or meta.get("uid"):
                 raise not_found(resource.group, resource.plural, info.name)
-            return 201, self.cluster.create(resource, info.namespace, merged(None), call.dry_run)
+            return 201, self.cluster.create(resource, info.namespace, merged(None), call.origin)
 
         def changed(old: Obj) -> Obj:
             live = resource.outward(old) if resource.outward else old
             return merged({"kind": resource.kind, "apiVersion": resource.api_version, **live})
 
-        return 200, self.cluster.update(resource, call.key, changed, info.subresource, call.dry_run)
+        return 200, self.cluster.update(resource, call.key, changed, info.subresource, call.origin)
 
     # ---- delete
 
     def delete(self, call: Call) -> bytes:
         options = self._options(call)
         resource = call.resource
-        entry, gone = self.cluster.delete(resource, call.key, options, call.dry_deletion(options))
+        entry, gone = self.cluster.delete(resource, call.key, options, call.deletion(options))
         if gone and not resource.returns_deleted:
             details: Obj = {"name": call.info.name}
             if resource.group:
@@ -278,7 +300,7 @@ class Verbs:
         entries, meta = await listing.page(self.cluster, call.info, call.resource)
         for entry in entries:
             if self.cluster.store.get(call.resource.storage_name, entry.key) is not None:
-                self.cluster.delete(call.resource, entry.key, dict(options), call.dry_deletion(options))
+                self.cluster.delete(call.resource, entry.key, dict(options), call.deletion(options))
         return Renderer(call.resource, call.form).many(entries, meta)
 
     def _options(self, call: Call) -> Obj:
