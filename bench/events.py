@@ -9,11 +9,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.child import Meter, background, call
 from bench.figures import Figure
 from bench.pods import large_pod
+
+if TYPE_CHECKING:
+    from controller_runtime.bus import EventBus
 
 PODS = 100
 BLOCK = 100  # lines per write
@@ -22,15 +25,17 @@ LIMIT = 300.0  # seconds
 
 def run(kubeconfig: str | None, quick: bool) -> list[Figure]:
     # The server is always our own: no API server could write this fast.
-    rounds, counts = (1, (1_000, 500)) if quick else (5, (20_000, 2_000))
-    cost: dict[str, list[float]] = {"ours": [], "shared_informer": []}
+    rounds, many, few = (1, 1_000, 500) if quick else (5, 20_000, 2_000)
+    cost: dict[str, list[float]] = {"ours": [], "published": [], "shared_informer": []}
+    counts = {"ours": many, "published": many, "shared_informer": few}
     for _ in range(rounds):  # in turns, since a shared machine is faster at one time than at another
-        for who, count in zip(cost, counts, strict=True):
+        for who, count in counts.items():
             with background("bench.events", str(count)) as (_, ready):
                 cost[who].append(call("bench.events", who, port=ready["port"], count=count)["each"])
-    ours, theirs = (statistics.median(each) * 1e6 for each in cost.values())
+    ours, published, theirs = (statistics.median(each) * 1e6 for each in cost.values())
     return [
         Figure("watch events flat out: CPU per event", ours, "µs", theirs, "SharedInformer", None, 20.0),
+        Figure("the same, published on the bus and read there", published, "µs", ours, "unpublished"),
     ]
 
 
@@ -107,7 +112,23 @@ def _measure(start: Callable[[], Any], version: Callable[[], int], count: int) -
     return {"each": meter.read()["cpu"] / count}
 
 
-def ours(port: int, count: int) -> dict[str, float]:
+def published(port: int, count: int) -> dict[str, float]:
+    """Ours, with a bus that somebody reads in blocks."""
+    from controller_runtime.bus import EventBus
+
+    bus = EventBus()
+    reader = bus.subscribe("bench")
+
+    def read() -> None:
+        while True:
+            reader.wait(linger=0.02)
+            reader.drain()
+
+    threading.Thread(target=read, daemon=True).start()
+    return ours(port, count, bus)
+
+
+def ours(port: int, count: int, bus: EventBus | None = None) -> dict[str, float]:
     from kubernetes.client import Configuration as Official
 
     from controller_runtime.cache.informer import Informer
@@ -117,7 +138,7 @@ def ours(port: int, count: int) -> dict[str, float]:
 
     official = Official()
     official.host = f"http://127.0.0.1:{port}"
-    informer = Informer(Client(Configuration(official, "", "", None, lambda: official)), Pod)
+    informer = Informer(Client(Configuration(official, "", "", None, lambda: official)), Pod, bus)
     seen = [0]
 
     def handle(event: Any) -> None:

@@ -25,7 +25,7 @@ _CLOSING = "the console was closed before this was done"
 
 
 class Actions:
-    """The one gate: read-only is decided here, and refusals are told in the server's words.
+    """The one gate: read-only is decided here, and refusals are published in the server's words.
 
     ``client`` resolves when the connection is made; until then actions wait for it.
     """
@@ -83,35 +83,34 @@ class Actions:
 
     def _submit(self, verb: ActionVerb, ref: Ref, run: Callable[[], str], *, writes: bool) -> str:
         id_ = f"action-{next(self._ids)}"
-        self._bus.publish(ActionStarted(at=self._clock(), id=id_, verb=verb, ref=ref))
+        asked = ActionStarted(at=self._clock(), id=id_, verb=verb, ref=ref)
+        self._bus.publish(asked)
         if writes and self.read_only:
-            self._publish(
-                id_, verb, ref, False, "this console is read-only: start it without --read-only to write"
-            )
+            self._publish(asked, False, "this console is read-only: start it without --read-only to write")
             return id_
 
         def work() -> str:
-            with acting(id_):
+            with acting(id_, asked.seq):
                 return run()
 
         try:
             future = self._pool.submit(work)
         except RuntimeError:  # after close()
-            self._publish(id_, verb, ref, False, _CLOSING)
+            self._publish(asked, False, _CLOSING)
         else:
-            future.add_done_callback(lambda done: self._finish(id_, verb, ref, done))
+            future.add_done_callback(lambda done: self._finish(asked, done))
         return id_
 
-    def _finish(self, id_: str, verb: ActionVerb, ref: Ref, done: Future[str]) -> None:
+    def _finish(self, asked: ActionStarted, done: Future[str]) -> None:
         """Publish what became of it: also when it was cancelled, or raised what nobody thought of."""
         rule: PolicyRule | None = None
         try:
-            self._publish(id_, verb, ref, True, done.result())
+            self._publish(asked, True, done.result())
             return
         except _Denied as denied:
             message, rule = str(denied), denied.rule
         except ApiError as error:
-            message, rule = error.message, missing_rule(error, resource_of(ref))
+            message, rule = error.message, missing_rule(error, resource_of(asked.ref))
         except Unreachable as error:
             message = (
                 f"{error}: the request was sent and may have been carried out" if error.sent else str(error)
@@ -121,19 +120,21 @@ class Actions:
                 _CLOSING if done.cancelled() or self._is_closed else "there is no connection to the cluster"
             )
         except BaseException as error:
-            log.error("Could not %s %s %s", verb, ref.kind, ref.name, exc_info=error, extra={"ref": ref})
+            what = f"{asked.verb} {asked.ref.kind} {asked.ref.name}"
+            log.error("Could not %s", what, exc_info=error, extra={"ref": asked.ref})
+                "Could not %s %s %s", asked.verb, ref.kind, ref.name, exc_info=error, extra={"ref": ref}
+            )
             message = str(error.args[0]) if error.args else type(error).__name__
-        self._publish(id_, verb, ref, False, message, rule)
+        self._publish(asked, False, message, rule)
 
-    def _publish(
-        self, id_: str, verb: ActionVerb, ref: Ref, ok: bool, message: str, rule: PolicyRule | None = None
-    ) -> None:
+    def _publish(self, asked: ActionStarted, ok: bool, message: str, rule: PolicyRule | None = None) -> None:
         self._bus.publish(
             ActionFinished(
                 at=self._clock(),
-                id=id_,
-                verb=verb,
-                ref=ref,
+                cause=asked.seq,
+                id=asked.id,
+                verb=asked.verb,
+                ref=asked.ref,
                 ok=ok,
                 message=message,
                 missing_rule=rule,

@@ -92,7 +92,7 @@ class HealTracker:
             _remember(self._makers, uid, number)
             heal = self._open.get((write.ref.namespace, write.ref.name))
             if heal and heal.new_uid == uid and not heal.reconcile:
-                return [self._keep(replace(heal, at=write.at, reconcile=number))]
+                return [self._keep(replace(heal, at=write.at, cause=write.seq, reconcile=number))]
         elif write.verb == "delete":
             _remember(self._deletes, uid, write)
             heal = self._open.get((write.ref.namespace, write.ref.name))
@@ -104,7 +104,15 @@ class HealTracker:
             ):
                 by = "you" if write.action else heal.by
                 return [
-                    self._keep(replace(heal, at=write.at, requested=min(requested, heal.requested), by=by))
+                    self._keep(
+                        replace(
+                            heal,
+                            at=write.at,
+                            cause=write.seq,
+                            requested=min(requested, heal.requested),
+                            by=by,
+                        )
+                    )
                 ]
         return []
 
@@ -119,7 +127,7 @@ class HealTracker:
             replicas = owner.spec.replicas
             self._replicas[key] = 1 if replicas is None else replicas
         mine = [h for h in self._open.values() if h.owner == event.ref.key and not self._is_wanted(h)]
-        return [self._close(replace(h, at=event.at, stage="abandoned")) for h in mine]
+        return [self._close(replace(h, at=event.at, cause=event.seq, stage="abandoned")) for h in mine]
 
     def _is_wanted(self, heal: Heal) -> bool:
         """Whether a replacement is due: its owner is there and asks for that ordinal."""
@@ -140,8 +148,8 @@ class HealTracker:
                 heal = self._begin(event, owner.name)
             if not self._is_wanted(heal):
                 self._open.pop(slot, None)
-                return [replace(heal, at=event.at, stage="abandoned", gone=event.at)]
-            return [self._keep(replace(heal, at=event.at, stage="gone", gone=event.at))]
+                return [replace(heal, at=event.at, cause=event.seq, stage="abandoned", gone=event.at)]
+            return [self._keep(replace(heal, at=event.at, cause=event.seq, stage="gone", gone=event.at))]
         if pod.metadata.deletion_timestamp:
             if event.initial or (heal and heal.old_uid == event.ref.uid):
                 return []
@@ -153,6 +161,7 @@ class HealTracker:
         made = replace(
             heal,
             at=event.at,
+            cause=event.seq,
             new_uid=event.ref.uid,
             stage="ready" if ready else "recreated",
             gone=heal.gone or event.at,
@@ -175,6 +184,7 @@ class HealTracker:
         requested = min(event.at, write.at - write.duration) if write else event.at
         return Heal(
             at=event.at,
+            cause=event.seq,
             namespace=event.ref.namespace,
             name=event.ref.name,
             owner=f"{event.ref.namespace}/{owner}",

@@ -9,8 +9,10 @@ from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import force_setattr
 
-from controller_runtime.events import BusEvent, ObjectChanged
+from controller_runtime.causes import Causes
+from controller_runtime.events import ApiWrite, BusEvent, ObjectChanged
 from controller_runtime.kube.resource import Ref
 
 # For ``Subscription.wait``, of who shows events to people.
@@ -143,18 +145,18 @@ class Subscription:
             else:
                 events = [self._events.popleft() for _ in range(limit)]
                 self._bytes -= sum(e.size for e in events)
-        for event in states:
-            self._note(event)
-        for event in events:
-            self._note(event)
+        self._note(states)
+        self._note(events)
         return Batch(events, states, dropped)
 
-    def _note(self, event: BusEvent) -> None:
-        if isinstance(event, ObjectChanged):
-            if event.type == "DELETED":
-                self._delivered.pop(event.state_key, None)
-            else:
-                self._delivered[event.state_key] = event.ref, event.resource_version
+    def _note(self, events: list[BusEvent]) -> None:
+        delivered = self._delivered
+        for event in events:
+            if isinstance(event, ObjectChanged):
+                if event.type == "DELETED":
+                    delivered.pop(event.state_key, None)
+                else:
+                    delivered[event.state_key] = event.ref, event.resource_version
 
     def _relist(self) -> list[BusEvent]:
         listings = self._list_stores()
@@ -206,12 +208,23 @@ class EventBus:
         self._lock = threading.Lock()
         self._subscriptions: tuple[Subscription, ...] = ()
         self._stores: tuple[Callable[[], Listing], ...] = ()
+        self._seq = 0
+        self._causes = Causes()
 
-    def publish(self, event: BusEvent) -> None:
+    def publish(self, event: BusEvent) -> int:
+        """Number the event, which was made for this call, and hand it on. Returns the number."""
         size = event.size
         with self._lock:
+            seq = self._seq = self._seq + 1
+            force_setattr(event, "seq", seq)
+            if isinstance(event, ObjectChanged):
+                if not event.initial and (cause := self._causes.of_change(event, seq)):
+                    force_setattr(event, "cause", cause)
+            elif isinstance(event, ApiWrite) and (shown := self._causes.of_write(event, seq)):
+                force_setattr(event, "shown_by", shown)
             for subscription in self._subscriptions:
                 subscription.put(event, size)
+        return seq
 
     def subscribe(self, name: str, *, maxlen: int = 10_000, max_bytes: int = MAX_BYTES) -> Subscription:
         """A new subscription that receives everything published from now on.

@@ -1,7 +1,10 @@
 """What travels on the bus: one tagged union of frozen records.
 
-Every record carries ``at``, the wall-clock time in Unix seconds at which it was published. As JSON
-(``encode``), the tag is the field ``event``; that is also one line of the flight recorder.
+As JSON (``encode``), the tag is the field ``event``; that is also one line of the flight recorder.
+
+Every event names its cause, so that the way from a change to what it led to can be followed by numbers:
+a watch event, the key that it put on a queue, the reconcile that took the key, what that wrote, and the
+watch event that shows the write.
 """
 
 from __future__ import annotations
@@ -20,7 +23,15 @@ BASE_SIZE = 512  # bytes
 
 
 class BusEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=True):
+    """``at`` is the wall-clock time in Unix seconds at which it was published.
+
+    ``seq`` is its number, which the bus gives: 1 for the first, always growing; 0 for what a list shows.
+    ``cause`` is the number of the event that led to it, 0 when that is not known.
+    """
+
     at: float
+    seq: int = 0
+    cause: int = 0
 
     @property
     def state_key(self) -> Hashable | None:
@@ -58,7 +69,7 @@ ChangeType = Literal["ADDED", "MODIFIED", "DELETED"]
 
 
 class ObjectChanged(BusEvent, frozen=True, tag="object"):
-    """One watch event, in Kubernetes' words."""
+    """One watch event, in Kubernetes' words. Its cause is the ``ApiWrite`` that it shows."""
 
     type: ChangeType
     ref: Ref
@@ -141,6 +152,8 @@ class Quarantined(BusEvent, frozen=True, tag="quarantined"):
 
 
 class Enqueued(BusEvent, frozen=True, tag="enqueued"):
+    """A handler put a key on a queue. Its cause is the watch event that the handler was given."""
+
     controller: str
     key: str
     trigger: Trigger | None = None
@@ -148,15 +161,21 @@ class Enqueued(BusEvent, frozen=True, tag="enqueued"):
 
 
 class ReconcileStarted(BusEvent, frozen=True, tag="reconcile_started"):
+    """A worker took a key. Its cause is the ``Enqueued`` that came first, or the ``ReconcileFinished`` that
+    asked for another try."""
+
     controller: str
     key: str
     id: str  # reconcileID, unique for each attempt
     number: int  # counts up from 1 in this process
     triggers: tuple[Trigger, ...] = ()
     attempt: int = 1
+    waited: float = 0.0  # seconds on the queue since the key could have been taken
 
 
 class ReconcileFinished(BusEvent, frozen=True, tag="reconcile_finished"):
+    """What came of it. Its cause is the ``ReconcileStarted``."""
+
     controller: str
     key: str
     id: str
@@ -182,7 +201,8 @@ Outcome = Literal["answered", "unknown", "unsent"]
 class ApiWrite(BusEvent, frozen=True, tag="write"):
     """A create, update, patch or delete that was asked for, and what became of it.
 
-    It succeeded when it was answered and ``error`` is "".
+    It succeeded when it was answered and ``error`` is "". Its cause is the reconcile or the action.
+    ``shown_by`` is the number of the watch event that shows it, when that was here before the answer.
     """
 
     verb: Literal["create", "update", "patch", "delete"]
@@ -196,6 +216,7 @@ class ApiWrite(BusEvent, frozen=True, tag="write"):
     duration: float = 0.0  # seconds
     error: str = ""  # why it did not succeed: the server's own words, or the network's
     missing_rule: PolicyRule | None = None  # when RBAC refused it
+    shown_by: int = 0
 
     @property
     def size(self) -> int:

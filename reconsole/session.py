@@ -10,6 +10,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 from controller_runtime.bus import EventBus
 from controller_runtime.events import Connection
 from controller_runtime.threads import Threads
@@ -148,15 +150,8 @@ class Session:
         state: Literal["connecting", "connected", "failed"],
         **fields: str,
     ) -> None:
-        self._bus.publish(
-            Connection(
-                at=time.time(),
-                role=role,
-                state=state,
-                namespaces=self._options.namespaces,
-                **fields,
-            )
-        )
+        event = Connection(at=time.time(), role=role, state=state, namespaces=self._options.namespaces)
+        self._bus.publish(msgspec.structs.replace(event, **fields))
 
 
 def _lease_namespace() -> str:

@@ -249,9 +249,10 @@ class Informer(Generic[K]):
             return
         self.store.put(obj)
         self._raw.put(meta.uid, raw)
-        if self._bus is not None:
-            self._publish(self._bus, "ADDED" if old is None else "MODIFIED", obj, raw, initial)
-        _deliver(self._handlers, CreateEvent(obj, initial) if old is None else UpdateEvent(old, obj))
+        seq = self._publish("ADDED" if old is None else "MODIFIED", obj, raw, initial)
+        _deliver(
+            self._handlers, CreateEvent(obj, initial, seq) if old is None else UpdateEvent(old, obj, seq)
+        )
 
     def _delete(self, key: Key, last: tuple[K, msgspec.Raw] | None, *, state_unknown: bool) -> None:
         """``last`` is the final state, when the watch brought it."""
@@ -262,20 +263,21 @@ class Informer(Generic[K]):
         obj, raw = last if last is not None and last[0].metadata.uid == old.metadata.uid else (old, kept)
         if raw is None:
             raw = _encoded(obj)
-        if self._bus is not None:
-            self._publish(self._bus, "DELETED", obj, raw, state_unknown=state_unknown)
-        _deliver(self._handlers, DeleteEvent(obj, state_unknown=state_unknown))
+        seq = self._publish("DELETED", obj, raw, state_unknown=state_unknown)
+        _deliver(self._handlers, DeleteEvent(obj, state_unknown=state_unknown, seq=seq))
 
     def _publish(
         self,
-        bus: EventBus,
         type_: ChangeType,
         obj: K,
         raw: msgspec.Raw,
         initial: bool = False,
         state_unknown: bool = False,
-    ) -> None:
-        bus.publish(
+    ) -> int:
+        """The number of the event, 0 without a bus."""
+        if self._bus is None:
+            return 0
+        return self._bus.publish(
             ObjectChanged(
                 at=self._wall(), type=type_, ref=obj.ref, raw=raw,
                 resource_version=obj.metadata.resource_version,

@@ -1,4 +1,4 @@
-"""A typed client: reads are decoded into kinds, writes are told on the bus."""
+"""A typed client: reads are decoded into kinds, writes are published on the bus."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ PATCH_TYPES = {
     "strategic": "application/strategic-merge-patch+json",
 }
 
-_action: ContextVar[str] = ContextVar("action", default="")
+_action: ContextVar[tuple[str, int]] = ContextVar("action", default=("", 0))
 
 
 @contextmanager
-def acting(action: str) -> Iterator[None]:
-    """Mark the writes inside as asked for by a person's action with this id."""
-    token = _action.set(action)
+def acting(action: str, cause: int = 0) -> Iterator[None]:
+    """Mark the writes inside as asked for by a person's action with this id, whose event has that number."""
+    token = _action.set((action, cause))
     try:
         yield
     finally:
@@ -279,17 +279,18 @@ class Client:
             raise
         finally:
             if self._bus is not None:
+                action, asked = _action.get()
                 self._bus.publish(
                     ApiWrite(
-                        at=self._clock(), verb=verb, ref=ref, reconcile=context.id if context else "",
-                        action=_action.get(), subresource=subresource,
+                        at=self._clock(), cause=context.seq if context else asked, verb=verb, ref=ref,
+                        reconcile=context.id if context else "", action=action, subresource=subresource,
                         resource_version=meta.resource_version, outcome=outcome, status=status,
                         duration=time.monotonic() - started, error=error, missing_rule=rule,
                     )
                 )  # fmt: skip
 
     def post(self, path: str, body: Any) -> Any:
-        """POST plain JSON to any path, without telling the bus: reviews, and Events of the recorder."""
+        """POST plain JSON to any path, unpublished: reviews, and Events of the recorder."""
         return self._post(path, body)
 
     def _post(self, path: str, body: Any) -> Any:

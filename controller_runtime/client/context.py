@@ -43,6 +43,7 @@ class ReconcileContext:
     cancelled: Callable[[], str] = lambda: ""  # why nothing may be written any more; "" while it may
     clock: Callable[[], float] = time.monotonic
     writes: list[Write] = field(default_factory=list)
+    seq: int = 0  # of its ReconcileStarted on the bus
 
     def check(self) -> None:
         """Raise ReconcileCancelled when this reconcile may not go on."""

@@ -117,24 +117,27 @@ class Controller:
         self._lock = threading.Lock()
         self._triggers: dict[Request, deque[Trigger]] = {}
         self._held: dict[Request, float] = {}  # until when
+        self._causes: dict[Request, int] = {}  # of the next reconcile of each key: number on the bus
 
     # Events in
 
     def enqueue(self, request: Request, delay: float | None, priority: int, trigger: Trigger | None) -> None:
-        """Put a request on the queue with its cause, and tell the bus. ``delay`` None: rate limited."""
+        """Put a request on the queue and publish it with its cause. ``delay`` None: rate limited."""
         if trigger is not None:
             with self._lock:
                 self._triggers.setdefault(request, deque(maxlen=MAX_TRIGGERS)).append(trigger)
-        # Told before it is done, so that on the bus no reconcile comes before its cause.
-        self.manager.bus.publish(
+        # Published before it is done, so that on the bus no reconcile comes before its cause.
+        seq = self.manager.bus.publish(
             Enqueued(
                 at=self.manager.now(),
+                cause=trigger.seq if trigger else 0,
                 controller=self.name,
                 key=request.key,
                 trigger=trigger,
                 priority=priority,
             )
         )
+        self.expect(request, seq)
         if delay is None:
             self.queue.add_rate_limited(request, priority=priority)
         else:
@@ -168,9 +171,15 @@ class Controller:
     def _why_cancelled(self) -> str:
         return self.manager.leadership_lost if self.needs_leader_election else ""
 
-    def take_triggers(self, request: Request) -> tuple[Trigger, ...]:
+    def expect(self, request: Request, cause: int) -> None:
+        """The event with this number, if it is the first to do so, asks for the next reconcile."""
         with self._lock:
-            return tuple(self._triggers.pop(request, ()))
+            self._causes.setdefault(request, cause)
+
+    def take_causes(self, request: Request) -> tuple[tuple[Trigger, ...], int]:
+        """The triggers since the last call, and the number on the bus of what came first."""
+        with self._lock:
+            return tuple(self._triggers.pop(request, ())), self._causes.pop(request, 0)
 
     def _deliver(self, watch: Watch) -> Callable[[Event[Any]], None]:
         def deliver(event: Event[Any]) -> None:

@@ -75,11 +75,12 @@ class Worker:
             return
         context = controller.new_context(request)
         started = controller.clock()
-        controller.manager.bus.publish(
+        triggers, cause = controller.take_causes(request)
+        context.seq = controller.manager.bus.publish(
             ReconcileStarted(
-                at=controller.manager.now(), controller=controller.name, key=request.key, id=context.id,
-                number=context.number, triggers=controller.take_triggers(request),
-                attempt=controller.queue.num_requeues(request) + 1,
+                at=controller.manager.now(), cause=cause, controller=controller.name, key=request.key,
+                id=context.id, number=context.number, triggers=triggers,
+                attempt=controller.queue.num_requeues(request) + 1, waited=controller.queue.waited(request),
             )
         )  # fmt: skip
         controller.metrics.active.inc()
@@ -90,11 +91,11 @@ class Worker:
         duration = controller.clock() - started
         controller.own_writes.record(request, context.writes)
         error = "" if outcome.error is None else describe(outcome.error)
-        # Told before the key is queued again, so that on the bus the reconciles of a key do not overlap.
-        controller.manager.bus.publish(
+        # Published before the key is queued again, so that on the bus its reconciles do not overlap.
+        finished = controller.manager.bus.publish(
             ReconcileFinished(
-                at=controller.manager.now(), controller=controller.name, key=request.key, id=context.id,
-                number=context.number, duration=duration, result=outcome.result, error=error,
+                at=controller.manager.now(), cause=context.seq, controller=controller.name, key=request.key,
+                id=context.id, number=context.number, duration=duration, result=outcome.result, error=error,
                 requeue_after=outcome.requeue_after, writes=len(context.writes),
                 kind=controller.resource.kind if controller.resource else "",
                 group=controller.resource.group if controller.resource else "",
@@ -103,6 +104,8 @@ class Worker:
         self._count(outcome, duration)
         if outcome.error is not None:
             self._log(context, outcome.error)
+        if outcome.result in ("error", "timeout", "requeue_after"):
+            controller.expect(request, finished)
         self._requeue(request, priority if outcome.priority is None else outcome.priority, outcome, error)
 
     def _reconcile(self, context: ReconcileContext) -> Outcome:

@@ -88,6 +88,7 @@ class _Taken:
     priority: int
     worker: int
     since: float
+    waited: float  # since it was ready
 
 
 class PriorityQueue:
@@ -229,6 +230,12 @@ class PriorityQueue:
                 self._available.wait(None if wake is None else max(0.0, wake - now))
             return None
 
+    def waited(self, request: Request) -> float:
+        """For how many seconds a key that is being worked on could have been taken before it was."""
+        with self._lock:
+            taken = self._processing.get(request)
+            return taken.waited if taken else 0.0
+
     def done(self, request: Request) -> None:
         """The work on a key has ended; if it was added meanwhile it may be taken again."""
         with self._lock:
@@ -264,7 +271,7 @@ class PriorityQueue:
             if item is None or item.counter != counter or request in self._processing:
                 continue
             del self._items[request]
-            self._processing[request] = _Taken(item.priority, worker, now)
+            self._processing[request] = _Taken(item.priority, worker, now, now - item.since)
             if self._observer:
                 self._observer.depth(item.priority, -1)
                 self._observer.got(request, now - item.since)

@@ -1,4 +1,7 @@
-"""What handlers and predicates are given: one record for each way in which an object can change."""
+"""What handlers and predicates are given: one record for each way in which an object can change.
+
+``seq`` is the number that the change has on the bus; 0 when it was not published there.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ class Trigger(msgspec.Struct, frozen=True):
     type: str  # ADDED, MODIFIED, DELETED or GENERIC
     ref: Ref
     resource_version: str = ""
+    seq: int = 0  # of the watch event on the bus
 
 
 class CreateEvent(msgspec.Struct, Generic[T], frozen=True, gc=False):
@@ -25,11 +29,13 @@ class CreateEvent(msgspec.Struct, Generic[T], frozen=True, gc=False):
 
     obj: T
     is_initial: bool = False
+    seq: int = 0
 
 
 class UpdateEvent(msgspec.Struct, Generic[T], frozen=True, gc=False):
     old: T
     new: T
+    seq: int = 0
 
     @property
     def obj(self) -> T:
@@ -41,12 +47,14 @@ class DeleteEvent(msgspec.Struct, Generic[T], frozen=True, gc=False):
 
     obj: T
     state_unknown: bool = False
+    seq: int = 0
 
 
 class GenericEvent(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """Something outside the cluster concerns ``obj``."""
 
     obj: T
+    seq: int = 0
 
 
 Event = CreateEvent[T] | UpdateEvent[T] | DeleteEvent[T] | GenericEvent[T]
@@ -57,7 +65,7 @@ _TYPES = {CreateEvent: "ADDED", UpdateEvent: "MODIFIED", DeleteEvent: "DELETED",
 def trigger_of(event: Event[KubeObject]) -> Trigger:
     """The event as a cause, in the words of the bus."""
     obj = event.obj
-    return Trigger(_TYPES[type(event)], obj.ref, obj.metadata.resource_version)
+    return Trigger(_TYPES[type(event)], obj.ref, obj.metadata.resource_version, event.seq)
 
 
 def is_low_priority(event: Event[KubeObject]) -> bool:

@@ -6,6 +6,7 @@ import logging
 from typing import Literal
 
 from controller_runtime.bus import EventBus
+from controller_runtime.client.context import current_reconcile
 from controller_runtime.events import Log
 from controller_runtime.kube.resource import Ref
 
@@ -30,9 +31,11 @@ class BusHandler(logging.Handler):
         if record.name in TOLD_OTHERWISE:
             return
         ref = getattr(record, "ref", None)
+        reconcile = current_reconcile.get()
         self._bus.publish(
             Log(
                 at=record.created,
+                cause=reconcile.seq if reconcile else 0,
                 level=_level(record.levelno),
                 message=record.getMessage(),
                 logger=record.name,

@@ -10,7 +10,15 @@ import pytest
 from controller.api import FINALIZER_PREFIX, Condition, Redis
 from controller.permissions import RULES
 from controller_runtime.client.client import Client
-from controller_runtime.events import ApiWrite, Heal, ObjectChanged, ReconcileFinished, ReconcileStarted
+from controller_runtime.events import (
+    ApiWrite,
+    BusEvent,
+    Enqueued,
+    Heal,
+    ObjectChanged,
+    ReconcileFinished,
+    ReconcileStarted,
+)
 from controller_runtime.kube.errors import AlreadyExists, Conflict, Invalid, NotFound
 from controller_runtime.kube.kinds import ConfigMap, Pod, Service
 from controller_runtime.kube.rules import PolicyRule
@@ -39,6 +47,28 @@ def is_settled(admin: Client, namespace: str) -> bool:
     return condition is not None and condition.status == "True"
 
 
+def assert_followed(events: list[BusEvent], heal: Heal) -> None:
+    """From the new pod back to the end of the old one, by the numbers of the causes alone."""
+    by_seq = {e.seq: e for e in events}
+    added = next(e for e in events if isinstance(e, ObjectChanged) and e.ref.uid == heal.new_uid)
+    create = by_seq.get(added.cause) or next(
+        e for e in events if isinstance(e, ApiWrite) and e.shown_by == added.seq
+    )
+    assert isinstance(create, ApiWrite)
+    reconcile = by_seq[create.cause]
+    assert isinstance(reconcile, ReconcileStarted)
+    assert (reconcile.id, reconcile.number) == (create.reconcile, heal.reconcile)
+    assert reconcile.waited >= 0
+    causes = [by_seq[t.seq] for t in reconcile.triggers]
+    old = [(e.type, e.ref.uid) for e in causes if isinstance(e, ObjectChanged)]
+    assert ("DELETED", heal.old_uid) in old
+    enqueued = by_seq[reconcile.cause]
+    assert isinstance(enqueued, Enqueued)
+    assert enqueued.cause == reconcile.triggers[0].seq
+    finished = next(e for e in events if isinstance(e, ReconcileFinished) and e.id == reconcile.id)
+    assert finished.cause == reconcile.seq
+
+
 def test_delete_heal_scale_and_remove(admin: Client, operator: Operator, namespace: str) -> None:
     admin.create(redis(namespace))
     before = eventually(lambda: r if len(r := ready(admin, namespace)) == 2 else None, 60)
@@ -51,6 +81,7 @@ def test_delete_heal_scale_and_remove(admin: Client, operator: Operator, namespa
     )
     assert (heal.name, heal.old_uid) == ("db-1", before["db-1"])
     assert heal.new_uid == ready(admin, namespace)["db-1"]
+    assert_followed(operator.events(), heal)
 
     admin.patch(Redis, namespace, "db", {"spec": {"replicas": 1}}, subresource="scale")
     eventually(lambda: set(ready(admin, namespace)) == {"db-0"} and len(admin.list(Pod, namespace)) == 1, 60)

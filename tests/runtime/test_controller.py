@@ -81,10 +81,10 @@ def test_an_event_becomes_a_reconcile_that_names_its_causes() -> None:
         assert gate.wait(5)
 
     with World(reconcile) as world:
-        world.send(CreateEvent(configmap("a")))
+        world.send(CreateEvent(configmap("a"), seq=101))
         eventually(lambda: world.reconciler.requests)
-        world.send(UpdateEvent(configmap("a"), configmap("a", version="2")))
-        world.send(DeleteEvent(configmap("a", version="3")))
+        world.send(UpdateEvent(configmap("a"), configmap("a", version="2"), seq=102))
+        world.send(DeleteEvent(configmap("a", version="3"), seq=103))
         gate.set()
         world.finished(2)
     started = world.recording.of(ReconcileStarted)
@@ -95,7 +95,11 @@ def test_an_event_becomes_a_reconcile_that_names_its_causes() -> None:
     finished = world.recording.of(ReconcileFinished)
     assert [(f.id, f.number, f.result) for f in finished] == [(s.id, s.number, "success") for s in started]
     assert [s.number for s in started] == [1, 2]
-    assert [e.key for e in world.recording.of(Enqueued)] == ["ns/a"] * 3
+    enqueued = world.recording.of(Enqueued)
+    assert [e.key for e in enqueued] == ["ns/a"] * 3
+    assert [e.cause for e in enqueued] == [101, 102, 103], "the watch events"
+    assert [s.cause for s in started] == [enqueued[0].seq, enqueued[1].seq], "the first to ask"
+    assert [f.cause for f in finished] == [s.seq for s in started]
     assert world.metric("reconcile_total", result="success") == 2
     assert world.metric("reconcile_time_seconds_count") == 2
 
@@ -113,6 +117,7 @@ def test_errors_are_retried_with_growing_delays_and_logged(caplog: pytest.LogCap
         eventually(lambda: world.controller.queue.num_requeues(KEY) == 0)
     assert [(f.result, f.error) for f in finished] == [("error", "disk full")] * 3 + [("success", "")]
     assert [s.attempt for s in world.recording.of(ReconcileStarted)] == [1, 2, 3, 4]
+    assert [s.cause for s in world.recording.of(ReconcileStarted)][1:] == [f.seq for f in finished[:3]]
     starts = [s.at for s in world.recording.of(ReconcileStarted)]
     ends = [f.at for f in finished]
     gaps = [start - end for start, end in zip(starts[1:], ends, strict=False)]

@@ -161,7 +161,7 @@ def test_few_states_outlive_many_objects() -> None:
     bus.publish(LeaderStatus(at=0.0, state="leading"))
     for number in range(100):
         bus.publish(changed(str(number), number))
-    assert LeaderStatus(at=0.0, state="leading") in subscription.drain().states
+    assert any(isinstance(e, LeaderStatus) for e in subscription.drain().states)
 
 
 def test_large_events_are_bounded_by_bytes_but_one_is_always_taken() -> None:
