@@ -122,8 +122,6 @@ class Actions:
         except BaseException as error:
             what = f"{asked.verb} {asked.ref.kind} {asked.ref.name}"
             log.error("Could not %s", what, exc_info=error, extra={"ref": asked.ref})
-                "Could not %s %s %s", asked.verb, ref.kind, ref.name, exc_info=error, extra={"ref": ref}
-            )
             message = str(error.args[0]) if error.args else type(error).__name__
         self._publish(asked, False, message, rule)
 
