@@ -16,19 +16,38 @@ class Problem:
 
     reason: str
     message: str
-    is_blind: bool = False  # no watch will tell when it is over
 
 
-def status(redis: Redis, plan: Plan, problem: Problem | None, now: str) -> dict[str, Any]:
-    """The status to write. ``now`` is RFC 3339 and is used for the conditions whose status changes."""
-    pods = [p for p in plan.owned if not p.is_terminating]
+def status(
+    redis: Redis,
+    plan: Plan | None,
+    problem: Problem | None,
+    now: str,
+    *,
+    blind: Problem | None = None,
+    leads: bool = True,
+) -> dict[str, Any]:
+    """The status to write. ``now`` is RFC 3339 and is used for the conditions whose status changes.
+
+    ``plan`` None: the pods are not known, and their numbers stay as they are. ``blind``: why what is seen may
+    be the past, of which Ready is not said. ``leads``: whether the Service leads to the pods.
+    """
+    owned = plan.owned if plan else ()
+    pods = [p for p in owned if not p.is_terminating]
     ready = sum(p.is_ready for p in pods)
     want = max(redis.spec.replicas, 0)
     complete = (
-        ready == want == len(plan.owned) and not plan.create and all(is_current(redis, p) for p in plan.owned)
+        plan is not None
+        and leads
+        and ready == want == len(owned)
+        and not plan.create
+        and all(is_current(redis, p) for p in owned)
     )
+    is_ready: bool | None = complete
     if redis.metadata.deletion_timestamp:
-        reason, message = "Deleting", f"{len(plan.owned)} pods are still there"
+        is_ready, reason, message = False, "Deleting", f"{len(owned)} pods are still there"
+    elif blind:
+        is_ready, reason, message = None, blind.reason, blind.message
     elif complete:
         reason, message = "Ready", f"{ready} of {want} pods are ready"
     elif problem:
@@ -39,7 +58,7 @@ def status(redis: Redis, plan: Plan, problem: Problem | None, now: str) -> dict[
         reason, message = "Healing", f"{ready} of {want} pods are ready"
     progressing = not complete and problem is None
     conditions = [
-        _condition(redis, "Ready", complete, reason, message, now),
+        _condition(redis, "Ready", is_ready, reason, message, now),
         _condition(
             redis,
             "Progressing",
@@ -58,12 +77,41 @@ def status(redis: Redis, plan: Plan, problem: Problem | None, now: str) -> dict[
         ),
     ]
     return {
-        "replicas": len(pods),
-        "readyReplicas": ready,
+        "replicas": len(pods) if plan else redis.status.replicas or 0,
+        "readyReplicas": ready if plan else redis.status.ready_replicas or 0,
         "selector": ",".join(f"{k}={v}" for k, v in selector(redis).items()),
         "observedGeneration": redis.metadata.generation,
         "conditions": conditions,
     }
+
+
+def as_json(redis: Redis) -> dict[str, Any]:
+    """The status as it stands, in the shape of ``status``."""
+    return {
+        "replicas": redis.status.replicas,
+        "readyReplicas": redis.status.ready_replicas,
+        "selector": redis.status.selector,
+        "observedGeneration": redis.status.observed_generation,
+        "conditions": [
+            {
+                "type": c.type,
+                "status": c.status,
+                "reason": c.reason,
+                "message": c.message,
+                "observedGeneration": c.observed_generation,
+                "lastTransitionTime": c.last_transition_time,
+            }
+            for c in redis.status.conditions
+        ],
+    }
+
+
+def without_words(status: dict[str, Any]) -> dict[str, Any]:
+    """A status without the reasons and messages of its conditions."""
+    conditions = [
+        {k: v for k, v in c.items() if k not in ("reason", "message")} for c in status["conditions"]
+    ]
+    return status | {"conditions": conditions}
 
 
 def _was(redis: Redis, reason: str) -> bool:
@@ -72,9 +120,9 @@ def _was(redis: Redis, reason: str) -> bool:
 
 
 def _condition(
-    redis: Redis, type_: str, is_true: bool, reason: str, message: str, now: str
+    redis: Redis, type_: str, is_true: bool | None, reason: str, message: str, now: str
 ) -> dict[str, Any]:
-    value = "True" if is_true else "False"
+    value = "Unknown" if is_true is None else "True" if is_true else "False"
     before = redis.status.condition(type_)
     changed = before is None or before.status != value
     return {

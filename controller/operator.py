@@ -14,6 +14,8 @@ from controller_runtime.manager.manager import Manager
 
 # Redis objects that are looked after side by side; one that is slow or large holds up no other.
 WORKERS = 4
+# What was refused is tried again so soon after a quota, a webhook or a right was put in order.
+MAX_RETRY_DELAY = 8.0  # seconds
 
 
 def add_redis_controller(manager: Manager) -> Controller:
@@ -26,7 +28,9 @@ def add_redis_controller(manager: Manager) -> Controller:
         .owns(Service)
         .watches(Kind(Pod), Funcs(delete=reconciler.pod_deleted))
         .watches(Kind(Service), Funcs(delete=reconciler.service_deleted))
-        .with_options(max_concurrent_reconciles=WORKERS)
+        .watches(Kind(Redis), Funcs(delete=reconciler.redis_deleted))
+        .watches_raw_source(reconciler.views)
+        .with_options(max_concurrent_reconciles=WORKERS, max_retry_delay=MAX_RETRY_DELAY)
         .complete(reconciler)
     )
 

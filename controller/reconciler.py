@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import overload
 
 from controller import desired
 from controller.api import FINALIZER_PREFIX, Redis, problems
 from controller.batches import Batches
-from controller.conditions import Problem, status
-from controller.plan import Plan, is_owned, plan
-from controller_runtime.controller.reconcile import Result
+from controller.conditions import Problem, as_json, status, without_words
+from controller.plan import Plan, plan
+from controller.pods import PodWriter
+from controller.refusals import REFUSED, Refusal
+from controller.said import Said
+from controller.services import ServiceWriter
+from controller.views import Views
+from controller_runtime.controller.reconcile import ReconcileError, Result
 from controller_runtime.controller.workqueue import Queue
 from controller_runtime.kube.deltas import DeleteEvent
-from controller_runtime.kube.errors import AlreadyExists, Conflict, Forbidden, NotFound
+from controller_runtime.kube.errors import Conflict, NotFound
 from controller_runtime.kube.kinds import Pod, Service
 from controller_runtime.kube.resource import Request
 from controller_runtime.manager.manager import Manager
 
 log = logging.getLogger("controller")
 
-# How soon to look again when something is missing whose arrival no watch will tell of, such as a permission.
-RETRY_BLIND = 10.0  # seconds
-RETRY_CONFLICT = 0.05  # seconds
+# How soon to look again when something is missing whose arrival no watch will tell of.
+RETRY_BLIND = 8.0  # seconds
 # When there is more to do than one turn has time for: behind the keys that wait by now.
 NEXT_TURN = 0.001  # seconds
-MAX_NOTE = 1024  # bytes; the API takes no longer note in an Event
 
 
 def _utc_now() -> datetime:
@@ -35,18 +39,26 @@ def _utc_now() -> datetime:
 
 
 class RedisReconciler:
-    """Level-triggered: every run reads the stores and does what ``plan`` says, whatever woke it."""
+    """Level-triggered: every run reads the stores and does what ``plan`` says, whatever woke it.
+
+    A step that is refused keeps no other step from being made; the first refusal is then said, and raised.
+    """
 
     def __init__(
-        self, manager: Manager, *, now: Callable[[], datetime] = _utc_now, batches: Batches | None = None
+        self,
+        manager: Manager,
+        *,
+        now: Callable[[], datetime] = _utc_now,
+        batches: Batches | None = None,
+        said: Said | None = None,
     ) -> None:
         self._client = manager.client
-        self._redises = manager.informer(Redis)
-        self._pods = manager.informer(Pod)
-        self._services = manager.informer(Service)
+        self.views = Views(manager)
         self._recorder = manager.event_recorder("redis-controller")
+        self._pods = PodWriter(self._client, self._recorder, batches or Batches())
+        self._services = ServiceWriter(self._client, self._recorder, self.views.services)
+        self._said = said or Said()
         self._now = now
-        self._batches = batches or Batches()
 
     # Handlers
 
@@ -61,8 +73,12 @@ class RedisReconciler:
 
     def service_deleted(self, event: DeleteEvent[Service], queue: Queue) -> None:
         service = event.obj
-        if self._redises.get(service.metadata.namespace, service.metadata.name) is not None:
+        if self.views.redises.get(service.metadata.namespace, service.metadata.name) is not None:
             queue.add(Request(service.metadata.namespace, service.metadata.name))
+
+    def redis_deleted(self, event: DeleteEvent[Redis], queue: Queue) -> None:
+        self._said.forget(event.obj.metadata.uid)
+        self._services.forget(event.obj.metadata.uid)
 
     def _redis_of(self, pod: Pod) -> str | None:
         """The Redis that a pod belongs to, or whose pod's name it occupied."""
@@ -70,130 +86,124 @@ class RedisReconciler:
         if controller is not None and Redis.resource.is_kind(controller.api_version, controller.kind):
             return controller.name
         name = pod.metadata.name.rpartition("-")[0]
-        redis = self._redises.get(pod.metadata.namespace, name)
+        redis = self.views.redises.get(pod.metadata.namespace, name)
         return name if redis and desired.ordinal_of(redis, pod.metadata.name) is not None else None
 
     # Reconciling
 
     def reconcile(self, request: Request) -> Result | None:
-        try:
-            return self._reconcile(request)
-        except Conflict:
-            # The store is behind; by then the newer state will have arrived.
-            return Result(requeue_after=RETRY_CONFLICT)
-
-    def _reconcile(self, request: Request) -> Result | None:
-        redis = self._redises.get(request.namespace, request.name)
+        redis = self.views.redises.get(request.namespace, request.name)
         if redis is None:
             return None
-        if not self._pods.has_synced():
-            # Without a view of the pods every step would be a guess, and the ledger must not be touched.
-            return Result(requeue_after=RETRY_BLIND)
-        if self._is_stale(redis):
-            return Result(requeue_after=RETRY_BLIND)  # until it can be read again; the informer has said so
-        wrong = [] if redis.metadata.deletion_timestamp else problems(redis)
-        steps = plan(redis, self._seen(redis))
-        if wrong:
-            self._report(redis, steps, Problem("InvalidSpec", "; ".join(wrong)))
-            return None
-        recreated = set(redis.ledger)
-        created: list[Pod] = []
-        refused: Problem | None = None
-        more = False
         try:
-            redis = self._write_ledger(redis, steps)
-            more = self._delete(redis, steps)
-            if not more:
-                created, more = self._create(redis, steps, recreated)
-        except Forbidden as error:
-            refused = Problem("Forbidden", error.message, is_blind=True)
+            return self._reconcile(redis)
+        except Conflict as conflict:
+            # The store is behind, or its watch is stalled: once more with what the server has now.
+            live = self._live(redis)
+            if live is None:
+                return None
+            if live.metadata.resource_version == redis.metadata.resource_version:
+                raise ReconcileError(f"the finalizers cannot be written: {conflict.message}") from conflict
+        try:
+            return self._reconcile(live)
+        except Conflict as conflict:
+            raise ReconcileError(f"the finalizers cannot be written: {conflict.message}") from conflict
+
+    def _reconcile(self, redis: Redis) -> Result | None:
+        """Raises Conflict when ``redis`` is not what the server has, ReconcileError for other refusals."""
+        blind = self.views.blind(redis)
+        if not self.views.pods.has_synced():
+            # Without a view of the pods every step would be a guess, and the ledger must not be touched.
+            return self._wait_for_pods(redis, blind)
+        if self.views.is_stale(redis):
+            return Result(requeue_after=RETRY_BLIND)  # until it can be read again; the informer has said so
+        steps = plan(redis, self.views.pods_of(redis))
+        wrong = [] if redis.metadata.deletion_timestamp else problems(redis)
+        if wrong:
+            self._report(redis, steps, Problem("InvalidSpec", "; ".join(wrong)), blind)
+            return None
+        try:
+            written, unwritten = self._write_ledger(redis, steps)
+        except NotFound:
+            return None  # it is gone, and its event is on the way
+        deleted = self._pods.delete(redis, steps)
+        created = self._pods.create(redis, steps)
+        refusals = [r for r in (unwritten, deleted.refusal, created.refusal) if r is not None]
+        is_partial = deleted.is_partial or created.is_partial
         if redis.metadata.deletion_timestamp:
-            after = NEXT_TURN if more else RETRY_BLIND if refused else 0.0
-            return Result(requeue_after=after)
-        if refused is None and self._is_about_to_change(steps):
+            return self._end_of(redis, steps, refusals, blind, is_partial=is_partial)
+        if not refusals and not is_partial and self._is_about_to_change(steps):
             # A status would hold for a moment only, and the replacement would have to wait for its write.
             return Result(requeue_after=RETRY_BLIND)
-        problems_found = (refused, self._conflict(steps), self._sync_service(redis))
+        service = self._sync_service(written, blind)
+        found = [*(r.problem for r in refusals), blind, self._conflict(steps)]
+        if isinstance(service, Refusal):
+            refusals.append(service)
+            service = service.problem
+        problems_found = (*found, service)
         problem = next((p for p in problems_found if p is not None), None)
-        seen = {p.metadata.name: p for p in self._seen(redis)} | {p.metadata.name: p for p in created}
-        self._report(redis, plan(redis, seen.values()), problem)
-        if more:
+        after = plan(written, [*self.views.pods_of(written), *created.made])
+        self._report(written, after, problem, blind, refusals, leads=service is None)
+        if is_partial and not refusals:
             return Result(requeue_after=NEXT_TURN)
-        return Result(requeue_after=RETRY_BLIND) if problem and problem.is_blind else None
+        return None
+
+    def _wait_for_pods(self, redis: Redis, blind: Problem | None) -> Result | None:
+        if blind is not None:
+            self._report(redis, None, blind, blind)
+        return Result(requeue_after=RETRY_BLIND)
+
+    def _end_of(
+        self,
+        redis: Redis,
+        steps: Plan,
+        refusals: list[Refusal],
+        blind: Problem | None,
+        *,
+        is_partial: bool,
+    ) -> Result | None:
+        degraded = redis.status.condition("Degraded")
+        problem = refusals[0].problem if refusals else blind
+        if problem is not None or (degraded is not None and degraded.status == "True"):
+            self._report(redis, steps, problem, blind, refusals)
+        return Result(requeue_after=NEXT_TURN) if is_partial else None
 
     def _is_about_to_change(self, steps: Plan) -> bool:
         """Whether the last event of a pod is on its way; a watch that is broken would not bring it."""
-        return not self._pods.is_failing() and any(pod.is_vanishing for pod in steps.owned)
+        return not self.views.pods.is_failing() and any(pod.is_vanishing for pod in steps.owned)
 
-    def _is_stale(self, redis: Redis) -> bool:
-        """Whether the newest state of it or of one of its pods could not be read."""
-        return bool(self._redises.stale(redis.metadata.namespace, redis.metadata.name)) or any(
-            self._pods.stale(pod.metadata.namespace, pod.metadata.name) for pod in self._seen(redis)
-        )
+    def _write_ledger(self, redis: Redis, steps: Plan) -> tuple[Redis, Refusal | None]:
+        """The Redis with its finalizers, and why they could not be written. Raises Conflict and NotFound.
 
-    def _seen(self, redis: Redis) -> list[Pod]:
-        names = [desired.pod_name(redis, ordinal) for ordinal in desired.ordinals(redis)]
-        named = (self._pods.get(redis.metadata.namespace, name) for name in (*names, *redis.ledger))
-        return [*self._pods.by_owner(redis.metadata.uid), *(p for p in named if p is not None)]
-
-    def _write_ledger(self, redis: Redis, steps: Plan) -> Redis:
+        That pods are made again matters more than the ledger: their owner references hold without it.
+        """
         others = [f for f in redis.metadata.finalizers if not f.startswith(FINALIZER_PREFIX)]
         finalizers = others + [FINALIZER_PREFIX + name for name in steps.ledger]
         if finalizers == list(redis.metadata.finalizers):
-            return redis
+            return redis, None
         body = {"metadata": {"finalizers": finalizers, "resourceVersion": redis.metadata.resource_version}}
         try:
-            return self._client.patch(Redis, redis.metadata.namespace, redis.metadata.name, body)
-        except NotFound:
-            if redis.metadata.deletion_timestamp:
-                return redis
+            return self._client.patch(Redis, redis.metadata.namespace, redis.metadata.name, body), None
+        except (Conflict, NotFound):
             raise
+        except REFUSED as error:
+            return redis, Refusal("the finalizers cannot be written", error)
 
-    def _delete(self, redis: Redis, steps: Plan) -> bool:
-        """Whether pods are left that are to go. Raises what a request was refused with."""
-        # The garbage collector may be setting a pod free right now (--cascade=orphan), and the watches of
-        # pods and Redis are in no order: so delete only what is still as we know it.
-        exact = redis.metadata.deletion_timestamp is not None
+    def _sync_service(self, redis: Redis, blind: Problem | None) -> Problem | Refusal | None:
+        if self.views.services.has_synced():
+            return self._services.sync(redis, is_blind=blind is not None)
+        return Problem("ServicesUnknown", "services cannot be listed, so the Service is not looked after")
 
-        def delete(pod: Pod) -> str:
-            version = pod.metadata.resource_version if exact else None
-            with suppress(NotFound):
-                self._client.delete(
-                    Pod, pod.metadata.namespace, pod.metadata.name,
-                    uid=pod.metadata.uid, resource_version=version,
-                )  # fmt: skip
-            return pod.metadata.name
+    def _live(self, redis: Redis) -> Redis | None:
+        """The Redis as the server has it now; None when it is gone. A list, for which there is a right."""
+        meta = redis.metadata
+        try:
+            found = self._client.list(Redis, meta.namespace, field_selector=f"metadata.name={meta.name}")
+        except REFUSED as error:
+            raise ReconcileError(f"the Redis cannot be read: {error}") from error
+        return next((r for r in found if r.metadata.uid == meta.uid), None)
 
-        batched = self._batches.run(steps.delete, delete)
-        if not exact:
-            scaled = [n for n in batched.done if desired.ordinal_of(redis, n) not in desired.ordinals(redis)]
-            self._record(redis, "ScaledDown", "Delete", "Deleted", scaled)
-        if batched.error is not None:
-            raise batched.error
-        return batched.is_partial
-
-    def _create(self, redis: Redis, steps: Plan, recreated: set[str]) -> tuple[list[Pod], bool]:
-        """The pods that were made, and whether some are left. Raises what a request was refused with."""
-
-        def create(ordinal: int) -> Pod | None:
-            # Somebody may take the name since the store was filled; its event brings us back here.
-            with suppress(AlreadyExists):
-                return self._client.create(desired.pod(redis, ordinal), Pod)
-            return None
-
-        batched = self._batches.run(steps.create, create)
-        made = [pod for pod in batched.done if pod is not None]
-        names = [pod.metadata.name for pod in made]
-        self._record(redis, "PodRecreated", "Create", "Recreated", [n for n in names if n in recreated])
-        self._record(redis, "ScaledUp", "Create", "Created", [n for n in names if n not in recreated])
-        if batched.error is not None:
-            raise batched.error
-        return made, batched.is_partial
-
-    def _record(self, redis: Redis, reason: str, action: str, verb: str, names: list[str]) -> None:
-        """Events that name every pod: as many as it takes, since the API bounds the note of one."""
-        for note in notes(verb, names):
-            self._recorder.event(redis.ref, "Normal", reason, action, note)
+    # Reporting
 
     def _conflict(self, steps: Plan) -> Problem | None:
         if not steps.foreign:
@@ -204,73 +214,64 @@ class RedisReconciler:
             f"somebody else's pod has the name {names}: delete it, then a pod of this Redis takes its place",
         )
 
-    def _sync_service(self, redis: Redis) -> Problem | None:
-        namespace, name = redis.metadata.namespace, redis.metadata.name
-        if not self._services.has_synced():
-            unknown = "services cannot be listed, so the Service is not looked after"
-            return Problem("ServicesUnknown", unknown, is_blind=True)
-        found = self._services.get(namespace, name)
+    def _report(
+        self,
+        redis: Redis,
+        steps: Plan | None,
+        problem: Problem | None,
+        blind: Problem | None = None,
+        refusals: Sequence[Refusal] = (),
+        *,
+        leads: bool = True,
+    ) -> None:
+        """Write the status if it differs, say a new problem once, and raise what was refused."""
+        if refusals and isinstance(refusals[0].error, Conflict) and self._said.is_passing(redis):
+            raise ReconcileError(refusals[0].problem.message) from refusals[0].error
+        failed = bool(refusals or blind)
+        problem = self._say(redis, problem, failed=failed)
         try:
-            if found is None:
-                self._client.create(desired.service(redis))
-                self._recorder.event(
-                    redis.ref, "Normal", "ServiceCreated", "Create", f"Created Service {name}"
-                )
-            elif not is_owned(redis, found):
-                return Problem(
-                    "ServiceConflict",
-                    f"somebody else's Service has the name {name}: delete it, then ours takes its place",
-                )
-            elif found.metadata.deletion_timestamp is None and not desired.service_is_current(redis, found):
-                body = {"spec": desired.service_spec(redis)}
-                self._client.patch(Service, namespace, name, body)
-        except AlreadyExists:
-            return Problem("ServiceConflict", f"a Service {name} exists that the watch has not shown yet")
-        except Forbidden as error:
-            return Problem("ServiceForbidden", error.message, is_blind=True)
-        return None
+            self._write_status(redis, steps, problem, blind, leads=leads)
+        except REFUSED as error:
+            if not failed:
+                refusal = Refusal("the status cannot be written", error)
+                said = self._say(redis, refusal.problem, failed=True)
+                raise ReconcileError(said.message) from error
+        if refusals:
+            words = problem.message if problem else refusals[0].problem.message
+            raise ReconcileError(words) from refusals[0].error
+        if blind is not None:
+            raise ReconcileError(blind.message)
+        if problem is None:
+            self._said.over(redis)
 
-    def _report(self, redis: Redis, steps: Plan, problem: Problem | None) -> None:
-        """Write the status if it differs, and tell of a new problem once."""
-        wanted = status(redis, steps, problem, self._now().strftime("%Y-%m-%dT%H:%M:%SZ"))
-        if wanted == _as_json(redis):
-            return
-        before = redis.status.condition("Degraded")
-        if problem and (before is None or (before.status, before.message) != ("True", problem.message)):
+    @overload
+    def _say(self, redis: Redis, problem: Problem, *, failed: bool) -> Problem: ...
+    @overload
+    def _say(self, redis: Redis, problem: None, *, failed: bool) -> None: ...
+    @overload
+    def _say(self, redis: Redis, problem: Problem | None, *, failed: bool) -> Problem | None: ...
+    def _say(self, redis: Redis, problem: Problem | None, *, failed: bool) -> Problem | None:
+        """An Event for a problem that is new, and a line of log unless the worker will write one."""
+        if problem is None:
+            return None
+        problem, is_new = self._said.settle(redis, problem)
+        if is_new:
             self._recorder.event(redis.ref, "Warning", problem.reason, "Reconcile", problem.message)
-            log.warning("Redis %s: %s", redis.key, problem.message, extra={"ref": redis.ref})
-        namespace, name = redis.metadata.namespace, redis.metadata.name
-        self._client.patch(Redis, namespace, name, {"status": wanted}, subresource="status")
+            if not failed:
+                log.warning("Redis %s: %s", redis.key, problem.message, extra={"ref": redis.ref})
+        return problem
 
-
-def notes(verb: str, names: Iterable[str]) -> Iterator[str]:
-    """``verb`` and the names, in texts of at most MAX_NOTE bytes; nothing for no names."""
-    note = ""
-    for name in names:
-        if note and len(note) + len(name) + 2 > MAX_NOTE:
-            yield note
-            note = ""
-        note = f"{note}, {name}" if note else f"{verb} {name}"
-    if note:
-        yield note
-
-
-def _as_json(redis: Redis) -> dict[str, object]:
-    """The status as it stands, in the shape of ``status.status``."""
-    return {
-        "replicas": redis.status.replicas,
-        "readyReplicas": redis.status.ready_replicas,
-        "selector": redis.status.selector,
-        "observedGeneration": redis.status.observed_generation,
-        "conditions": [
-            {
-                "type": c.type,
-                "status": c.status,
-                "reason": c.reason,
-                "message": c.message,
-                "observedGeneration": c.observed_generation,
-                "lastTransitionTime": c.last_transition_time,
-            }
-            for c in redis.status.conditions
-        ],
-    }
+    def _write_status(
+        self, redis: Redis, steps: Plan | None, problem: Problem | None, blind: Problem | None, *, leads: bool
+    ) -> None:
+        now = self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        wanted = status(redis, steps, problem, now, blind=blind, leads=leads)
+        before = as_json(redis)
+        if wanted == before:
+            return
+        if without_words(wanted) == without_words(before) and not self._said.may_reword(redis):
+            return
+        with suppress(NotFound):  # it is gone, and its event is on the way
+            namespace, name = redis.metadata.namespace, redis.metadata.name
+            self._client.patch(Redis, namespace, name, {"status": wanted}, subresource="status")
+            self._said.wrote(redis)

@@ -182,6 +182,14 @@ class Informer(Generic[K]):
             self._handlers = (*self._handlers, registration)
         return registration
 
+    def add_status_handler(self, handler: Callable[[WatchStatus, WatchStatus], None]) -> None:
+        """Call it with the old status and the new when the state of a watch changes.
+
+        It runs on the reflector's thread, and must only enqueue.
+        """
+        for reflector in self.reflectors:
+            reflector.report.handlers += (handler,)
+
     def _remove(self, registration: Registration) -> None:
         with self._delivery:
             self._handlers = tuple(r for r in self._handlers if r is not registration)

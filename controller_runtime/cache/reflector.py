@@ -52,7 +52,7 @@ IDLE_TIMEOUT = 90.0  # seconds; servers send a bookmark every 60 s
 # Events have no bookmarks: the server has to end the watch before silence can mean anything.
 SILENT_TIMEOUT = (60.0, 120.0)  # seconds
 SILENT_GRACE = 15.0  # seconds
-FORBIDDEN_CAP = 10.0  # seconds; a grant, or a CRD, should be seen soon
+DENIED_CAP = 8.0  # seconds; a grant, a login or a CRD should be seen within ten
 POLL_INTERVAL = 5.0  # seconds
 HEALTHY_AFTER = 1.0  # seconds; client-go's very short watch
 QUIET_HEALTHY_AFTER = 10.0  # seconds, for a stream with nothing in it
@@ -434,15 +434,15 @@ class Reflector:
     def _judge(self, error: Exception) -> tuple[WatchState, str, float]:
         match error:
             case _Polling():
-                return "polling", "watch", FORBIDDEN_CAP
+                return "polling", "watch", DENIED_CAP
             case Forbidden():
-                return "forbidden", self._verb, FORBIDDEN_CAP
+                return "forbidden", self._verb, DENIED_CAP
             case Unauthorized():
-                return "unauthorized", self._verb, Backoff.CAP
+                return "unauthorized", self._verb, DENIED_CAP
             case Expired():
                 return "expired", self._verb, Backoff.CAP
             case NotFound():
-                return "reconnecting", self._verb, FORBIDDEN_CAP
+                return "reconnecting", self._verb, DENIED_CAP
             case Unreachable():
                 return "unreachable", self._verb, Backoff.CAP
             case ApiError() | StreamError():

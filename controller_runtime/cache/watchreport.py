@@ -32,6 +32,7 @@ class WatchReport:
     ) -> None:
         self.lists: Counter[str] = Counter()  # by reason: first, expired, failing, silent, bad_lines, polling
         self.errors: Counter[tuple[str, str]] = Counter()  # by verb, and HTTP status or what came instead
+        self.handlers: tuple[Callable[[WatchStatus, WatchStatus], None], ...] = ()
         self._resource = resource
         self._bus = bus
         self._wall = wall
@@ -129,6 +130,9 @@ class WatchReport:
         )  # fmt: skip
         self._publish(self._status)
         self._log(old, self._status)
+        if self._status.state != old.state:
+            for handler in self.handlers:
+                handler(old, self._status)
 
     def _publish(self, status: WatchStatus) -> None:
         if self._bus is not None:

@@ -99,9 +99,13 @@ class Client:
         answer = self._ask("GET", kind.resource.path(namespace, name))
         return _read(answer, Decoder(kind).decode, kind.resource.kind)
 
-    def list(self, kind: type[K], namespace: str = "", *, label_selector: str = "") -> list[K]:
+    def list(
+        self, kind: type[K], namespace: str = "", *, label_selector: str = "", field_selector: str = ""
+    ) -> list[K]:
         """All objects of a kind, in one namespace or in all of them ("")."""
         query: dict[str, str] = {"limit": str(PAGE_SIZE)}
+        if field_selector:
+            query["fieldSelector"] = field_selector
         if label_selector:
             query["labelSelector"] = label_selector
         decode = Decoder(kind).decode

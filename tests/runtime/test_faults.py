@@ -120,7 +120,7 @@ def test_unauthorized_then_new_credentials() -> None:
 
 def test_unauthorized_for_good() -> None:
     with world(lambda x: x.refuse(401, "Unauthorized", "Unauthorized")) as w:
-        assert_patient(w, 16)
+        assert_patient(w, 30)  # credentials are fetched anew for each try, and the try is made again
         assert w.status.state == "unauthorized"
         assert w.status.message == "Unauthorized"
         assert w.states() == ["starting", "unauthorized"]

@@ -1,0 +1,78 @@
+"""What has been said of each Redis, so that it is said once: in its status, in an Event, in the log."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable
+
+from controller.api import Redis
+from controller.conditions import Problem
+
+# A status is not written more often than this when nothing but the words of its problem is new. Each write
+# comes back as an event, so a server that words every refusal differently would be asked without end.
+REWORD_AFTER = 5.0  # seconds
+
+# Conflicts in a row that are not worth a word: somebody was faster, and the next try sees what they did.
+PASSING = 3
+
+# What differs from one refusal to the next without a difference to people: request ids, counts, times.
+_VARYING = re.compile(r"\b[0-9a-f]{8,}\b|[0-9]+")
+
+
+class Said:
+    """Thread-safe. ``clock`` is monotonic."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._told: dict[str, dict[str, Problem]] = {}  # by uid of the Redis, by gist
+        self._conflicts: dict[str, int] = {}  # by uid, in a row
+        self._written: dict[str, float] = {}  # by uid: when its status was written last
+
+    def settle(self, redis: Redis, problem: Problem) -> tuple[Problem, bool]:
+        """The problem in the words that were used for it before, and whether it is new."""
+        uid = redis.metadata.uid
+        with self._lock:
+            told = self._told.get(uid)
+            if told is None:
+                told = self._told[uid] = {}
+                degraded = redis.status.condition("Degraded")
+                if degraded is not None and degraded.status == "True":
+                    before = Problem(degraded.reason, degraded.message)
+                    told[_gist(before)] = before
+            gist = _gist(problem)
+            is_new = gist not in told
+            return told.setdefault(gist, problem), is_new
+
+    def is_passing(self, redis: Redis) -> bool:
+        """Whether one more conflict may be the last; counts it."""
+        uid = redis.metadata.uid
+        with self._lock:
+            self._conflicts[uid] = self._conflicts.get(uid, 0) + 1
+            return self._conflicts[uid] <= PASSING
+
+    def may_reword(self, redis: Redis) -> bool:
+        """Whether a status may be written that differs in nothing but the words of its problem."""
+        with self._lock:
+            return self._clock() - self._written.get(redis.metadata.uid, float("-inf")) >= REWORD_AFTER
+
+    def wrote(self, redis: Redis) -> None:
+        with self._lock:
+            self._written[redis.metadata.uid] = self._clock()
+
+    def over(self, redis: Redis) -> None:
+        """All is well: the next problem is a new one, whatever it is."""
+        with self._lock:
+            self._told.pop(redis.metadata.uid, None)
+            self._conflicts.pop(redis.metadata.uid, None)
+
+    def forget(self, uid: str) -> None:
+        with self._lock:
+            for table in (self._told, self._conflicts, self._written):
+                table.pop(uid, None)
+
+
+def _gist(problem: Problem) -> str:
+    return f"{problem.reason}: {_VARYING.sub('#', problem.message)}"

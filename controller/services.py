@@ -1,0 +1,63 @@
+"""Makes the Service of a Redis, and keeps it leading to its pods."""
+
+from __future__ import annotations
+
+from controller import desired
+from controller.api import Redis
+from controller.conditions import Problem
+from controller.plan import is_owned
+from controller.refusals import REFUSED, Refusal
+from controller_runtime.cache.informer import Informer
+from controller_runtime.client.client import Client
+from controller_runtime.kube.errors import AlreadyExists
+from controller_runtime.kube.kinds import Service
+from controller_runtime.manager.recorder import EventRecorder
+
+
+class ServiceWriter:
+    def __init__(self, client: Client, recorder: EventRecorder, services: Informer[Service]) -> None:
+        self._client = client
+        self._recorder = recorder
+        self._services = services
+        self._made: dict[str, Service] = {}  # by uid of the Redis: what the watch may not show
+
+    def forget(self, uid: str) -> None:
+        self._made.pop(uid, None)
+
+    def sync(self, redis: Redis, *, is_blind: bool = False) -> Problem | Refusal | None:
+        """Why the Service does not lead to the pods, None when it does.
+
+        ``is_blind``: the watch shows nothing new.
+        """
+        namespace, name = redis.metadata.namespace, redis.metadata.name
+        found = self._services.get(namespace, name)
+        if found is None and is_blind:
+            found = self._made.get(redis.metadata.uid)
+        what = "the Service cannot be made"
+        try:
+            if found is None:
+                try:
+                    self._made[redis.metadata.uid] = self._client.create(desired.service(redis), Service)
+                except AlreadyExists:
+                    what = "the Service that is there cannot be read"
+                    found = self._live(redis)
+                else:
+                    note = f"Created Service {name}"
+                    self._recorder.event(redis.ref, "Normal", "ServiceCreated", "Create", note)
+            if found is None or found.metadata.deletion_timestamp is not None:
+                return None
+            if not is_owned(redis, found):
+                words = f"somebody else's Service has the name {name}: delete it, then ours takes its place"
+                return Problem("ServiceConflict", words)
+            if not desired.service_is_current(redis, found):
+                what = "the Service cannot be changed"
+                self._client.patch(Service, namespace, name, {"spec": desired.service_spec(redis)})
+        except REFUSED as error:
+            return Refusal(what, error)
+        return None
+
+    def _live(self, redis: Redis) -> Service | None:
+        """The Service as the server has it now, where the watch has not shown it. A list, as for pods."""
+        meta = redis.metadata
+        found = self._client.list(Service, meta.namespace, field_selector=f"metadata.name={meta.name}")
+        return next(iter(found), None)
