@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import secrets
-import ssl
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -121,16 +120,11 @@ async def create(
 
 def session(target: Cluster) -> Any:
     """An aiohttp session with the kubeconfig's server and credentials."""
-    official = load_configuration(Path(target.kubeconfig)).official
+    configuration = load_configuration(Path(target.kubeconfig))
+    credential = configuration.credentials.get()
     headers = {"Content-Type": "application/json"}
-    for setting in official.auth_settings().values():
-        headers[setting["key"]] = setting["value"]
-    connector = aiohttp.TCPConnector(ssl=_tls(official), limit=0) if official.ssl_ca_cert else None
-    return aiohttp.ClientSession(official.host, headers=headers, connector=connector)
-
-
-def _tls(official: Any) -> Any:
-    context = ssl.create_default_context(cafile=official.ssl_ca_cert)
-    if official.cert_file:
-        context.load_cert_chain(official.cert_file, official.key_file)
-    return context
+    if credential.authorization:
+        headers["Authorization"] = credential.authorization
+    context = configuration.tls_context(credential)
+    connector = aiohttp.TCPConnector(ssl=context, limit=0) if context else None
+    return aiohttp.ClientSession(configuration.host, headers=headers, connector=connector)

@@ -129,16 +129,12 @@ def published(port: int, count: int) -> dict[str, float]:
 
 
 def ours(port: int, count: int, bus: EventBus | None = None) -> dict[str, float]:
-    from kubernetes.client import Configuration as Official
-
     from controller_runtime.cache.informer import Informer
     from controller_runtime.client.client import Client
     from controller_runtime.client.config import Configuration
     from controller_runtime.kube.kinds import Pod
 
-    official = Official()
-    official.host = f"http://127.0.0.1:{port}"
-    informer = Informer(Client(Configuration(official, "", "", None, lambda: official)), Pod, bus)
+    informer = Informer(Client(Configuration(f"http://127.0.0.1:{port}")), Pod, bus)
     seen = [0]
 
     def handle(event: Any) -> None:

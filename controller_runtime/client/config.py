@@ -1,115 +1,191 @@
-"""Where the cluster is and who we are there: the official client's configuration and authentication."""
+"""Where the cluster is and who we are there: from a kubeconfig, or from the pod that this runs in."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
+from controller_runtime.client.credentials import ANONYMOUS, Credential, Credentials, Source, Static
+from controller_runtime.client.execplugin import ExecPlugin, WithTerminal
+from controller_runtime.client.kubeconfig import Cluster, ConfigError, User, load_kubeconfig
+from controller_runtime.client.proxy import Proxy, is_loopback, parse_proxy, proxy_from_environment
+from controller_runtime.client.tls import TlsError, client_context
+from controller_runtime.client.validation import Chosen, choose, server_url
+from controller_runtime.kube.errors import NoCredentials
 
-class ConfigError(Exception):
-    """A configuration that is of no use. The text is one sentence for a person."""
+__all__ = ["ConfigError", "Configuration", "load_configuration"]
+
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """``official`` is a kubernetes.client.Configuration; ``reload`` makes one with fresh credentials.
+    """What a transport needs to know. ``impersonation``: the headers beside Impersonate-User.
 
-    ``impersonation``: the headers beside Impersonate-User; the official loader ignores what they come from.
+    ``reload`` takes the configuration in use and returns it when the files it came from name nothing
+    else by now, or a new one. It raises ConfigError. ``source`` is what they named.
     """
 
-    official: Any
-    context: str
-    cluster: str
-    impersonate: str | None
-    reload: Any
+    host: str  # the server's URL, with a path where it is below one
+    credentials: Credentials = field(default=ANONYMOUS, repr=False)
+    authorities: Source | None = field(default=None, repr=False)  # PEM; None: those of the system
+    server_name: str = ""  # in the server's certificate, where it is not that of ``host``
+    insecure: bool = False
+    proxy: Proxy | None = None
+    context: str = ""
+    cluster: str = ""
+    impersonate: str | None = None
     impersonation: tuple[tuple[str, str], ...] = ()
+    reload: Callable[[Configuration], Configuration] | None = field(default=None, repr=False)
+    source: Chosen | None = field(default=None, repr=False)
 
-    @property
-    def host(self) -> str:
-        return str(self.official.host)
+    def tls_context(self, credential: Credential) -> ssl.SSLContext | None:
+        """For connections with this credential; None without TLS. Raises TlsError, NoCredentials."""
+        if self.host.startswith("http:"):
+            return None
+        authorities = self.authorities.get() if self.authorities else b""
+        return client_context(
+            authorities, insecure=self.insecure, certificate=credential.certificate, key=credential.key
+        )
 
 
 def load_configuration(
-    kubeconfig: Path | None = None, context: str | None = None, impersonate: str | None = None
+    kubeconfig: Path | None = None,
+    context: str | None = None,
+    impersonate: str | None = None,
+    *,
+    groups: Sequence[str] = (),
+    with_terminal: WithTerminal | None = None,
+    environ: Mapping[str, str] = os.environ,
 ) -> Configuration:
     """The configuration of a kubeconfig, or of the pod that this runs in when none is named.
 
     With ``context`` alone the kubeconfig is found as kubectl does: ``KUBECONFIG``, or ``~/.kube/config``.
-    Raises ConfigError.
+    ``impersonate`` and ``groups`` go before what the kubeconfig impersonates. ``with_terminal`` lends
+    the terminal to a credential plugin that asks. Raises ConfigError.
     """
-    from kubernetes.client import Configuration as Official
-    from kubernetes.config import ConfigException, kube_config, load_incluster_config
-
+    acting = User(impersonate=impersonate or "", as_groups=list(groups))
     if kubeconfig is None and context is None:
-        official = Official()
-        try:
-            load_incluster_config(client_configuration=official)
-        except ConfigException as error:
-            raise ConfigError(
-                f"no in-cluster configuration ({error}); use --kubeconfig or --context"
-            ) from error
+        return _checked(_impersonating(_in_cluster(environ), acting), "in-cluster configuration")
 
-        def renew() -> Any:
-            fresh = Official()
-            load_incluster_config(client_configuration=fresh)
-            return fresh
+    def load(before: Configuration | None) -> Configuration:
+        found = load_kubeconfig(kubeconfig, environ)
+        chosen = choose(found, context, acting)
+        if before is not None and before.source == chosen:
+            return before
+        made = _impersonating(_of(chosen, environ, with_terminal), chosen.user)
+        return replace(_checked(made, f"kubeconfig {found.where}"), reload=load, source=chosen)
 
-        return Configuration(official, "in-cluster", "in-cluster", impersonate, renew)
+    return load(None)
 
-    where = str(kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config")
-    if kubeconfig is not None and not kubeconfig.is_file():
-        raise ConfigError(f"no such file: {kubeconfig}; name a kubeconfig with --kubeconfig")
 
-    def load() -> Any:
-        official = Official()
-        kube_config.load_kube_config(
-            config_file=where, context=context, client_configuration=official, persist_config=False
+def _of(chosen: Chosen, environ: Mapping[str, str], with_terminal: WithTerminal | None) -> Configuration:
+    cluster, user = chosen.cluster, chosen.user
+    host = server_url(cluster.server)
+    authorities = None
+    if cluster.certificate_authority or cluster.certificate_authority_data:
+        authorities = Source(
+            "certificate authority", cluster.certificate_authority_data, cluster.certificate_authority
         )
-        return official
+    return Configuration(
+        host=host,
+        credentials=_credentials(user, cluster, authorities, with_terminal),
+        authorities=authorities,
+        server_name=cluster.tls_server_name,
+        insecure=cluster.insecure_skip_tls_verify,
+        proxy=parse_proxy(cluster.proxy_url) if cluster.proxy_url else _proxy(host, environ),
+        context=chosen.context,
+        cluster=chosen.cluster_name,
+    )
 
+
+def _credentials(
+    user: User, cluster: Cluster, authorities: Source | None, with_terminal: WithTerminal | None
+) -> Credentials:
+    """A plugin is not asked where there is something else (client-go plugin/pkg/client/auth/exec)."""
+    token = basic = certificate = None
+    if user.token or user.token_file:
+        token = Source("token file", user.token.encode(), user.token_file)
+    elif user.username or user.password:
+        basic = user.username, user.password
+    if user.client_certificate or user.client_certificate_data:
+        certificate = (
+            Source("client certificate", user.client_certificate_data, user.client_certificate),
+            Source("client key", user.client_key_data, user.client_key),
+        )
+    if user.exec is not None and not (token or basic or certificate):
+        return ExecPlugin(
+            user.exec,
+            cluster,
+            authorities.get if authorities else lambda: b"",
+            with_terminal=with_terminal,
+        )
+    if user.auth_provider is not None and not (token or basic or certificate):
+        raise ConfigError(
+            f"the auth-provider {user.auth_provider.name!r} is not supported; "
+            "use a credential plugin (exec) instead"
+        )
+    return Static(token=token, basic=basic, certificate=certificate)
+
+
+def _in_cluster(environ: Mapping[str, str]) -> Configuration:
+    """As client-go's rest.InClusterConfig."""
+    host, port = environ.get("KUBERNETES_SERVICE_HOST"), environ.get("KUBERNETES_SERVICE_PORT")
+    if not host or not port:
+        raise ConfigError(
+            "no in-cluster configuration: this runs in no pod (KUBERNETES_SERVICE_HOST is not set); "
+            "use --kubeconfig or --context"
+        )
+    server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+    return Configuration(
+        host=server,
+        credentials=Static(token=Source("token file", path=str(SERVICE_ACCOUNT / "token"))),
+        authorities=Source("certificate authority", path=str(SERVICE_ACCOUNT / "ca.crt")),
+        proxy=_proxy(server, environ),
+        context="in-cluster",
+        cluster="in-cluster",
+    )
+
+
+def _proxy(host: str, environ: Mapping[str, str]) -> Proxy | None:
     try:
-        contexts, active = kube_config.list_kube_config_contexts(config_file=where)
-        names = sorted(str(c["name"]) for c in contexts)
-        if context is not None and context not in names:
-            raise ConfigError(f"no context {context!r} in {where}; it has: {', '.join(names)}")
-        chosen = context or str(active["name"])
-        cluster = next(str(c["context"]["cluster"]) for c in contexts if c["name"] == chosen)
-        user = next(c["context"].get("user") for c in contexts if c["name"] == chosen)
-        merged = kube_config.KubeConfigMerger(where).config.value
-        listed = merged.get("users") or []
-        entry: dict[str, Any] = next((u.value for u in listed if user and u.safe_get("name") == user), {})
-        settings = entry.get("user") or {}
-        headers = _impersonation(settings)
-        acting = impersonate or settings.get("as") or None
-        if headers and not acting:
-            raise ConfigError(
-                f"user {user!r} in {where} impersonates groups without a user; add 'as:' or use --as"
-            )
-        return Configuration(load(), chosen, cluster, acting, load, headers)
-    except ConfigError:
-        raise
-    except ConfigException as error:
-        raise ConfigError(f"the kubeconfig {where} is of no use: {_first_line(error)}") from error
-    except OSError as error:
-        raise ConfigError(f"cannot read the kubeconfig {where}: {error.strerror or error}") from error
-    except Exception as error:
-        # The loader raises whatever a malformed file makes it trip over: YAML errors, TypeError, KeyError.
-        kind = "it is not YAML" if type(error).__module__.startswith("yaml") else _first_line(error)
-        raise ConfigError(f"the kubeconfig {where} is of no use: {kind}") from error
+        return proxy_from_environment(host, environ)
+    except ValueError as error:
+        raise ConfigError(f"the environment names a proxy that is of no use: {error}") from None
 
 
-def _impersonation(user: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    """The headers of as-uid, as-groups and as-user-extra, as client-go's transport sends them."""
-    headers = [("Impersonate-Uid", str(user["as-uid"]))] if user.get("as-uid") else []
-    headers += [("Impersonate-Group", str(group)) for group in user.get("as-groups") or ()]
-    for key, values in (user.get("as-user-extra") or {}).items():
-        name = "Impersonate-Extra-" + quote(str(key), safe="!#$&'*+-.^_`|~")
-        headers += [(name, str(value)) for value in values or ()]
-    return tuple(headers)
+def _impersonating(made: Configuration, user: User) -> Configuration:
+    """With the headers of as, as-uid, as-groups and as-user-extra, as client-go's transport sends them."""
+    if user.as_groups and not user.impersonate:
+        raise ConfigError("--as-group needs --as: whom to act as in those groups")
+    headers = [("Impersonate-Uid", user.as_uid)] if user.as_uid else []
+    headers += [("Impersonate-Group", group) for group in user.as_groups]
+    for key, values in user.as_user_extra.items():
+        name = "Impersonate-Extra-" + quote(key, safe="!#$&'*+-.^_`|~")
+        headers += [(name, value) for value in values]
+    for text in (user.impersonate, *(value for _, value in headers)):
+        if not text.isprintable():
+            raise ConfigError(f"cannot impersonate {text!r}: it holds a character that no header can carry")
+    return replace(made, impersonate=user.impersonate or None, impersonation=tuple(headers))
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+def _checked(made: Configuration, where: str) -> Configuration:
+    """See that files are there and certificates fit. A plugin is not run. Raises ConfigError."""
+    in_the_clear = made.host.startswith("http:") and not is_loopback(urlsplit(made.host).hostname or "")
+    try:
+        if isinstance(made.credentials, Static):
+            credential = made.credentials.get()
+            if made.authorities or credential.certificate:
+                made.tls_context(credential)
+            in_the_clear = in_the_clear and bool(credential.authorization)
+    except (NoCredentials, TlsError) as error:
+        raise ConfigError(f"the {where} is of no use: {error}") from None
+    if in_the_clear:
+        raise ConfigError(
+            f"the {where} would send credentials in the clear to {made.host}; use a server with https://"
+        )
+    return made

@@ -1,4 +1,4 @@
-"""HTTP to one API server: urllib3 pools with the official client's TLS and authentication.
+"""HTTP to one API server, with urllib3's pools.
 
 Every request may carry a ``Cancel``, with which another thread shuts its socket at once.
 """
@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +17,9 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
+from controller_runtime.client.access import Access, Ready
 from controller_runtime.client.config import Configuration
+from controller_runtime.client.socks import through_socks
 from controller_runtime.kube.errors import ApiError, Unreachable, api_error
 
 CONNECT_TIMEOUT = 5.0  # seconds
@@ -102,17 +105,18 @@ class Transport:
     """Thread-safe. Credentials are reloaded once when the server or its certificate refuses them."""
 
     def __init__(self, configuration: Configuration) -> None:
-        self.configuration = configuration
+        self._access = Access(configuration, _connections)
         self.observers: list[Callable[[str, int, float], None]] = []  # method, status (0: no answer), seconds
-        self._lock = threading.Lock()
-        self._generation = 0
         self.has_watch_list = True  # until a server says that it does not know sendInitialEvents
-        self._official = configuration.official
-        self._connections = _connections(self._official)
+
+    @property
+    def configuration(self) -> Configuration:
+        """The one in use; files that changed may have brought another than the first."""
+        return self._access.configuration
 
     @property
     def host(self) -> str:
-        return str(self._official.host)
+        return self.configuration.host
 
     def request(
         self,
@@ -154,7 +158,7 @@ class Transport:
         return Stream(response, cancel)
 
     def close(self) -> None:
-        self._connections.close()
+        self._access.close()
 
     def _open(
         self,
@@ -172,31 +176,32 @@ class Transport:
         text = urlencode([(k, str(v).lower() if isinstance(v, bool) else str(v)) for k, v in pairs])
         target = f"{path}?{text}" if text else path
         for last in (False, True):
-            generation = self._generation
             if before is not None:
                 before()
+            ready = self._access.ready(cancel)
             started = time.monotonic()
             attempt = _Attempt(cancel)
             try:
-                response = self._send(method, target, body, content_type, timeout, attempt)
+                response = self._send(ready, method, target, body, content_type, timeout, attempt)
             except Exception as error:
                 self._observe(method, 0, started)
                 if cancel is not None and cancel.is_set:
                     raise Cancelled("cancelled", sent=attempt.sent) from error
-                if _is_certificate_error(error) and not last and self._reload(generation):
+                if _is_certificate_error(error) and not last and self._access.refused(ready):
                     continue
                 raise Unreachable(_reason(error), sent=attempt.sent) from error
             self._observe(method, response.status, started)
             if response.status < 300:
                 return response
             refusal = self._refusal(response)
-            if refusal.status == 401 and not last and self._reload(generation):
+            if refusal.status == 401 and not last and self._access.refused(ready):
                 continue
             raise refusal
         raise AssertionError("unreachable")
 
     def _send(
         self,
+        ready: Ready,
         method: str,
         target: str,
         body: bytes | None,
@@ -209,20 +214,19 @@ class Transport:
         headers: Any = {"Accept": "application/json", "User-Agent": "reconsole"}
         if body is not None:
             headers["Content-Type"] = content_type
-        if self.configuration.impersonate:
-            headers["Impersonate-User"] = self.configuration.impersonate
-        for setting in self._official.auth_settings().values():  # runs the token refresh hooks
-            if setting["value"]:
-                headers[setting["key"]] = setting["value"]
-        if self.configuration.impersonation:
+        if ready.credential.authorization:
+            headers["Authorization"] = ready.credential.authorization
+        if ready.configuration.impersonate:
+            headers["Impersonate-User"] = _utf8(ready.configuration.impersonate)
+        if ready.configuration.impersonation:
             headers = HTTPHeaderDict(headers)
-            for name, value in self.configuration.impersonation:
-                headers.add(name, value)
+            for name, value in ready.configuration.impersonation:
+                headers.add(name, _utf8(value))
         token = _attempt.set(attempt)
         try:
-            return self._connections.urlopen(
+            return ready.connections.urlopen(
                 method,
-                self._connections.prefix + target,
+                ready.connections.prefix + target,
                 body=body,
                 headers=headers,
                 timeout=Timeout(connect=min(timeout, CONNECT_TIMEOUT), read=timeout),
@@ -245,20 +249,6 @@ class Transport:
         for observer in self.observers:
             observer(method, status, time.monotonic() - started)
 
-    def _reload(self, generation: int) -> bool:
-        """Fetch fresh credentials, unless another thread has done so since ``generation``."""
-        with self._lock:
-            if self._generation != generation:
-                return True
-            try:
-                official = self.configuration.reload()
-            except Exception:
-                return False  # The answer that made us try tells more than what went wrong here.
-            self._connections = _connections(official)
-            self._official = official
-            self._generation += 1
-            return True
-
 
 class _Response(http.client.HTTPResponse):
     """Reads from its socket in large pieces. The library's own takes 8 KB, and one event of a pod is more."""
@@ -277,18 +267,40 @@ class _Connections(NamedTuple):
     close: Callable[[], None]
 
 
-def _connections(official: Any) -> _Connections:
+# A peer that is gone without a word is found out after 165 s: 30 s of silence, then 9 probes.
+_KEEP_ALIVE = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    *(
+        (socket.IPPROTO_TCP, number, value)
+        for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 9))
+        if (number := getattr(socket, name, None)) is not None
+    ),
+]
+
+
+def _connections(configuration: Configuration, context: ssl.SSLContext | None) -> _Connections:
     """The connection pool itself and not its manager, which takes as long as a request to find it again.
 
     But through a proxy without a tunnel it is the manager that knows what to ask for.
     """
-    from kubernetes.client.rest import RESTClientObject
+    from urllib3 import PoolManager, ProxyManager
 
-    official.keep_alive = True
-    official.connection_pool_maxsize = 16
-    manager = RESTClientObject(official).pool_manager
-    parts = urlsplit(str(official.host))
-    connections = manager.connection_from_host(parts.hostname, parts.port, parts.scheme)
+    settings: dict[str, Any] = {"maxsize": 16, "socket_options": _KEEP_ALIVE}
+    if context is not None:
+        settings["ssl_context"] = context
+        if configuration.server_name:
+            settings["server_hostname"] = configuration.server_name
+    proxy, parts = configuration.proxy, urlsplit(configuration.host)
+    tunnel = proxy is None or proxy.is_socks
+    if proxy is None or proxy.is_socks:
+        manager = PoolManager(**settings)
+    else:
+        headers = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else None
+        manager = ProxyManager(str(proxy), proxy_headers=headers, proxy_ssl_context=context, **settings)
+    connections: Any = manager.connection_from_host(parts.hostname, parts.port, parts.scheme)
+    if proxy is not None and proxy.is_socks:
+        connections.ConnectionCls = through_socks(connections.ConnectionCls, proxy)
     connections.ConnectionCls = _cancellable(connections.ConnectionCls)
     put_back = connections._put_conn
 
@@ -298,9 +310,14 @@ def _connections(official: Any) -> _Connections:
         put_back(connection)
 
     connections._put_conn = disown
-    if manager.proxy is not None and parts.scheme == "http":
-        return _Connections(manager.urlopen, str(official.host), manager.clear)
+    if parts.scheme == "http" and not tunnel:
+        return _Connections(manager.urlopen, configuration.host, manager.clear)
     return _Connections(connections.urlopen, parts.path.rstrip("/"), connections.close)
+
+
+def _utf8(value: str) -> str:
+    """For a header's value, which http.client encodes as Latin-1; Go sends UTF-8."""
+    return value.encode().decode("latin-1")
 
 
 def _cancellable(connection_class: Any) -> Any:
@@ -320,6 +337,7 @@ def _cancellable(connection_class: Any) -> Any:
 
         def connect(self) -> None:
             super().connect()
+            self.is_verified = True  # or not, as the kubeconfig asks for: urllib3 need not warn of it
             self._attach()
 
         def request(self, *args: Any, **kwargs: Any) -> None:
@@ -364,8 +382,6 @@ def _cancellable(connection_class: Any) -> Any:
 
 
 def _is_certificate_error(error: BaseException | None) -> bool:
-    import ssl
-
     while error is not None:
         if isinstance(error, ssl.SSLError):
             return True

@@ -85,6 +85,10 @@ class Unreachable(Exception):
         self.sent = sent
 
 
+class NoCredentials(Unreachable):
+    """Nothing was sent: what says who we are could not be had. The next request asks for it again."""
+
+
 _BY_STATUS: dict[int, type[ApiError]] = {
     401: Unauthorized,
     403: Forbidden,

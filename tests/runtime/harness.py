@@ -14,6 +14,8 @@ from controller_runtime.cache.backoff import Timing
 from controller_runtime.cache.informer import Informer
 from controller_runtime.client.client import Client
 from controller_runtime.client.config import Configuration
+from controller_runtime.client.credentials import ANONYMOUS, Source, Static
+from controller_runtime.client.proxy import parse_proxy
 from controller_runtime.events import BusEvent, ObjectChanged, WatchState, WatchStatus
 from controller_runtime.kube.deltas import Event
 from controller_runtime.kube.kinds import Pod
@@ -21,19 +23,23 @@ from tests.runtime.faultserver import Exchange, FaultServer, Script, VirtualCloc
 
 
 def configuration(
-    url: str, *, token: str = "", impersonate: str | None = None, **fields: Any
+    url: str,
+    *,
+    token: str = "",
+    impersonate: str | None = None,
+    authority: str = "",
+    proxy: str = "",
+    reload: Callable[[Configuration], Configuration] | None = None,
 ) -> Configuration:
-    from kubernetes.client import Configuration as Official
-
-    def load() -> Any:
-        official = Official(host=url)
-        if token:
-            official.api_key["BearerToken"] = f"Bearer {token}"
-        for name, value in fields.items():
-            setattr(official, name, value)
-        return official
-
-    return Configuration(load(), "test", "test", impersonate, load)
+    """``authority`` is the path of a CA's certificate; ``proxy`` is a URL."""
+    return Configuration(
+        host=url,
+        credentials=Static(token=Source("token", token.encode())) if token else ANONYMOUS,
+        authorities=Source("certificate authority", path=authority) if authority else None,
+        proxy=parse_proxy(proxy) if proxy else None,
+        impersonate=impersonate,
+        reload=reload,
+    )
 
 
 def eventually(condition: Callable[[], object], timeout: float = 5.0) -> None:

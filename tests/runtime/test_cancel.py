@@ -8,7 +8,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from kubernetes.client import Configuration as Official
 
 from controller_runtime.client.config import Configuration
 from controller_runtime.client.transport import Cancel, Cancelled, Transport
@@ -68,8 +67,7 @@ def _slow(transport: Transport, cancel: Cancel | None) -> tuple[threading.Thread
 
 @pytest.mark.parametrize("own", [False, True])
 def test_a_cancel_shuts_the_connection_of_its_own_request_only(server: _Server, own: bool) -> None:
-    official = Official(host=f"http://127.0.0.1:{server.server_port}")
-    transport = Transport(Configuration(official, "", "", None, lambda: official))
+    transport = Transport(Configuration(f"http://127.0.0.1:{server.server_port}"))
     finished, current = Cancel(), Cancel()
     transport.request("GET", "/fast", cancel=finished)
     thread, out = _slow(transport, current if own else None)

@@ -15,7 +15,7 @@ import pytest
 
 from controller_runtime.bus import EventBus
 from controller_runtime.client.client import Client, acting
-from controller_runtime.client.config import Configuration
+from controller_runtime.client.config import ConfigError, Configuration
 from controller_runtime.client.context import (
     ReconcileCancelled,
     ReconcileContext,
@@ -316,19 +316,20 @@ def test_a_write_that_is_forbidden_says_which_rule_is_missing(
 
 
 def test_credentials_are_reloaded_once(server: FaultServer) -> None:
-    tokens = iter(["old", "new", "newer"])
+    tokens = iter(["new", "newer"])
 
-    def load() -> Any:
-        return configuration(server.url, token=next(tokens)).official
+    def reload(before: Configuration) -> Configuration:
+        token = next(tokens, "")
+        return replace(configuration(server.url, token=token), reload=reload) if token else before
 
     def script(x: Exchange) -> None:
-        if x.seen.headers.get("authorization") == "Bearer new":
+        if x.seen.headers.get("Authorization") == "Bearer new":
             x.answer(200, b'{"gitVersion":"v1"}')
         else:
             x.refuse(401, "Unauthorized", "Unauthorized")
 
     server.script = script
-    client = Client(Configuration(load(), "c", "c", None, load))
+    client = Client(replace(configuration(server.url, token="old"), reload=reload))
     assert client.version() == "v1"
     assert client.version() == "v1"
     assert len(server.requests) == 3
@@ -346,7 +347,7 @@ def test_certificates_may_rotate(tmp_path: Path) -> None:
     server = FaultServer(tls=context, script=replying({"gitVersion": "v1"})).start()
     authority = tmp_path / "ca.crt"
     authority.write_bytes(first.read_bytes())
-    client = Client(configuration(server.url, ssl_ca_cert=str(authority)))
+    client = Client(configuration(server.url, authority=str(authority)))
     assert client.version() == "v1"
     server.stop()
     server.tls, second = server_context(tmp_path, "second")
@@ -361,7 +362,7 @@ def test_certificates_may_rotate(tmp_path: Path) -> None:
 def test_streams_over_tls_can_be_shut_from_outside(tmp_path: Path) -> None:
     context, authority = server_context(tmp_path, "first")
     server = FaultServer(tls=context).start()
-    transport = Transport(configuration(server.url, ssl_ca_cert=str(authority)))
+    transport = Transport(configuration(server.url, authority=str(authority)))
     cancel, ended = Cancel(), threading.Event()
     got: list[bytes] = []
 
@@ -398,8 +399,8 @@ def test_observers_hear_of_every_request(server: FaultServer) -> None:
 
 
 def test_a_configuration_that_cannot_be_reloaded(server: FaultServer) -> None:
-    def broken() -> Any:
-        raise OSError("the file is gone")
+    def broken(before: Configuration) -> Configuration:
+        raise ConfigError("the file is gone")
 
     server.script = refusing(401, "Unauthorized", "expired")
     client = Client(replace(configuration(server.url), reload=broken))

@@ -9,8 +9,6 @@ import pytest
 import yaml
 
 from controller_runtime.client.config import ConfigError, load_configuration
-from controller_runtime.client.transport import Transport
-from tests.runtime.faultserver import FaultServer
 
 
 def kubeconfig(
@@ -48,7 +46,10 @@ def test_kubeconfigs_that_are_of_no_use(tmp_path: Path) -> None:
         load_configuration(tmp_path / "nowhere")
     with pytest.raises(ConfigError, match=r"no context 'three' in .*; it has: one, two"):
         load_configuration(kubeconfig(tmp_path / "k"), "three")
-    for text in ("", "a: [", "just words", "[]", "contexts: 7"):
+    (tmp_path / "bad").write_text("")
+    with pytest.raises(ConfigError, match=r"there is no current-context in .*bad; choose one with --context"):
+        load_configuration(tmp_path / "bad")
+    for text in ("a: [", "just words", "[]", "contexts: 7"):
         (tmp_path / "bad").write_text(text)
         with pytest.raises(ConfigError, match="bad is of no use: ") as raised:
             load_configuration(tmp_path / "bad")
@@ -64,31 +65,3 @@ def test_outside_of_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_context_alone_looks_where_kubectl_does(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("KUBECONFIG", str(kubeconfig(tmp_path / "k")))
     assert load_configuration(None, "two").context == "two"
-
-
-def test_exec_plugins_are_run_again(tmp_path: Path) -> None:
-    """A token that has expired is fetched anew, by the official client's own hooks."""
-    answer = tmp_path / "answer"
-    answer.write_text("first")
-    script = tmp_path / "plugin.sh"
-    script.write_text(
-        "#!/bin/sh\nprintf '"
-        '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":'
-        '{"token":"%s","expirationTimestamp":"2020-01-01T00:00:00Z"}}'
-        f'\' "$(cat {answer})"\n'
-    )
-    script.chmod(0o755)
-    server = FaultServer(script=lambda x: x.answer(200, b"{}")).start()
-    user = {
-        "exec": {
-            "apiVersion": "client.authentication.k8s.io/v1", "command": str(script),
-            "interactiveMode": "Never",
-        }
-    }  # fmt: skip
-    transport = Transport(load_configuration(kubeconfig(tmp_path / "k", server=server.url, user=user)))
-    transport.request("GET", "/version")
-    answer.write_text("second")
-    transport.request("GET", "/version")
-    sent = [{k.lower(): v for k, v in r.headers.items()}["authorization"] for r in server.requests]
-    assert sent == ["Bearer first", "Bearer second"]
-    server.stop()

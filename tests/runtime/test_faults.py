@@ -10,6 +10,7 @@ import json
 import logging
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,7 +113,7 @@ def test_unauthorized_then_new_credentials() -> None:
         else:
             x.serve()
 
-    with world(script) as w:
+    with world(script, fields={"reload": replace}) as w:
         w.wait_for("live")
         assert len(w.server.requests) == 2
         assert "unauthorized" not in w.states()
@@ -552,7 +553,7 @@ def test_certificates_rotated(tmp_path: Path) -> None:
     context, first = server_context(tmp_path, "first")
     authority = tmp_path / "ca.crt"
     authority.write_bytes(first.read_bytes())
-    with world(tls=context, fields={"ssl_ca_cert": str(authority)}, limit=30.0) as w:
+    with world(tls=context, fields={"authority": str(authority)}, limit=30.0) as w:
         w.wait_for("live")
         w.clock.advance(5.0)
         w.server.stop()

@@ -2,7 +2,6 @@ import subprocess
 import sys
 
 import yaml
-from kubernetes.client import Configuration as Official
 
 from controller.operator import add_redis_controller
 from controller.permissions import RULES
@@ -22,7 +21,7 @@ def test_the_generated_files_are_up_to_date() -> None:
 
 
 def test_the_role_lets_the_operator_watch_all_that_it_is_put_together_from() -> None:
-    configuration = Configuration(Official(host="http://localhost"), "", "", None, Official)
+    configuration = Configuration("http://localhost")
     manager = Manager(Client(configuration), EventBus())
     needed = controller_rules([add_redis_controller(manager)])
     assert merge([*RULES, *needed]) == RULES

@@ -1,0 +1,100 @@
+"""What each request is sent with: the credential and the connections, both made anew when refused."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from controller_runtime.client.config import Configuration
+from controller_runtime.client.credentials import Credential
+from controller_runtime.client.kubeconfig import ConfigError
+from controller_runtime.client.tls import TlsError
+from controller_runtime.kube.errors import NoCredentials
+
+if TYPE_CHECKING:
+    from controller_runtime.client.transport import Cancel
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Ready:
+    configuration: Configuration
+    credential: Credential
+    connections: Any
+
+
+class Access:
+    """Thread-safe. ``connect`` makes connections for a configuration and a TLS context."""
+
+    def __init__(self, configuration: Configuration, connect: Callable[[Configuration, Any], Any]) -> None:
+        self.configuration = configuration
+        self._connect = connect
+        self._lock = threading.Lock()
+        self._tls: tuple[Configuration, bytes, bytes, bytes] | None = None  # what the connections use
+        self._connections: Any = None
+
+    def ready(self, cancel: Cancel | None) -> Ready:
+        """Raises NoCredentials; then nothing may be sent."""
+        configuration = self.configuration
+        try:
+            credential = configuration.credentials.get(cancel)
+        except NoCredentials:
+            # Somebody may have named another plugin, or a token, in the meantime.
+            if (cancel is not None and cancel.is_set) or not self._reload(configuration):
+                raise
+            configuration = self.configuration
+            credential = configuration.credentials.get(cancel)
+        return Ready(configuration, credential, self._connections_for(configuration, credential))
+
+    def refused(self, used: Ready) -> bool:
+        """The server, or its certificate, did not fit. Returns whether another try may go better."""
+        if self.configuration is not used.configuration or self._reload(used.configuration):
+            return True
+        authorities = used.configuration.authorities
+        try:
+            renewed = authorities is not None and authorities.renew()
+            return used.configuration.credentials.refused(used.credential) or renewed
+        except NoCredentials:
+            return False
+
+    def close(self) -> None:
+        with self._lock:
+            if self._connections is not None:
+                self._connections.close()
+
+    def _reload(self, configuration: Configuration) -> bool:
+        """Read the kubeconfig again. Returns whether it names something else by now."""
+        with self._lock:
+            if self.configuration is not configuration:
+                return True
+            if configuration.reload is None:
+                return False
+            try:
+                self.configuration = configuration.reload(configuration)
+            except ConfigError as error:
+                log.warning("Cannot read the configuration again: %s", error)
+                return False
+            return self.configuration is not configuration
+
+    def _connections_for(self, configuration: Configuration, credential: Credential) -> Any:
+        authorities = configuration.authorities.get() if configuration.authorities else b""
+        wanted = configuration, authorities, credential.certificate, credential.key
+        with self._lock:
+            before = self._tls
+            if before is not None and before[0] is configuration and before[1:] == wanted[1:]:
+                return self._connections
+            try:
+                context = configuration.tls_context(credential)
+            except TlsError as error:
+                if before is not None and before[0] is configuration:
+                    return self._connections  # a certificate whose key is still to come
+                raise NoCredentials(str(error)) from None
+            old, self._connections = self._connections, self._connect(configuration, context)
+            self._tls = wanted
+            if old is not None:
+                old.close()
+            return self._connections

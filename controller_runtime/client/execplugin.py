@@ -1,0 +1,287 @@
+"""Credentials from a plugin, by the contract of client.authentication.k8s.io (KEP 541)."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from controller_runtime.client.credentials import Credential, bearer
+from controller_runtime.client.goyaml import YamlError, parse
+from controller_runtime.client.kubeconfig import Cluster, ExecConfig
+from controller_runtime.kube.errors import NoCredentials
+from controller_runtime.kube.terminal import escape
+from controller_runtime.threads import Threads
+
+if TYPE_CHECKING:
+    from controller_runtime.client.transport import Cancel
+
+API_VERSIONS = frozenset(f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1"))
+TIMEOUT = 60.0  # seconds for a plugin that asks nobody
+ASKING_TIMEOUT = 300.0  # seconds for one that may ask a person
+CLUSTER_EXTENSION = "client.authentication.k8s.io/exec"
+_LONGEST = 300  # characters of a plugin's own words in an error
+
+# Runs a function while the terminal belongs to it, as while a console's screen is suspended.
+WithTerminal = Callable[[Callable[[], None]], None]
+
+
+class _Status(msgspec.Struct, rename="camel"):
+    token: str = ""
+    client_certificate_data: str = ""
+    client_key_data: str = ""
+    expiration_timestamp: str | None = None
+
+
+class _ExecCredential(msgspec.Struct, rename="camel"):
+    api_version: str = ""
+    kind: str = ""
+    status: _Status | None = None
+
+
+@dataclass
+class _Flight:
+    """One run of the plugin, which every request meanwhile waits for."""
+
+    done: threading.Event = field(default_factory=threading.Event)
+    credential: Credential | None = None
+    failure: str = ""
+
+
+class _Waiter:
+    """Lets a Cancel end the waiting; it stands where otherwise the connection does."""
+
+    def __init__(self, flight: _Flight) -> None:
+        self._flight = flight
+        self._cancelled = False
+
+    def wait(self) -> None:
+        while not self._flight.done.wait(0.1) and not self._cancelled:
+            pass
+
+    def shut_for(self, cancel: Cancel) -> None:
+        self._cancelled = True
+
+
+class ExecPlugin:
+    """Credentials of a plugin, kept until they expire or are refused."""
+
+    def __init__(
+        self,
+        config: ExecConfig,
+        cluster: Cluster,
+        authorities: Callable[[], bytes],
+        *,
+        with_terminal: WithTerminal | None = None,
+        now: Callable[[], float] = time.time,
+        timeout: float | None = None,
+    ) -> None:
+        """``authorities`` is asked for the cluster's CA in PEM. ``timeout`` is in seconds.
+
+        Without ``with_terminal`` a plugin that asks has the terminal at once.
+        """
+        self._config = config
+        self._cluster = cluster
+        self._authorities = authorities
+        self._with_terminal = with_terminal
+        self._now = now
+        self._timeout = timeout
+        self._threads = Threads()
+        self._lock = threading.Lock()
+        self._flight: _Flight | None = None
+        self._kept: Credential | None = None
+        self._expires: float | None = None  # seconds since the epoch
+
+    def get(self, cancel: Cancel | None = None) -> Credential:
+        with self._lock:
+            if self._kept is not None and (self._expires is None or self._now() <= self._expires):
+                return self._kept
+            flight = self._flight
+            if flight is None:
+                flight = _Flight()
+                self._threads.start("credential-plugin", partial(self._fly, flight))
+                self._flight = flight
+        waiter = _Waiter(flight)
+        if cancel is not None:
+            cancel.attach(waiter)
+        waiter.wait()
+        if flight.credential is None:
+            raise NoCredentials(flight.failure or "cancelled")
+        return flight.credential
+
+    def refused(self, credential: Credential) -> bool:
+        with self._lock:
+            if self._kept is credential:
+                self._kept = None
+        return True
+
+    def _fly(self, flight: _Flight) -> None:
+        try:
+            credential, expires = self._decode(self._run())
+        except NoCredentials as error:
+            credential, expires, flight.failure = None, None, str(error)
+        except Exception as error:
+            credential, expires = None, None
+            flight.failure = self._fault(f"cannot be run: {_shown(str(error))}")
+        with self._lock:
+            self._kept, self._expires, self._flight = credential, expires, None
+            flight.credential = credential
+        flight.done.set()
+
+    def _run(self) -> bytes:
+        """What the plugin writes to stdout. Raises NoCredentials with its own words."""
+        asking = self._may_ask()
+        command = shutil.which(self._config.command)
+        if command is None:
+            raise NoCredentials(self._fault("is not installed", self._config.install_hint))
+        environ = os.environ | {v.name: v.value for v in self._config.env}
+        environ["KUBERNETES_EXEC_INFO"] = msgspec.json.encode(self._information(asking)).decode()
+        arguments = [command, *self._config.args]
+        if not asking:
+            return self._finish(arguments, environ, asking=False)
+        output: list[bytes | NoCredentials] = []
+
+        def run() -> None:
+            try:
+                output.append(self._finish(arguments, environ, asking=True))
+            except NoCredentials as error:
+                output.append(error)
+
+        if self._with_terminal is None:
+            run()
+        else:
+            self._with_terminal(run)
+        if not output:
+            raise NoCredentials(self._fault("needs the terminal, which it could not have"))
+        if isinstance(output[0], NoCredentials):
+            raise output[0]
+        return output[0]
+
+    def _finish(self, arguments: list[str], environ: dict[str, str], *, asking: bool) -> bytes:
+        timeout = self._timeout or (ASKING_TIMEOUT if asking else TIMEOUT)
+        try:
+            process = subprocess.Popen(
+                arguments,
+                env=environ,
+                stdin=None if asking else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=None if asking else subprocess.PIPE,
+                start_new_session=not asking,  # so that what it starts can be ended with it
+            )
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise NoCredentials(self._fault(f"cannot be run: {_shown(reason)}")) from error
+        try:
+            output, words = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            self._kill(process, group=not asking)
+            raise NoCredentials(self._fault(f"did not end within {timeout:g} s")) from None
+        if process.returncode != 0:
+            raise NoCredentials(self._fault(f"failed with exit code {process.returncode}", _text(words)))
+        return output
+
+    def _kill(self, process: subprocess.Popen[bytes], *, group: bool) -> None:
+        with contextlib.suppress(OSError):
+            if group:
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=1.0)
+
+    def _may_ask(self) -> bool:
+        mode = self._config.interactive_mode or "IfAvailable"  # the default of v1beta1
+        if mode == "Never":
+            return False
+        terminal = sys.stdin is not None and sys.stdin.isatty()
+        if mode == "Always" and not terminal:
+            raise NoCredentials(
+                self._fault("must ask a person (interactiveMode: Always), and standard input is no terminal")
+            )
+        return terminal
+
+    def _information(self, asking: bool) -> dict[str, Any]:
+        spec: dict[str, Any] = {"interactive": asking}
+        if self._config.provide_cluster_info:
+            cluster = self._cluster
+            extension = next((e.extension for e in cluster.extensions if e.name == CLUSTER_EXTENSION), None)
+            settings = {
+                "tls-server-name": cluster.tls_server_name,
+                "insecure-skip-tls-verify": cluster.insecure_skip_tls_verify,
+                "certificate-authority-data": base64.b64encode(self._authorities()).decode(),
+                "proxy-url": cluster.proxy_url,
+                "disable-compression": cluster.disable_compression,
+            }
+            spec["cluster"] = {
+                "server": cluster.server,
+                **{name: value for name, value in settings.items() if value},
+                "config": extension,
+            }
+        return {"apiVersion": self._config.api_version, "kind": "ExecCredential", "spec": spec}
+
+    def _decode(self, output: bytes) -> tuple[Credential, float | None]:
+        try:
+            found = msgspec.convert(_without_nulls(parse(output)), _ExecCredential)
+        except (YamlError, msgspec.ValidationError):
+            raise NoCredentials(self._fault("wrote no ExecCredential to standard output")) from None
+        if found.api_version != self._config.api_version or found.kind != "ExecCredential":
+            got = _shown(f"{found.kind or 'something'} of {found.api_version or 'no apiVersion'}")
+            wanted = f"an ExecCredential of {self._config.api_version}"
+            raise NoCredentials(self._fault(f"must write {wanted}, and wrote {got}"))
+        status = found.status or _Status()
+        pair = bool(status.client_certificate_data), bool(status.client_key_data)
+        if pair[0] != pair[1]:
+            raise NoCredentials(self._fault("wrote a certificate or a key, and not both"))
+        if not status.token and not any(pair):
+            raise NoCredentials(self._fault("wrote neither a token nor a certificate"))
+        credential = Credential(
+            bearer(status.token.encode()) if status.token else "",
+            status.client_certificate_data.encode(),
+            status.client_key_data.encode(),
+        )
+        return credential, self._time(status.expiration_timestamp)
+
+    def _time(self, stamp: str | None) -> float | None:
+        if not stamp:
+            return None
+        try:
+            found = datetime.fromisoformat(stamp)
+        except ValueError:
+            raise NoCredentials(
+                self._fault("wrote an expirationTimestamp that is no RFC 3339 time")
+            ) from None
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+    def _fault(self, what: str, words: str = "") -> str:
+        return f"the credential plugin {_shown(self._config.command)} {what}" + (
+            f": {_shown(words)}" if words.strip() else ""
+        )
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_nulls(v) for k, v in value.items() if v is not None}
+    return value
+
+
+def _text(data: bytes | None) -> str:
+    return (data or b"").decode(errors="replace")
+
+
+def _shown(text: str) -> str:
+    """One bounded line, safe for a terminal. Of long words the end is kept, which says what went wrong."""
+    line = escape(" ".join(text.split()))
+    return line if len(line) <= _LONGEST else f"…{line[-_LONGEST:]}"

@@ -1,1 +1,0 @@
-"""The controllers that make pods of Deployments, StatefulSets, DaemonSets, Jobs and CronJobs."""
