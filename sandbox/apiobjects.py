@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from sys import intern
 from typing import Any
 
 import msgspec
 
 from controller_runtime.kube.kinds import ContainerPort, is_true
-from controller_runtime.kube.object import ObjectMeta
+from controller_runtime.kube.object import ObjectMeta, OwnerReference
 from controller_runtime.kube.resource import Resource
 
 
@@ -20,6 +21,10 @@ class Meta(ObjectMeta, frozen=True, gc=False):
     @property
     def key(self) -> Key:
         return self.namespace, self.name
+
+    @property
+    def controller(self) -> OwnerReference | None:
+        return next((ref for ref in self.owner_references if ref.controller), None)
 
     def annotation(self, name: str) -> str | None:
         return self.annotations.get(name)
@@ -40,6 +45,44 @@ class Container(Part):
     command: list[str] | None = None
     args: list[str] | None = None
     ports: list[ContainerPort] | None = None
+
+
+class Requirement(Part):
+    """Of a label selector, or of a term of node affinity."""
+
+    key: str = ""
+    operator: str = ""
+    values: list[str] | None = None
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """As labels.Requirement of apimachinery does."""
+        value, values = labels.get(self.key), self.values or []
+        match self.operator:
+            case "In":
+                return value is not None and value in values
+            case "NotIn":
+                return value is None or value not in values
+            case "Exists":
+                return value is not None
+            case "DoesNotExist":
+                return value is None
+        try:
+            number, bound = int(value or ""), int(values[0])
+        except (ValueError, IndexError):
+            return False
+        return number > bound if self.operator == "Gt" else number < bound
+
+
+class LabelSelector(Part):
+    match_labels: dict[str, str] | None = None
+    match_expressions: list[Requirement] | None = None
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether it selects what has these labels; an empty one selects everything."""
+        wanted = self.match_labels or {}
+        return all(labels.get(name) == value for name, value in wanted.items()) and all(
+            requirement.matches(labels) for requirement in self.match_expressions or ()
+        )
 
 
 class Toleration(Part):
@@ -70,15 +113,23 @@ class Condition(Part):
     type: str = ""
     status: str = ""
     reason: str | None = ""
+    last_transition_time: str | None = None
 
     def __post_init__(self) -> None:
         self.type, self.status = intern(self.type), intern(self.status)
+        if self.last_transition_time:
+            self.last_transition_time = intern(self.last_transition_time)
         if self.reason:
             self.reason = intern(self.reason)
 
 
+class ContainerStatus(Part):
+    restart_count: int = 0
+
+
 class PodStatus(Part):
     phase: str = "Pending"
+    container_statuses: list[ContainerStatus] | None = None
     pod_ip: str = msgspec.field(default="", name="podIP")
     conditions: list[Condition] | None = None
 
@@ -97,6 +148,11 @@ class Pod(Object):
     @property
     def finished(self) -> bool:
         return self.status.phase in ("Succeeded", "Failed")
+
+    @property
+    def active(self) -> bool:
+        """Neither finished nor on its way out: what a controller counts."""
+        return not self.finished and self.metadata.deletion_timestamp is None
 
 
 class Taint(Part):
@@ -169,12 +225,3 @@ LEASES = Resource("coordination.k8s.io", "v1", "Lease", "leases")
 CRDS = Resource(
     "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False
 )
-
-TYPES: dict[tuple[str, str], type[Object]] = {
-    ("", "namespaces"): Namespace,
-    ("", "nodes"): Node,
-    ("", "pods"): Pod,
-    ("", "services"): Service,
-    ("", "configmaps"): ConfigMap,
-}
-"""What an informer decodes a resource into; `Object` for the rest."""

@@ -9,9 +9,38 @@ from typing import Any, Generic, TypeVar, cast
 from controller_runtime.kube.resource import Resource
 
 from .apiclient import Client
-from .apiobjects import TYPES, Key, Object
+from .apiobjects import ConfigMap, Key, Namespace, Node, Object, Pod, Service
+from .workloadobjects import (
+    Claim,
+    ControllerRevision,
+    CronJob,
+    DaemonSet,
+    Deployment,
+    Job,
+    ReplicaSet,
+    StatefulSet,
+    Volume,
+)
 
 T = TypeVar("T", bound=Object)
+
+TYPES: dict[tuple[str, str], type[Object]] = {
+    ("", "namespaces"): Namespace,
+    ("", "nodes"): Node,
+    ("", "pods"): Pod,
+    ("", "services"): Service,
+    ("", "configmaps"): ConfigMap,
+    ("apps", "replicasets"): ReplicaSet,
+    ("apps", "deployments"): Deployment,
+    ("apps", "statefulsets"): StatefulSet,
+    ("apps", "daemonsets"): DaemonSet,
+    ("apps", "controllerrevisions"): ControllerRevision,
+    ("batch", "jobs"): Job,
+    ("batch", "cronjobs"): CronJob,
+    ("", "persistentvolumeclaims"): Claim,
+    ("", "persistentvolumes"): Volume,
+}
+"""What an informer decodes a resource into; `Object` for the rest."""
 
 Handler = Callable[[str, T, T | None], None]
 """Called with ADDED, MODIFIED or DELETED, the object, and the one it replaces, once the store is up to date.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Literal, TypeVar, overload
 
@@ -14,7 +14,7 @@ import msgspec
 from controller_runtime.bus import EventBus
 from controller_runtime.client.config import Configuration
 from controller_runtime.client.context import Write, current_reconcile
-from controller_runtime.client.transport import REQUEST_TIMEOUT, Answer, Transport
+from controller_runtime.client.transport import REQUEST_TIMEOUT, Answer, Query, Transport
 from controller_runtime.events import ApiWrite, Outcome
 from controller_runtime.kube.errors import ApiError, Unreachable, unexpected_answer
 from controller_runtime.kube.object import Decoder, KubeObject, ObjectMeta, kind_of
@@ -262,9 +262,7 @@ class Client:
         try:
             data, timeout = msgspec.json.encode(body), self._time_left()
             outcome = "unknown"  # whatever ends the next line, unless it knows better
-            answer = self.transport.request(
-                method, path, body=data, content_type=content_type, timeout=timeout
-            )
+            answer = self._through(method, path, body=data, content_type=content_type, timeout=timeout)
             outcome, status = "answered", answer.status
             meta = _read(answer, _decode_metadata, "Kubernetes object")
             ref = Ref(ref.kind, ref.namespace, meta.name or ref.name, meta.uid or ref.uid, ref.api_version)
@@ -313,9 +311,26 @@ class Client:
         body: bytes | None = None,
         content_type: str = "application/json",
     ) -> Answer:
-        return self.transport.request(
+        return self._through(
             method, path, query or (), body=body, content_type=content_type, timeout=self._time_left()
         )
+
+    def _through(
+        self,
+        method: str,
+        path: str,
+        query: Query = (),
+        *,
+        body: bytes | None,
+        content_type: str,
+        timeout: float,
+    ) -> Answer:
+        """To the server; what a reconcile asks can be ended by its manager."""
+        context = current_reconcile.get()
+        with nullcontext() if context is None else context.in_flight.request() as cancel:
+            return self.transport.request(
+                method, path, query, body=body, content_type=content_type, timeout=timeout, cancel=cancel
+            )
 
     def _time_left(self) -> float:
         """The seconds that the next request may take. Raises ReconcileCancelled when none may be made."""

@@ -2,17 +2,57 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Literal
 
+from controller_runtime.client.transport import Cancel, Cancelled
 from controller_runtime.kube.resource import Request, Resource
 
 
 class ReconcileCancelled(Exception):
-    """This reconcile may ask nothing more of the API server: it ran out of time, or we no longer lead."""
+    """This reconcile may ask no more of the API server: out of time, not leading any more, or stopping."""
+
+
+class InFlight:
+    """The requests of all reconciles that are under way: from ``close`` on none begins, ``cut`` ends them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._cancels: set[Cancel] = set()
+        self.closed = ""  # why
+
+    def __len__(self) -> int:
+        return len(self._cancels)
+
+    def close(self, why: str) -> None:
+        with self._lock:
+            self.closed = why
+
+    def cut(self) -> None:
+        """End what is under way; a request that is still connecting will send nothing."""
+        with self._lock:
+            cancels = list(self._cancels)
+        for cancel in cancels:
+            cancel.set()
+
+    @contextmanager
+    def request(self) -> Iterator[Cancel]:
+        """Around one request. Raises Cancelled when none may begin."""
+        cancel = Cancel()
+        with self._lock:
+            if self.closed:
+                raise Cancelled(self.closed, sent=False)
+            self._cancels.add(cancel)
+        try:
+            yield cancel
+        finally:
+            with self._lock:
+                self._cancels.discard(cancel)
 
 
 class ReconcileTimeout(ReconcileCancelled):
@@ -44,10 +84,11 @@ class ReconcileContext:
     clock: Callable[[], float] = time.monotonic
     writes: list[Write] = field(default_factory=list)
     seq: int = 0  # of its ReconcileStarted on the bus
+    in_flight: InFlight = field(default_factory=InFlight)
 
     def check(self) -> None:
         """Raise ReconcileCancelled when this reconcile may not go on."""
-        if reason := self.cancelled():
+        if reason := self.in_flight.closed or self.cancelled():
             raise ReconcileCancelled(reason)
         if self.deadline is not None and self.clock() >= self.deadline:
             raise ReconcileTimeout(f"reconcile of {self.request} ran out of time")

@@ -165,6 +165,7 @@ class Controller:
             number=self.manager.next_reconcile(),
             deadline=None if timeout is None else self.clock() + timeout,
             cancelled=self._why_cancelled,
+            in_flight=self.manager.in_flight,
             clock=self.clock,
         )
 

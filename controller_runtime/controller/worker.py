@@ -161,6 +161,9 @@ class Worker:
             # As controller-runtime does it: the kind is the key of the object's own field.
             fields = {self._controller.resource.kind: dict(fields), **fields}
         fields |= {"reconcileID": context.id, "error": words}
+        if context.in_flight.closed:
+            log.info("Reconcile cut short", extra=self._controller.fields(**fields))
+            return
         expected = isinstance(error, TerminalError | ReconcileError | ReconcileCancelled | WrongResult)
         log.error(
             "Reconciler error",

@@ -36,6 +36,9 @@ LEASE_DURATION = 15.0  # seconds
 RENEW_DEADLINE = 10.0  # seconds
 RETRY_PERIOD = 2.0  # seconds
 JITTER = 1.2  # client-go tools/leaderelection/leaderelection.go
+# Of the five seconds that a stop may take in all.
+CANCELLED_WITHIN = 0.5  # seconds; a request ends at once, but not while it is still connecting
+RELEASE_WITHIN = 1.0  # seconds
 QUICK_LOOKS = 20  # in a retry period
 LOST = "leader election lost"
 
@@ -168,6 +171,7 @@ class LeaderElector:
         self._thread: SupervisedThread | None = None
         self._began = clock()  # the last try, or the wait before it
         self._started = False
+        self._winding_up = False
 
     # What others ask
 
@@ -196,13 +200,17 @@ class LeaderElector:
             "leader-election", self._run, done=self._is_over, busy=lambda: self._clock() - self._began
         )
 
+    def wind_up(self) -> None:
+        """A stop has begun: the lease is renewed only if that takes so long that it must be."""
+        self._winding_up = True
+
     def stop(self, *, release: bool = True) -> None:
         """Step down. ``release`` only when all work of the leader has ended; otherwise the Lease runs out."""
         leading = self.is_leader() and release
         self._stop.set()
         self._cancel.set()
         if self._thread is not None and not self._lost:
-            self._thread.join(self.config.request_timeout)
+            self._thread.join(CANCELLED_WITHIN)
         if leading:
             self._lost = "released"
             self._gauge(0)
@@ -230,6 +238,8 @@ class LeaderElector:
             self._on_started()
             self._started = True
         while not self._stop.wait(self.config.retry_period) and self.is_leader():
+            if self._winding_up and self._clock() < (self._renewed or 0.0) + self.config.renew_deadline / 2:
+                continue
             problem = self.try_once()
             if not self._stop.is_set():  # which cancels it
                 self._tell("leading", problem)
@@ -376,6 +386,8 @@ class LeaderElector:
 
     def _release(self) -> None:
         self._cancel = Cancel()
+        late = self._threads.after(RELEASE_WITHIN, "lease-release", self._cancel.set)
+        late.start()
         try:
             self._give_back()
         except Conflict:
@@ -383,6 +395,8 @@ class LeaderElector:
             self._record = self._ask("GET", self._path)
             if (self._record.get("spec") or {}).get("holderIdentity") == self.config.identity:
                 self._give_back()
+        finally:
+            late.cancel()
 
     def _give_back(self) -> None:
         now = micro_timestamp(self._now())
@@ -408,7 +422,7 @@ class LeaderElector:
             method,
             path,
             body=None if body is None else msgspec.json.encode(body),
-            timeout=self.config.request_timeout,
+            timeout=RELEASE_WITHIN if self._stop.is_set() else self.config.request_timeout,
             cancel=self._cancel,
         )
         return _lease(answer.body)

@@ -1,7 +1,8 @@
 """Runs controllers and what they share: informers, leader election, event recorder, metrics, probes.
 
 Start: HTTP servers, informers, runnables that need no leader, leader election, runnables that do.
-Stop: the runnables, then the informers and the servers, then the lease is released, the recorder last.
+Stop: no request of a reconcile begins any more and no Event is written, those under way have two seconds;
+the runnables end, then the informers and the servers, then the lease is released.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from controller_runtime.bus import EventBus
 from controller_runtime.cache.informer import Informer
 from controller_runtime.cache.store import RawCache
 from controller_runtime.client.client import Client
+from controller_runtime.client.context import InFlight
 from controller_runtime.events import LeaderStatus
 from controller_runtime.kube.kinds import Lease
 from controller_runtime.kube.object import KubeObject
@@ -35,7 +37,10 @@ log = logging.getLogger("controller_runtime")
 
 K = TypeVar("K", bound=KubeObject)
 
-INFORMER_STOP = 2.0  # seconds
+# Of the five seconds that a stop may take in all, whatever the server does.
+REQUEST_GRACE = 2.0  # seconds, for requests of reconciles that are under way
+CUT_GRACE = 0.5  # seconds, until those that were cut have ended: all but those that are still connecting
+INFORMER_STOP = 0.5  # seconds, for all together
 GRACEFUL_SHUTDOWN = 30.0  # seconds; controller-runtime pkg/manager/internal.go
 
 
@@ -85,6 +90,7 @@ class Manager:
         self._names: set[str] = set()
         self._required: list[type[KubeObject]] = []
         self.readyz.add("informer-sync", self._unsynced)
+        self.in_flight = InFlight()
         self._reconciles = itertools.count(1)
         self._events = EventBroadcaster(client, dropped=self.metrics.events_dropped.inc, threads=self.threads)
         self._over = threading.Event()  # something ended the manager from inside
@@ -262,16 +268,31 @@ class Manager:
         lost = isinstance(self._error, LeaderElectionLost)
         grace = 0.0 if lost else self._grace
         deadline = time.monotonic() + (grace if grace >= 0 else threading.TIMEOUT_MAX / 2)
-        ended = self._others.stop(deadline)
-        ended = self._leaders.stop(deadline) and ended
+        self.in_flight.close("leader election lost" if lost else "the manager is stopping")
+        self._events.stop(0.0)
+        if self._elector is not None:
+            self._elector.wind_up()
+        if lost:
+            self.in_flight.cut()
+        cutting = self.threads.after(REQUEST_GRACE, "cut-requests", self.in_flight.cut)
+        cutting.start()
+        cut = time.monotonic() + REQUEST_GRACE + CUT_GRACE
+        ended = self._others.stop(deadline, self._is_held_up(cut))
+        ended = self._leaders.stop(deadline, self._is_held_up(cut)) and ended
+        cutting.cancel()
+        self.in_flight.cut()
         informers = self.informers()
-        for wait in (0.0, 0.0 if lost else INFORMER_STOP):  # tell all of them before waiting for the first
+        until = time.monotonic() + (0.0 if lost else INFORMER_STOP)
+        for tell in (True, False):  # all of them before waiting for the first
             for informer in informers:
-                informer.stop(wait)
+                informer.stop(0.0 if tell else max(0.0, until - time.monotonic()))
         for server in self.servers:
             server.stop()
         if self._elector is not None:
             # With workers still at it the lease is left to run out.
             self._elector.stop(release=ended and not lost)
-        self._events.stop(0.0 if lost else 2.0)
         return ended or lost
+
+    def _is_held_up(self, cut: float) -> Callable[[], bool]:
+        """Whether what has not ended by now waits for a request that was cut, and can do no more harm."""
+        return lambda: time.monotonic() >= cut and len(self.in_flight) > 0

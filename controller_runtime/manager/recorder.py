@@ -124,6 +124,7 @@ class EventBroadcaster:
         self._threads = threads or Threads()
         self._thread: SupervisedThread | None = None
         self._ending = threading.Event()
+        self._closed = False  # nothing is sent any more
 
     def recorder(self, name: str) -> EventRecorder:
         return EventRecorder(name, self)
@@ -138,7 +139,8 @@ class EventBroadcaster:
         self._thread = self._threads.start("event-recorder", self._run, done=self._ending.is_set)
 
     def stop(self, timeout: float) -> None:
-        """Send what waits, for ``timeout`` seconds at most."""
+        """Send what waits, for ``timeout`` seconds at most; without any, begin no request more."""
+        self._closed = timeout <= 0
         self._ending.set()
         with suppress(queue.Full):  # the thread looks at _ending as well
             self._queue.put_nowait(None)
@@ -151,6 +153,8 @@ class EventBroadcaster:
                 occurrence = self._queue.get(timeout=self._pause())
             except queue.Empty:
                 occurrence = None
+            if self._closed:
+                break
             if occurrence is not None:
                 self.handle(occurrence.key, occurrence.note, occurrence.at)
             elif self._ending.is_set():
@@ -161,6 +165,9 @@ class EventBroadcaster:
         for key, series in list(self._series.items()):
             if series.written != series.count:
                 self._send(key, MAX_TRIES)
+        while not self._queue.empty():
+            if self._queue.get_nowait() is not None:
+                self._dropped()
 
     def _pause(self) -> float:
         """Seconds until something has to be tried again or a series may have ended."""
@@ -219,6 +226,9 @@ class EventBroadcaster:
 
     def _send(self, key: _Key, tries: int) -> None:
         series = self._series[key]
+        if self._closed:
+            self._dropped()
+            return
         try:
             self._write(key, series)
         except (Unreachable, ServerError, TooManyRequests) as error:

@@ -10,6 +10,8 @@ from typing import Protocol
 
 from controller_runtime.threads import SupervisedThread, Threads
 
+LOOK_EVERY = 0.1  # seconds
+
 
 class Runnable(Protocol):
     """``start`` works until ``stop`` is set, then winds up and returns.
@@ -56,11 +58,17 @@ class RunnableGroup:
                 )
             )
 
-    def stop(self, deadline: float) -> bool:
-        """Tell all to stop and wait until ``deadline`` (time.monotonic); whether all have ended."""
+    def stop(self, deadline: float, is_harmless: Callable[[], bool] = lambda: False) -> bool:
+        """Tell all to stop and wait until ``deadline`` (time.monotonic); whether all have ended.
+
+        ``is_harmless``: whether those that have not are as good as ended; it is asked again and again.
+        """
         with self._lock:
             self._stop.set()
             threads = list(self._threads)
         for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+            while thread.is_alive() and (left := deadline - time.monotonic()) > 0:
+                if is_harmless():
+                    return True
+                thread.join(min(left, LOOK_EVERY))
         return not any(thread.is_alive() for thread in threads)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from ..apiclient import Client
+from ..eventsink import EventSink
 from ..sharedcache import Informers
 from .endpoints import EndpointsController
 from .gc import GarbageCollector
@@ -12,13 +14,18 @@ from .namespaces import NamespaceController
 from .podgc import PodCollector
 from .served import Discovery
 from .serviceaccounts import ServiceAccountController
+from .workloads.base import Indexes, WorkloadController
+from .workloads.deployment import DeploymentController
+from .workloads.replicaset import ReplicaSetController
+
+WORKLOADS: tuple[type[WorkloadController[Any]], ...] = (ReplicaSetController, DeploymentController)
 
 
 async def run_controllers(client: Client, *, bare: bool, informers: Informers | None = None) -> None:
     """Run until cancelled.
 
-    `bare`: garbage collector, namespaces and service accounts. Otherwise also endpoints of Services and the
-    pods of nodes that are gone. `informers` are watches shared with the kubelet.
+    `bare`: garbage collector, namespaces and service accounts. Otherwise also what needs nodes.
+    `informers` are watches shared with the kubelet.
     """
     own = informers is None
     shared = informers or Informers(client)
@@ -30,8 +37,18 @@ async def run_controllers(client: Client, *, bare: bool, informers: Informers | 
             group.create_task(ServiceAccountController(shared).run())
             group.create_task(discovery.run())
             if not bare:
-                group.create_task(EndpointsController(shared).run())
-                group.create_task(PodCollector(shared).run())
+                group.create_task(run_with_nodes(shared))
     finally:
         if own:
             await shared.close()
+
+
+async def run_with_nodes(informers: Informers) -> None:
+    """What a cluster with nodes has: endpoints of Services, the end of lost pods, and all that makes pods."""
+    events, indexes = EventSink(informers.client), Indexes(informers)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(events.run())
+        group.create_task(EndpointsController(informers).run())
+        group.create_task(PodCollector(informers).run())
+        for controller in WORKLOADS:
+            group.create_task(controller(informers, indexes, events).run())

@@ -8,9 +8,9 @@ import shutil
 
 from ..apiclient import Client
 from ..apiobjects import PODS, Pod
+from ..eventsink import EventSink
 from ..keyqueue import WorkQueue
 from ..sharedcache import Informers
-from .event_sink import EventSink
 from .knobs import KubeletOptions
 from .nodes import Nodes, address_of
 from .podworker import PodWorker

@@ -12,8 +12,8 @@ from controller_runtime.kube.times import micro_timestamp, timestamp
 
 from ..apiclient import MERGE, STRATEGIC, UNREACHABLE, Client
 from ..apiobjects import LEASES, NAMESPACES, NODES, PODS, Node, Pod, Toleration
+from ..eventsink import EventSink
 from ..sharedcache import Informers
-from .event_sink import EventSink
 from .knobs import GONE, KubeletOptions
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from controller_runtime.kube.errors import ApiError
 
 from ..apiclient import STRATEGIC, UNREACHABLE, Client
 from ..apiobjects import PODS, Pod
-from .event_sink import EventSink
+from ..eventsink import EventSink
 from .knobs import FAIL, IMAGE_PULL_ERROR, START_DELAY, STOP_DELAY, KubeletOptions
 from .podstatus import ContainerState, PodState
 from .runtimes import Exit, Order, Running, Runtime, jitter

@@ -9,9 +9,9 @@ from controller_runtime.kube.times import timestamp
 
 from ..apiclient import STRATEGIC, Client
 from ..apiobjects import NODES, PODS, Key, Node, Pod
+from ..eventsink import EventSink
 from ..keyqueue import WorkQueue
 from ..sharedcache import Informers
-from .event_sink import EventSink
 from .nodes import tolerates
 
 WORKERS = 8

@@ -22,10 +22,8 @@ import pytest_asyncio
 from controller_runtime.kube.errors import ApiError
 from controller_runtime.kube.resource import Resource
 from sandbox.apiclient import Client, Connection
-from sandbox.apiobjects import NAMESPACES, NODES, PODS
-from sandbox.controllers.all import run_controllers
-from sandbox.controllers.endpoints import EndpointsController
-from sandbox.controllers.podgc import PodCollector
+from sandbox.apiobjects import EVENTS, NAMESPACES, NODES, PODS
+from sandbox.controllers.all import run_controllers, run_with_nodes
 from sandbox.kubelet import KubeletOptions, run_kubelet
 from sandbox.sharedcache import Informers
 
@@ -130,8 +128,21 @@ class World:
         await self.client.patch(resource.path(self.namespace, name), body)
 
     async def events(self, reason: str) -> list[Json]:
-        answer = await self.client.get(f"/api/v1/namespaces/{self.namespace}/events")
-        return [event for event in answer["items"] if event["reason"] == reason]
+        return [event for event in await self.items(EVENTS) if event["reason"] == reason]
+
+    async def items(self, resource: Resource) -> list[Json]:
+        answer = await self.client.get(resource.path(self.namespace))
+        found: list[Json] = answer["items"]
+        return found
+
+    async def apply(self, resource: Resource, name: str, change: Json, subresource: str = "") -> Json:
+        """A merge patch; the object after it."""
+        path = resource.path(self.namespace, name, subresource)
+        patched: Json = json.loads(await self.client.patch(path, change))
+        return patched
+
+    async def delete(self, resource: Resource, name: str) -> None:
+        await self.client.delete(resource.path(self.namespace, name))
 
     async def event(self, reason: str) -> Json:
         found = await eventually(lambda: self.events(reason))
@@ -184,12 +195,16 @@ async def node_world(world: World, request: pytest.FixtureRequest, tmp_path: Pat
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(run_kubelet(world.client, world.options, informers=informers)),
-            group.create_task(EndpointsController(informers).run()),
-            group.create_task(PodCollector(informers).run()),
+            group.create_task(run_with_nodes(informers)),
         ]
         for number in range(1, world.options.nodes + 1):
             await world.until(NODES, f"node-{number}", is_ready)
         yield world
+        # What makes pods goes before the pods.
+        for kind in ("deployments", "replicasets", "statefulsets", "daemonsets"):
+            await world.client.request("DELETE", f"/apis/apps/v1/namespaces/{world.namespace}/{kind}")
+        for kind in ("cronjobs", "jobs"):
+            await world.client.request("DELETE", f"/apis/batch/v1/namespaces/{world.namespace}/{kind}")
         at_once = {"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0}
         await world.client.request("DELETE", PODS.path(world.namespace), body=at_once)
         await world.client.request("DELETE", NODES.path(), body=at_once)

@@ -1,4 +1,4 @@
-"""Kubernetes Events of the node side: best effort, limited, repeated ones counted."""
+"""Kubernetes Events of nodes and controllers: best effort, limited, repeated ones counted."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from collections import OrderedDict, deque
 from typing import Any
 
 from controller_runtime.kube.errors import ApiError
+from controller_runtime.kube.resource import Resource
 from controller_runtime.kube.times import timestamp
 
-from ..apiclient import UNREACHABLE, Client
-from ..apiobjects import EVENTS, Meta
+from .apiclient import UNREACHABLE, Client
+from .apiobjects import EVENTS, PODS, Meta
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +42,23 @@ class EventSink:
         field: str = "",
     ) -> None:
         """An event about a pod. `source` is the component and its host; `field` a part of the pod."""
+        self.about(PODS, meta, source, reason, message, warn=warn, field=field)
+
+    def about(
+        self,
+        resource: Resource,
+        meta: Meta,
+        source: tuple[str, str],
+        reason: str,
+        message: str,
+        *,
+        warn: bool = False,
+        field: str = "",
+    ) -> None:
+        """An event about an object of a namespace."""
         reference = {
-            "kind": "Pod",
-            "apiVersion": "v1",
+            "kind": resource.kind,
+            "apiVersion": resource.api_version,
             "namespace": meta.namespace,
             "name": meta.name,
             "uid": meta.uid,

@@ -1,0 +1,1 @@
+"""The controllers that make pods of Deployments, StatefulSets, DaemonSets, Jobs and CronJobs."""

@@ -1,0 +1,205 @@
+"""What the workload controllers read of their own kinds, and of claims and volumes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from controller_runtime.kube.resource import Resource
+
+from .apiobjects import LabelSelector, Object, Part
+
+Json = dict[str, Any]
+"""An object, or a part of one, that is copied or compared whole."""
+
+
+class WorkloadSpec(Part):
+    replicas: int | None = None
+    selector: LabelSelector = msgspec.field(default_factory=LabelSelector)
+    template: Json = {}
+    min_ready_seconds: int = 0
+    revision_history_limit: int | None = None
+
+
+class Workload(Object):
+    """What makes pods. `status` is as the API has it, to be compared with what it should be."""
+
+    status: Json = {}
+
+    @property
+    def deleting(self) -> bool:
+        return self.metadata.deletion_timestamp is not None
+
+
+class ReplicaSet(Workload):
+    spec: WorkloadSpec = msgspec.field(default_factory=WorkloadSpec)
+
+    @property
+    def replicas(self) -> int:
+        return 1 if self.spec.replicas is None else self.spec.replicas
+
+    def count(self, name: str) -> int:
+        """A figure of the status; 0 when it is not there."""
+        return int(self.status.get(name) or 0)
+
+
+class RollingUpdate(Part):
+    max_surge: int | str | None = None
+    max_unavailable: int | str | None = None
+    partition: int | None = None
+
+
+class Strategy(Part):
+    type: str = "RollingUpdate"
+    rolling_update: RollingUpdate | None = None
+
+    @property
+    def rolling(self) -> RollingUpdate:
+        return self.rolling_update or RollingUpdate()
+
+
+class DeploymentSpec(WorkloadSpec):
+    strategy: Strategy = msgspec.field(default_factory=Strategy)
+    paused: bool = False
+    progress_deadline_seconds: int | None = None
+
+
+class Deployment(ReplicaSet):
+    spec: DeploymentSpec = msgspec.field(default_factory=DeploymentSpec)
+
+
+class Ordinals(Part):
+    start: int = 0
+
+
+class Retention(Part):
+    when_deleted: str = "Retain"
+    when_scaled: str = "Retain"
+
+
+class StatefulSetSpec(WorkloadSpec):
+    service_name: str = ""
+    pod_management_policy: str = "OrderedReady"
+    update_strategy: Strategy = msgspec.field(default_factory=Strategy)
+    volume_claim_templates: list[Json] = []
+    ordinals: Ordinals = msgspec.field(default_factory=Ordinals)
+    retention: Retention = msgspec.field(
+        default_factory=Retention, name="persistentVolumeClaimRetentionPolicy"
+    )
+
+
+class StatefulSet(ReplicaSet):
+    spec: StatefulSetSpec = msgspec.field(default_factory=StatefulSetSpec)
+
+
+class DaemonSetSpec(WorkloadSpec):
+    update_strategy: Strategy = msgspec.field(default_factory=Strategy)
+
+
+class DaemonSet(Workload):
+    spec: DaemonSetSpec = msgspec.field(default_factory=DaemonSetSpec)
+
+
+class ControllerRevision(Object):
+    data: Json = {}
+    revision: int = 0
+
+
+class JobSpec(Part):
+    parallelism: int | None = None
+    completions: int | None = None
+    completion_mode: str = "NonIndexed"
+    backoff_limit: int = 6
+    active_deadline_seconds: int | None = None
+    ttl_seconds_after_finished: int | None = None
+    suspend: bool = False
+    selector: LabelSelector = msgspec.field(default_factory=LabelSelector)
+    template: Json = {}
+
+
+class Job(Workload):
+    spec: JobSpec = msgspec.field(default_factory=JobSpec)
+
+    def condition(self, kind: str) -> Json | None:
+        """The condition of that type, if it is True."""
+        found: list[Json] = self.status.get("conditions") or []
+        return next((c for c in found if c["type"] == kind and c["status"] == "True"), None)
+
+    @property
+    def finished(self) -> bool:
+        return bool(self.condition("Complete") or self.condition("Failed"))
+
+
+class JobTemplate(Part):
+    metadata: Json = {}
+    spec: Json = {}
+
+
+class CronJobSpec(Part):
+    schedule: str = ""
+    time_zone: str = ""
+    concurrency_policy: str = "Allow"
+    suspend: bool = False
+    starting_deadline_seconds: int | None = None
+    successful_jobs_history_limit: int | None = None
+    failed_jobs_history_limit: int | None = None
+    job_template: JobTemplate = msgspec.field(default_factory=JobTemplate)
+
+
+class CronJob(Workload):
+    spec: CronJobSpec = msgspec.field(default_factory=CronJobSpec)
+
+
+class Resources(Part):
+    requests: dict[str, str] | None = None
+
+
+class ClaimSpec(Part):
+    access_modes: list[str] | None = None
+    resources: Resources = msgspec.field(default_factory=Resources)
+    storage_class_name: str | None = None
+    volume_name: str = ""
+    volume_mode: str = "Filesystem"
+    selector: LabelSelector | None = None
+
+
+class Phase(Part):
+    phase: str = ""
+
+
+class Claim(Object):
+    spec: ClaimSpec = msgspec.field(default_factory=ClaimSpec)
+    status: Phase = msgspec.field(default_factory=Phase)
+
+
+class ClaimReference(Part):
+    namespace: str = ""
+    name: str = ""
+    uid: str = ""
+
+
+class VolumeSpec(Part):
+    access_modes: list[str] | None = None
+    capacity: dict[str, str] | None = None
+    storage_class_name: str = ""
+    claim_ref: ClaimReference | None = None
+    reclaim_policy: str = msgspec.field(default="Retain", name="persistentVolumeReclaimPolicy")
+    volume_mode: str = "Filesystem"
+
+
+class Volume(Object):
+    spec: VolumeSpec = msgspec.field(default_factory=VolumeSpec)
+    status: Phase = msgspec.field(default_factory=Phase)
+
+
+REPLICA_SETS = Resource("apps", "v1", "ReplicaSet", "replicasets")
+DEPLOYMENTS = Resource("apps", "v1", "Deployment", "deployments")
+STATEFUL_SETS = Resource("apps", "v1", "StatefulSet", "statefulsets")
+DAEMON_SETS = Resource("apps", "v1", "DaemonSet", "daemonsets")
+REVISIONS = Resource("apps", "v1", "ControllerRevision", "controllerrevisions")
+JOBS = Resource("batch", "v1", "Job", "jobs")
+CRON_JOBS = Resource("batch", "v1", "CronJob", "cronjobs")
+CLAIMS = Resource("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims")
+VOLUMES = Resource("", "v1", "PersistentVolume", "persistentvolumes", namespaced=False)
+STORAGE_CLASSES = Resource("storage.k8s.io", "v1", "StorageClass", "storageclasses", namespaced=False)
