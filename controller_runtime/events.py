@@ -262,14 +262,16 @@ HealStage = Literal["deleting", "gone", "recreated", "ready", "abandoned"]
 
 
 class Heal(BusEvent, frozen=True, tag="heal"):
-    """One pod's way from its deletion to a ready replacement. All times are Unix seconds."""
+    """One object's way from its deletion to a ready replacement. All times are Unix seconds."""
 
     namespace: str
     name: str
-    owner: str  # key of the Redis
+    owner: str  # key of the object that wants it
     old_uid: str
     stage: HealStage
     requested: float  # the delete request, or the first sign of it
+    kind: str = "Pod"
+    owner_kind: str = "Redis"
     new_uid: str = ""
     gone: float | None = None
     created: float | None = None

@@ -13,6 +13,7 @@ from reconsole.options import Failure, Options
 from reconsole.session import Session
 
 if TYPE_CHECKING:
+    from controller_runtime.kube.resource import Resource
     from reconsole.operators import Operator
     from tui.app import ConsoleApp
 
@@ -56,14 +57,11 @@ def run_console(options: Options) -> int:
     return 1 if failures else app.return_code or 0
 
 
-def _tables(operator: Operator | None) -> Sequence[tuple[str, str]]:
-    """Kinds and titles: those of the operator's file, or of the one that is brought along."""
-    from tui.reducer import plural
+def _tables(operator: Operator | None) -> Sequence[Resource]:
+    """The kinds that are shown: those of the operator's file, or of the one that is brought along."""
     from tui.screens.main import TABLES
 
-    if operator is None or not operator.kinds:
-        return TABLES
-    return [(kind.kind, plural(kind.kind, 2)) for kind in operator.kinds]
+    return TABLES if operator is None or not operator.kinds else operator.kinds
 
 
 def _leave(app: ConsoleApp) -> None:

@@ -14,6 +14,7 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from controller_runtime.bus import Subscription
+from controller_runtime.kube.resource import Resource
 from controller_runtime.kube.terminal import safe_text
 from tui.ports import Actions
 from tui.pump import INTERVAL, Pump
@@ -45,7 +46,7 @@ class ConsoleApp(App[int]):
         *,
         read_only: bool = False,
         title: str = "reconsole",
-        tables: Sequence[tuple[str, str]] = TABLES,
+        tables: Sequence[Resource] = TABLES,
         clock: Callable[[], float] = time.time,
         stopwatch: Callable[[], float] = time.perf_counter,
     ) -> None:

@@ -26,22 +26,25 @@ from controller_runtime.events import (
     ReconcileStarted,
     WatchStatus,
 )
-from tui.objects import ObjectView, brief, view
+from tui.kinds.changes import brief
+from tui.kinds.model import ObjectView
+from tui.kinds.registry import describe, view
+from tui.names import ObjectName, kind_of, name_of, plural, uid_of
 from tui.state import (
     HISTORY,
     Action,
     ConsoleState,
     Denial,
+    Gone,
     Notice,
     Reconcile,
     Trouble,
     author,
-    object_key,
     remember,
-    uid_of,
 )
 from tui.stream import Line
 from tui.text import age, milliseconds
+from tui.troubles import watch_name, write_name
 
 
 def apply(state: ConsoleState, event: BusEvent, *, news: bool = True) -> None:
@@ -62,12 +65,12 @@ def dropped(state: ConsoleState, count: int, at: float) -> None:
 
 def _say(state: ConsoleState, line: Line) -> int:
     number = state.stream.append(line)
-    if line.key:
-        numbers = state.history.get(line.key)
+    if line.about is not None:
+        numbers = state.history.get(line.about)
         if numbers is None:
             numbers = deque(maxlen=HISTORY)
         numbers.append(number)
-        remember(state.history, line.key, numbers)
+        remember(state.history, line.about, numbers)
     return number
 
 
@@ -82,21 +85,25 @@ _CHANGE = {
 
 def _object(state: ConsoleState, event: ObjectChanged, news: bool) -> None:
     ref = event.ref
-    uid = uid_of(ref)
-    table = state.objects.setdefault(ref.kind, {})
-    state.dirty.setdefault(ref.kind, set()).add(uid)
+    uid, kind, name = uid_of(ref), kind_of(ref), name_of(ref)
+    table = state.objects.setdefault(kind, {})
+    state.touch(kind, uid)
     old = table.get(uid)
     new: ObjectView | None = None
     if event.type == "DELETED":
-        table.pop(uid, None)
+        if table.pop(uid, None) is not None and news:
+            remember(state.gone, uid, Gone(view(ref, bytes(event.raw)), event.at))
+        if state.current.get(name) == uid:
+            del state.current[name]
     else:
         new = table[uid] = view(ref, bytes(event.raw))
-    state.last_event[ref.kind] = max(event.at, state.last_event.get(ref.kind, 0.0))
+        state.current[name] = uid
+    state.last_event[kind] = max(event.at, state.last_event.get(kind, 0.0))
     if not news or event.initial:
         return
     state.rate.add(event.at)
     what = brief(old, new) if new else "missed while disconnected" if event.state_unknown else ""
-    if event.type == "ADDED" and new and new.status not in ("Pending", "ClusterIP"):
+    if event.type == "ADDED" and new and new.status not in describe(kind).usual:
         what = new.status
     style, glyph = _CHANGE[event.type]
     # A delete shows twice: as a deletion timestamp, and as the end of the object. Both are its doing.
@@ -106,7 +113,7 @@ def _object(state: ConsoleState, event: ObjectChanged, news: bool) -> None:
         state,
         Line(
             event.at, style, glyph, event.type, f"{ref.kind} {ref.name}", what,
-            by=state.authors.get(signature, ""), key=object_key(ref.kind, ref.key),
+            by=state.authors.get(signature, ""), about=name,
             fault=new is not None and new.health == "bad",
         ),
     )  # fmt: skip
@@ -124,7 +131,7 @@ def _write(state: ConsoleState, event: ApiWrite, news: bool) -> None:
             Line(
                 event.at, "error", "✗", word, f"{event.verb} {event.ref.kind} {event.ref.name}",
                 event.error or f"HTTP {event.status}", by=author(state, event),
-                key=object_key(event.ref.kind, event.ref.key), fault=True,
+                about=name_of(event.ref), fault=True,
             ),
         )  # fmt: skip
         return
@@ -140,15 +147,8 @@ def _write(state: ConsoleState, event: ApiWrite, news: bool) -> None:
             state.stream.replace(number, replace(line, by=by))
 
 
-def write_name(event: ApiWrite) -> str:
-    """As in "create Pods in default"."""
-    what = f"{event.verb} {plural(event.ref.kind, 2)}"
-    what += f"/{event.subresource}" if event.subresource else ""
-    return f"{what} in {event.ref.namespace}" if event.ref.namespace else what
-
-
 def _deny_or_allow(state: ConsoleState, event: ApiWrite) -> None:
-    key = (event.verb, event.ref.kind, event.ref.namespace, event.subresource)
+    key = (event.verb, kind_of(event.ref), event.ref.namespace, event.subresource)
     if event.status == 403 and event.reconcile:
         denial = state.denials.setdefault(key, Denial(event, event.at))
         denial.write = event
@@ -185,13 +185,14 @@ def _reconcile_finished(state: ConsoleState, event: ReconcileFinished, news: boo
         remember(state.reconciles, event.number, reconcile)
     reconcile.duration = event.duration
     _ask_no_more(state, event)
-    key = object_key(event.kind, event.key)
+    namespace, _, name = event.key.rpartition("/")
+    about = ObjectName(event.group, event.kind, namespace, name)
     subject = f"{event.key.rpartition('/')[2]} #{event.number}"
     failed = event.result in ("error", "terminal_error", "timeout")
     took = milliseconds(event.duration)
     if failed:
         what = f"{event.result.replace('_', ' ')}: {event.error}"
-        _say(state, Line(event.at, "error", "✗", "RECONCILE", subject, what, key=key, fault=True))
+        _say(state, Line(event.at, "error", "✗", "RECONCILE", subject, what, about=about, fault=True))
         return
     parts = [took]
     if event.writes:
@@ -199,33 +200,24 @@ def _reconcile_finished(state: ConsoleState, event: ReconcileFinished, news: boo
     if event.result == "requeue_after":
         parts.append(f"again {age(event.requeue_after)}")
     style = "info" if event.writes else "muted"
-    _say(state, Line(event.at, style, "↻", "RECONCILE", subject, " · ".join(parts), key=key))
+    _say(state, Line(event.at, style, "↻", "RECONCILE", subject, " · ".join(parts), about=about))
 
 
 def _heal(state: ConsoleState, event: Heal, news: bool) -> None:
     before = state.heals.get(event.old_uid)
     remember(state.heals, event.old_uid, event)
-    remember(state.heal_of, event.key, event.old_uid)
+    about = ObjectName(state.group_of(event.kind), event.kind, event.namespace, event.name)
+    remember(state.heal_of, about, event.old_uid)
     if not news or (before is not None and before.stage == event.stage):
         return
-    key = object_key("Pod", event.key)
     if event.stage == "ready" and event.seconds is not None:
         what = f"in {event.seconds:.2f} s"
-        _say(state, Line(event.at, "ok", "✓", "HEALED", event.name, what, key=key))
+        _say(state, Line(event.at, "ok", "✓", "HEALED", event.name, what, about=about))
     elif event.stage == "abandoned":
-        _say(state, Line(event.at, "muted", "·", "LEFT", event.name, "no replacement is wanted", key=key))
+        _say(state, Line(event.at, "muted", "·", "LEFT", event.name, "no replacement is wanted", about=about))
 
 
 # Watches and connection ---------------------------------------------------------------------------
-
-
-def plural(kind: str, count: int) -> str:
-    return kind if count == 1 or kind.endswith("s") else f"{kind}s"
-
-
-def watch_name(event: WatchStatus) -> str:
-    name = plural(event.kind or event.resource, 2)
-    return f"{name} in {event.scope}" if event.scope else name
 
 
 def _watch(state: ConsoleState, event: WatchStatus, news: bool) -> None:
@@ -303,8 +295,10 @@ def _action_finished(state: ConsoleState, event: ActionFinished, news: bool) -> 
     if event.verb == "check" or event.ok:
         return
     what = f"{event.verb} {event.ref.kind} {event.ref.name}"
-    key = object_key(event.ref.kind, event.ref.key)
-    _say(state, Line(event.at, "error", "✗", "REFUSED", what, event.message, by="you", key=key, fault=True))
+    about = name_of(event.ref)
+    _say(
+        state, Line(event.at, "error", "✗", "REFUSED", what, event.message, by="you", about=about, fault=True)
+    )
     state.notices.append(Notice("error", f"Could not {what}", event.message))
 
 
@@ -312,8 +306,8 @@ def _log(state: ConsoleState, event: Log, news: bool) -> None:
     if event.level not in ("warning", "error"):
         return
     style, glyph = ("error", "✗") if event.level == "error" else ("warn", "!")
-    key = object_key(event.ref.kind, event.ref.key) if event.ref else ""
-    _say(state, Line(event.at, style, glyph, event.level.upper(), event.message, key=key, fault=True))
+    about = name_of(event.ref) if event.ref else None
+    _say(state, Line(event.at, style, glyph, event.level.upper(), event.message, about=about, fault=True))
 
 
 def _quarantined(state: ConsoleState, event: Quarantined, news: bool) -> None:

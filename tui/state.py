@@ -8,7 +8,8 @@ from typing import Literal, TypeVar
 
 from controller_runtime.events import ActionFinished, ApiWrite, Connection, Heal, LeaderStatus, WatchStatus
 from controller_runtime.kube.resource import Ref
-from tui.objects import ObjectView
+from tui.kinds.model import ObjectView
+from tui.names import GroupKind, ObjectName, kind_of, name_of, uid_of
 from tui.stream import Ring
 
 K = TypeVar("K")
@@ -46,6 +47,14 @@ class Notice:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """An object that was deleted: its last state, and when."""
+
+    last: ObjectView
+    at: float  # Unix seconds
+
+
 @dataclass(slots=True)
 class Trouble:
     """A watch that is denied or broken, from the first failure until it is live again."""
@@ -54,7 +63,7 @@ class Trouble:
     state: str
 
 
-DenialKey = tuple[str, str, str, str]  # verb, kind, namespace, subresource
+DenialKey = tuple[str, GroupKind, str, str]  # verb, kind, namespace, subresource
 
 
 @dataclass(slots=True)
@@ -87,19 +96,21 @@ class Rate:
 
 @dataclass
 class ConsoleState:
-    """The whole state. Objects are keyed by kind and uid."""
+    """The whole state. Objects are keyed by group, kind and uid."""
 
-    objects: dict[str, dict[str, ObjectView]] = field(default_factory=dict)
-    dirty: dict[str, set[str]] = field(default_factory=dict)  # uids changed since the table looked
+    objects: dict[GroupKind, dict[str, ObjectView]] = field(default_factory=dict)
+    gone: OrderedDict[str, Gone] = field(default_factory=OrderedDict)  # by uid
+    current: dict[ObjectName, str] = field(default_factory=dict)  # the uid that has the name now
     watches: dict[WatchKey, WatchStatus] = field(default_factory=dict)
     troubles: dict[WatchKey, Trouble] = field(default_factory=dict)
     denials: dict[DenialKey, Denial] = field(default_factory=dict)
-    last_event: dict[str, float] = field(default_factory=dict)  # by kind, Unix seconds
+    last_event: dict[GroupKind, float] = field(default_factory=dict)  # Unix seconds
     connection: Connection | None = None
     person: Connection | None = None
     leader: LeaderStatus | None = None
     stream: Ring = field(default_factory=Ring)
-    history: OrderedDict[str, deque[int]] = field(default_factory=OrderedDict)  # numbers of lines by object
+    # Numbers of the lines of an object in the stream.
+    history: OrderedDict[ObjectName, deque[int]] = field(default_factory=OrderedDict)
     reconciles: OrderedDict[int, Reconcile] = field(default_factory=OrderedDict)
     reconcile_ids: OrderedDict[str, int] = field(default_factory=OrderedDict)
     authors: OrderedDict[tuple[str, str], str] = field(
@@ -107,36 +118,49 @@ class ConsoleState:
     )  # (uid, version or "delete")
     unsigned: OrderedDict[tuple[str, str], list[int]] = field(default_factory=OrderedDict)
     heals: OrderedDict[str, Heal] = field(default_factory=OrderedDict)  # by old uid
-    heal_of: OrderedDict[str, str] = field(default_factory=OrderedDict)  # pod key or new uid -> old uid
+    heal_of: OrderedDict[ObjectName, str] = field(default_factory=OrderedDict)  # old uid of the latest heal
     actions: OrderedDict[str, Action] = field(default_factory=OrderedDict)
     notices: list[Notice] = field(default_factory=list)
     rate: Rate = field(default_factory=Rate)
     dropped: int = 0
+    _followers: dict[GroupKind, list[set[str]]] = field(default_factory=dict)
+
+    def follow(self, kind: GroupKind) -> set[str]:
+        """A set that gets the uid of every object of ``kind`` that changes; whoever reads it empties it."""
+        changed = set(self.objects.get(kind, ()))
+        self._followers.setdefault(kind, []).append(changed)
+        return changed
+
+    def unfollow(self, kind: GroupKind, changed: set[str]) -> None:
+        self._followers[kind] = [c for c in self._followers.get(kind, ()) if c is not changed]
+
+    def touch(self, kind: GroupKind, uid: str) -> None:
+        for changed in self._followers.get(kind, ()):
+            changed.add(uid)
 
     def find(self, ref: Ref) -> ObjectView | None:
         """The object itself, not another one of its name."""
-        return self.objects.get(ref.kind, {}).get(uid_of(ref))
+        return self.objects.get(kind_of(ref), {}).get(uid_of(ref))
 
-    def named(self, kind: str, key: str) -> ObjectView | None:
+    def named(self, name: ObjectName) -> ObjectView | None:
         """The object that has that name now."""
-        return next((o for o in self.objects.get(kind, {}).values() if o.ref.key == key), None)
+        return self.objects.get(name.group_kind, {}).get(self.current.get(name, ""))
 
-    def watch_of(self, kind: str) -> list[WatchStatus]:
-        return [w for w in self.watches.values() if w.kind == kind]
+    def group_of(self, kind: str) -> str:
+        """The group of a kind that is known by its bare name: of those that are watched."""
+        return next((w.group for w in self.watches.values() if w.kind == kind), "")
+
+    def watch_of(self, kind: GroupKind) -> list[WatchStatus]:
+        return [w for w in self.watches.values() if GroupKind(w.group, w.kind) == kind]
 
     def heal_for(self, ref: Ref) -> Heal | None:
-        """The latest heal of a pod, or of any pod of a Redis."""
-        if ref.kind == "Pod":
-            return self.heals.get(self.heal_of.get(ref.key, ""))
-        return next((h for h in reversed(self.heals.values()) if h.owner == ref.key), None)
-
-
-def uid_of(ref: Ref) -> str:
-    return ref.uid or f"{ref.api_version}/{ref.kind}/{ref.key}"
-
-
-def object_key(kind: str, key: str) -> str:
-    return f"{kind}/{key}"
+        """The latest heal of an object, or of any that it owns."""
+        if (old := self.heal_of.get(name_of(ref))) is not None:
+            return self.heals.get(old)
+        return next(
+            (h for h in reversed(self.heals.values()) if h.owner == ref.key and h.owner_kind == ref.kind),
+            None,
+        )
 
 
 def remember(table: OrderedDict[K, V], key: K, value: V, limit: int = REMEMBERED) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tui.names import ObjectName
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -17,7 +19,7 @@ class Line:
     subject: str
     detail: str = ""
     by: str = ""
-    key: str = ""  # kind/namespace/name of the object it is about
+    about: ObjectName | None = None  # the object
     fault: bool = False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 from rich.cells import cell_len, chop_cells
 
@@ -73,6 +74,10 @@ def age(seconds: float) -> str:
     if days < 8:
         return f"{days}d{hours}h" if hours else f"{days}d"
     return f"{days}d"
+
+
+def clock_time(at: float) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(at))
 
 
 def fine_age(seconds: float) -> str:

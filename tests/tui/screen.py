@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -37,8 +38,14 @@ class Console:
     def text(self) -> str:
         return screen_text(self.app)
 
+    @property
+    def flat(self) -> str:
+        """The text without borders and line breaks."""
+        return " ".join(re.sub("[│╭╮╰╯▏▕▊▎─]", " ", self.text).split())
+
     def table(self, kind: str) -> ResourceTable:
-        return self.app.screen_stack[0].query_one(f"#table-{kind.lower()}", ResourceTable)
+        tables = self.app.screen_stack[0].query(ResourceTable)
+        return next(t for t in tables if t.kind.resource.kind == kind)
 
     async def show(self) -> str:
         """Let everything that was published reach the screen."""

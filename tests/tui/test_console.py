@@ -46,7 +46,10 @@ async def test_the_story_is_on_the_screen_while_it_happens() -> None:
         c.world.now += 0.5
         text = await c.show()
         assert "deleted by you ─ 0.03 s ─ gone ─ 0.50 s …" in text
-        assert c.table("Pod").cursor_object is None
+        here = c.table("Pod").cursor_object
+        assert here is not None
+        assert here.ref.uid == "uid-1"
+        assert "my-op-redis-1  1/1    Deleted" in text
         c.world.now -= 0.5
         next(chapters)
         text = await c.show()
@@ -70,7 +73,7 @@ async def test_the_cursor_stays_on_its_object() -> None:
         here = c.table("Pod").cursor_object
         assert here is not None
         assert here.ref.uid == "uid-1"
-        assert "› my-op-redis-1" in c.text
+        assert any(x.startswith("│›") and " my-op-redis-1 " in x for x in c.text.splitlines())
 
 
 async def test_moving_and_focus() -> None:
@@ -155,23 +158,26 @@ async def test_read_only_says_why() -> None:
         assert not bindings["ctrl+d"].enabled
         await c.press("ctrl+d")
         assert len(c.app.screen_stack) == 1
-        await c.until(lambda: "start it without --read-only" in c.text)
+        await c.until(lambda: "--read-only to delete" in c.text)
         assert not c.actions.deleted
 
 
 async def test_the_banner_comes_and_goes_by_itself() -> None:
     async with console(denied=True) as c:
         text = c.text
-        flat = " ".join(text.replace("│", " ").split())
         assert "✗ FORBIDDEN · list Services" in text
-        assert 'cannot list resource "services" in API group "" at the cluster scope' in flat
-        assert '- apiGroups: [""]' in text
-        assert 'verbs: ["list", "watch"]' in text
         assert "attempt 4" in text
         assert "next try in 8 s" in text
         assert "Services ✗ list forbidden" in text
         assert "Denied: list services" in text
         assert "my-op-redis-1" in text
+        text = await c.press("w")
+        flat = c.flat
+        assert 'cannot list resource "services" in API group "" at the cluster scope' in flat
+        assert '- apiGroups: [""]' in text
+        assert 'verbs: ["list", "watch"]' in text
+        assert "kubectl auth can-i list services -A --as=system:serviceaccount" in flat
+        await c.press("escape")
         await c.press("c")
         assert 'resources: ["services"]' in c.app.clipboard
         c.world.now += 41
@@ -190,11 +196,14 @@ async def test_a_refused_write_is_a_banner_too() -> None:
         c.world.now += 12
         c.world.refuse("default/my-op-redis", 51)
         text = await c.show()
-        flat = " ".join(text.replace("│", " ").split())
+        flat = c.flat
         assert "✗ FORBIDDEN · create Pods in default" in text
         assert "refused 2 times · for 12" in text
-        assert 'User "operator" cannot create resource "pods"' in flat
-        assert "add it to a Role in default" in flat
+        assert "pods is forbidden" in flat
+        await c.press("w")
+        assert 'User "operator" cannot create resource "pods"' in c.flat
+        assert "add it to a Role in default" in c.flat
+        await c.press("escape")
         await c.press("c")
         assert 'verbs: ["create"]' in c.app.clipboard
         c.world.refuse("default/my-op-redis", 52, status=201)
@@ -226,8 +235,10 @@ async def test_an_unreachable_server_leaves_what_was_known() -> None:
             )
         text = await c.show()
         assert "THE API SERVER DOES NOT ANSWER" in text
-        assert text.count("│ Connection refused") == 1
-        assert "the last that was known" in text
+        assert text.count("DOES NOT ANSWER  Connection refused") == 1
+        await c.press("w")
+        assert "the last that was known" in c.flat
+        await c.press("escape")
         assert "my-op-redis-1" in text
         for kind in ("Redis", "Pod", "Service"):
             c.world.watch(kind)
@@ -312,7 +323,7 @@ async def test_the_author_is_not_cut_by_the_scrollbar() -> None:
             )
         await c.show()
         await c.show()
-        assert c.text.count("~ MODIFIED  Pod my-op-redis-0") > 20
+        assert c.text.count("~ MODIFIED  Pod my-op-redis-0") > 5
         news = [line for line in c.text.splitlines() if "~ MODIFIED  Pod my-op-redis-0" in line]
         assert all("#12345" in line for line in news)
 

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from controller_runtime.kube.resource import Ref
-from tui.objects import ObjectView, brief, view
+from tui.kinds.changes import brief
+from tui.kinds.model import ObjectView
+from tui.kinds.registry import view
 
 POD = Ref(kind="Pod", namespace="ns", name="p", uid="u")
 
@@ -84,7 +86,7 @@ def redis(conditions: list[dict[str, str]], **metadata: Any) -> ObjectView:
         "spec": {"replicas": 3, "port": 8333},
         "status": {"observedGeneration": 2, "readyReplicas": 1, "conditions": conditions},
     }
-    return view(Ref(kind="Redis", namespace="ns", name="r", uid="u"), json.dumps(o).encode())
+    return view(Ref("Redis", "ns", "r", "u", "myapp.tangx.in/v1"), json.dumps(o).encode())
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,11 @@ from __future__ import annotations
 import itertools
 
 from tests.tui.world import World
+from tui.names import GroupKind
 from tui.pump import CHUNK, Pump
 from tui.state import ConsoleState
+
+POD = GroupKind("", "Pod")
 
 
 def test_it_stops_when_the_time_is_used_up_and_goes_on_later() -> None:
@@ -19,7 +22,7 @@ def test_it_stops_when_the_time_is_used_up_and_goes_on_later() -> None:
     assert pump.backlog == 500 - first
     while pump.backlog:
         pump.drain()
-    assert len(state.objects["Pod"]) == 500
+    assert len(state.objects[POD]) == 500
 
 
 def test_states_come_before_the_events_that_followed_them() -> None:
@@ -30,5 +33,5 @@ def test_states_come_before_the_events_that_followed_them() -> None:
     world.pod("DELETED", "a", "uid-a")
     state = ConsoleState()
     Pump(world.subscription, state, world.clock, world.clock).drain(1.0)
-    assert state.objects["Pod"] == {}
+    assert state.objects[POD] == {}
     assert state.dropped == 2

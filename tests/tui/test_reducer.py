@@ -17,9 +17,12 @@ from controller_runtime.events import (
 from controller_runtime.kube.rules import to_yaml
 from tests.tui.world import World
 from tui import reducer
+from tui.names import GroupKind, ObjectName
 from tui.pump import Pump
 from tui.state import ConsoleState
 from tui.stream import Line, Ring
+
+POD = GroupKind("", "Pod")
 
 
 def told(world: World, state: ConsoleState | None = None) -> ConsoleState:
@@ -38,7 +41,7 @@ def test_the_first_objects_are_not_news() -> None:
     state = told(world)
     assert [x.word for x in state.stream] == ["CONNECTED", "LEADER", "LISTED", "LISTED", "LISTED"]
     assert "LISTED 2 Pods" in " ".join(lines(state))
-    assert set(state.objects["Pod"]) == {"uid-0", "uid-1"}
+    assert set(state.objects[POD]) == {"uid-0", "uid-1"}
 
 
 def test_the_story_says_who_did_what() -> None:
@@ -77,8 +80,8 @@ def test_a_new_uid_under_an_old_name_is_another_object() -> None:
     world.pod("ADDED", "a", "uid-2")
     world.pod("DELETED", "a", "uid-1")
     state = told(world)
-    assert list(state.objects["Pod"]) == ["uid-2"]
-    named = state.named("Pod", "default/a")
+    assert list(state.objects[POD]) == ["uid-2"]
+    named = state.named(ObjectName("", "Pod", "default", "a"))
     assert named is not None
     assert named.ref.uid == "uid-2"
 
@@ -175,7 +178,7 @@ def test_what_was_dropped_is_told() -> None:
         world.pod("ADDED" if i == 0 else "MODIFIED", f"p-{i}", f"uid-{i}")
     state = told(world)
     assert state.dropped == 5
-    assert len(state.objects["Pod"]) == 10
+    assert len(state.objects[POD]) == 10
     assert next(iter(state.stream)).word == "DROPPED"
 
 
@@ -224,7 +227,7 @@ def publish(world: World, life: list[tuple[int, str]]) -> None:
 
 
 def table(state: ConsoleState) -> dict[str, Any]:
-    return {uid: (o.status, o.facts, o.raw) for uid, o in state.objects.get("Pod", {}).items()}
+    return {uid: (o.status, o.facts, o.raw) for uid, o in state.objects.get(POD, {}).items()}
 
 
 @settings(max_examples=60, deadline=None)

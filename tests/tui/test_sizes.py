@@ -56,9 +56,7 @@ async def test_the_keys_fit_into_80_columns() -> None:
     async with console((80, 24), denied=True) as c:
         footer = c.app.screen.query_one(Footer)
         assert footer.virtual_size.width <= 80
-        assert all(
-            word in screen_lines(c.app)[-1] for word in ("Delete", "Filter", "Copy rule", "Help", "Quit")
-        )
+        assert all(word in screen_lines(c.app)[-1] for word in ("Delete", "Filter", "Why", "Help", "Quit"))
 
 
 async def test_no_color_leaves_only_greys(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,8 @@ from textual.widgets import Button, Static
 
 from controller_runtime.kube.rules import to_yaml
 from controller_runtime.kube.terminal import safe_text
-from tui.objects import ObjectView
+from tui.kinds.model import ObjectView
+from tui.names import name_of
 from tui.ports import Actions
 from tui.state import ConsoleState
 from tui.text import identity_forms
@@ -99,7 +100,7 @@ class ConfirmDelete(Confirm):
         """Why it cannot be deleted; None when nothing is known to be in the way."""
         ref = self._target.ref
         if self._state.find(ref) is None:
-            if self._state.named(ref.kind, ref.key) is not None:
+            if self._state.named(name_of(ref)) is not None:
                 return "it is gone; a newer one has its name"
             return "it is gone already"
         action = self._state.actions.get(self._check)

@@ -13,7 +13,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "Move",
         (
-            ("tab  1 2 3 4", "next pane; the tables, the stream"),
+            ("tab  1 2 3 …", "next pane; the tables, the stream"),
             ("j k  ↓ ↑", "down, up"),
             ("g G", "first, last"),
             ("ctrl+f ctrl+b", "a page down, up"),

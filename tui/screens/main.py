@@ -12,10 +12,17 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Static
 
+from controller.api import Redis
+from controller_runtime.kube.kinds import Pod, Service
+from controller_runtime.kube.resource import Resource
 from controller_runtime.kube.terminal import safe_text
+from tui.clipboard import copy
 from tui.filters import Filter
-from tui.objects import ObjectView
+from tui.kinds.model import ObjectView
+from tui.kinds.registry import describe
+from tui.names import GroupKind
 from tui.ports import Actions
+from tui.screens.card import Card
 from tui.screens.confirm import ConfirmDelete
 from tui.screens.help import Help
 from tui.screens.yaml import Yaml
@@ -24,13 +31,18 @@ from tui.widgets.banner import Banner
 from tui.widgets.event_log import EventLog
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.header import Header
+from tui.widgets.layout import share_height
 from tui.widgets.resource_table import ResourceTable
 from tui.widgets.timeline import Timeline
 
-# Kinds and their titles; keys 1 to 3 lead to them.
-TABLES = (("Redis", "Redis"), ("Pod", "Pods"), ("Service", "Services"))
+TABLES = (Redis.resource, Pod.resource, Service.resource)
 MOST_TABLES = 3
-WIDE = 100  # columns from which the tables stand beside the stream
+WIDE = 180  # columns from which the tables, with all of theirs, stand beside the stream
+TALL = 28  # lines from which all tables are shown at once
+LEAST_TABLE = 4  # lines: border, head and one row
+LEAST_STREAM = 7
+# Keys that work only on some panes or at some times, and what they ask for.
+SOMETIMES = {"c": "copy_rule", "w": "why", "ctrl+d": "delete", "y": "yaml"}
 
 
 class Main(Screen[None]):
@@ -38,14 +50,15 @@ class Main(Screen[None]):
     AUTO_FOCUS = "ResourceTable.-active"
 
     BINDINGS = [
-        Binding("1", "table(0)", "First table", show=False, id="main.redis"),
-        Binding("2", "table(1)", "Second table", show=False, id="main.pods"),
-        Binding("3", "table(2)", "Third table", show=False, id="main.services"),
-        Binding("4", "stream", "Stream", show=False, id="main.stream"),
+        *(
+            Binding(str(n), f"pane({n})", f"Pane {n}", show=False, id=f"main.pane-{n}")
+            for n in range(1, MOST_TABLES + 2)
+        ),
         Binding("slash", "filter", "Filter", key_display="/", id="main.filter"),
         Binding("p", "pause", "Pause", id="main.pause"),
         Binding("ctrl+z", "faults", "Faults", id="main.faults"),
-        Binding("c", "copy_rule", "Copy rule", id="main.copy-rule"),
+        Binding("w", "why", "Why", id="main.why"),
+        Binding("c", "copy_rule", "Copy rule", show=False, id="main.copy-rule"),
         Binding("question_mark", "help", "Help", key_display="?", id="main.help"),
         Binding("q", "app.ask_quit", "Quit", id="main.quit"),
         Binding("escape", "back", "Back", show=False, id="main.back"),
@@ -59,23 +72,24 @@ class Main(Screen[None]):
         *,
         title: str,
         read_only: bool,
-        tables: Sequence[tuple[str, str]] = TABLES,
+        tables: Sequence[Resource] = TABLES,
     ) -> None:
         super().__init__(id="main")
         self._state = state
         self._actions = actions
         self._clock = clock
         self._faults = False
+        self._takes_turns = False
         self._header = Header(state, clock, title=title, read_only=read_only)
         self._banner = Banner(state, clock)
         self._tables = [
-            ResourceTable(kind, plural, number, state, clock, read_only=read_only)
-            for number, (kind, plural) in enumerate(tables[:MOST_TABLES], start=1)
+            ResourceTable(describe(GroupKind(r.group, r.kind), r), number, state, clock, read_only=read_only)
+            for number, r in enumerate(tables[:MOST_TABLES], start=1)
         ]
         for table in self._tables:
             table.others = [(t.number, t.title) for t in self._tables if t is not table]
         self._activate(self._tables[min(1, len(self._tables) - 1)])
-        self._stream = EventLog(state)
+        self._stream = EventLog(state, len(self._tables) + 1)
         self._timeline = Timeline(state, clock)
         self._filter_bar = FilterBar()
 
@@ -97,25 +111,46 @@ class Main(Screen[None]):
 
     def commit(self) -> None:
         """Bring everything but the stream up to date. Called a few times a second."""
-        had_rule = bool(self._banner.rule) != self._banner.has_class("-rule")
-        self._banner.commit()
-        self.set_class(self._banner.has_class("-shown"), "-trouble")
-        if had_rule:
-            self._banner.toggle_class("-rule")
+        if self._banner.commit():
             self.refresh_bindings()
         for table in self._tables:
             table.commit()
+        self._share_height()
         self._header.update_rows()
         self._timeline.commit()
 
     # Sizes and focus ------------------------------------------------------------------------------
 
+    def _share_height(self) -> None:
+        """Tables as tall as their content; the rest goes to what moves."""
+        if self._takes_turns or not self._tables:
+            heights: list[int] = [0] * len(self._tables)
+        else:
+            room = self.query_one("#body").size.height
+            is_wide = self.has_class("-wide")
+            wanted = [t.wanted_height for t in self._tables]
+            if not is_wide:
+                room -= max(LEAST_STREAM, room * 2 // 5)
+            heights = share_height(wanted, max(room, 0), LEAST_TABLE)
+            if is_wide and sum(heights) < room:
+                heights[wanted.index(max(wanted))] += room - sum(heights)
+        for table, height in zip(self._tables, heights, strict=True):
+            value = height or "1fr"
+            if table.styles.height is None or str(table.styles.height) != str(value):
+                table.styles.height = value
+        tables = self.query_one("#tables")
+        total = f"{sum(heights)}" if sum(heights) and not self.has_class("-wide") else "1fr"
+        if str(tables.styles.height) != total:
+            tables.styles.height = int(total) if total.isdigit() else total
+
     def on_resize(self, event: events.Resize) -> None:
         tiny = event.size.width < 60 or event.size.height < 15
         self.set_class(tiny, "-tiny")
         self._header.tiny = self._banner.tiny = tiny
+        self._takes_turns = tiny or event.size.height < TALL
+        self.set_class(self._takes_turns, "-turns")
         for table in self._tables:
-            table.takes_turns = event.size.width < WIDE
+            table.takes_turns = self._takes_turns
         self.set_class(event.size.height < 30, "-short")
         self.call_after_refresh(self.commit)
 
@@ -127,15 +162,15 @@ class Main(Screen[None]):
         for other in self._tables:
             other.set_class(other is table, "-active")
 
-    def action_table(self, index: int) -> None:
-        if index >= len(self._tables):
-            return
-        # Not focus(), which comes later: the next key is meant for this table already.
-        self._activate(self._tables[index])
-        self.set_focus(self._tables[index])
-
-    def action_stream(self) -> None:
-        self.set_focus(self._stream)
+    def action_pane(self, number: int) -> None:
+        """Focus the pane that has ``number`` in its title."""
+        # Not focus(), which comes later: the next key is meant for this pane already.
+        for table in self._tables:
+            if table.number == number:
+                self._activate(table)
+                self.set_focus(table)
+        if number == self._stream.number:
+            self.set_focus(self._stream)
 
     @on(ResourceTable.Highlighted)
     def show_timeline(self, event: ResourceTable.Highlighted) -> None:
@@ -189,11 +224,39 @@ class Main(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "copy_rule":
             return bool(self._banner.rule)
+        if action == "why":
+            return bool(self._banner.problems)
         return True
 
+    def why_not(self, action: str) -> str:
+        """Why ``action`` does nothing now."""
+        match action:
+            case "copy_rule":
+                return "no RBAC rule is missing"
+            case "why":
+                return "nothing is denied or broken"
+            case _:
+                return "choose an object in a table first (1 to " + f"{len(self._tables)})"
+
+    def on_key(self, event: events.Key) -> None:
+        """Keys that work elsewhere say why they do not here."""
+        if (action := SOMETIMES.get(event.key)) is None:
+            return
+        here = self.app.active_bindings.get(event.key)
+        if here is None or not here.enabled:
+            event.stop()
+            self.notify(f"Not available here: {self.why_not(action)}.", severity="warning", markup=False)
+
     def action_copy_rule(self) -> None:
-        self.app.copy_to_clipboard(self._banner.rule)
-        self.notify("The missing rule is in the clipboard.", markup=False)
+        self.notify(copy(self.app, self._banner.rule, "The missing rule"), markup=False)
+
+    def action_why(self) -> None:
+        self.show_card(Banner.Opened(self._banner.problems[0]))
+
+    @on(Banner.Opened)
+    def show_card(self, event: Banner.Opened) -> None:
+        if self.app.screen is self:
+            self.app.push_screen(Card(event.problem, self._state, self._clock))
 
     def action_help(self) -> None:
         self.app.push_screen(Help())

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import ModalScreen
 
-from tui.objects import ObjectView
+from tui.kinds.model import ObjectView
 from tui.widgets.yaml_view import YamlView
 
 

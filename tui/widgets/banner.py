@@ -1,120 +1,117 @@
-"""What is denied or broken, why, and what would mend it. It goes when that works again."""
+"""What is denied or broken, one line each; ``enter`` opens its card. A line goes when that works again."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from controller_runtime.events import FAILED, WatchStatus
-from controller_runtime.kube.rules import PolicyRule, to_yaml
+from rich.cells import cell_len
+from textual import events
+from textual.binding import Binding
+from textual.geometry import Size
+from textual.message import Message
+from textual.strip import Strip
+
+from controller_runtime.kube.rules import to_yaml
 from controller_runtime.kube.terminal import safe_text
-from tui.reducer import watch_name, write_name
-from tui.state import ConsoleState, Denial
-from tui.text import fine_age, wrap
-from tui.widgets.lines import Panel, Row
+from tui.state import ConsoleState
+from tui.text import fit
+from tui.troubles import Problem, problems
+from tui.widgets.lines import LineView
+
+MOST = 5  # lines; more can be scrolled to
 
 
-class Banner(Panel):
+class Banner(LineView):
     DEFAULT_CSS = """
     Banner {
-        height: auto; max-height: 50%; display: none; padding: 0 1;
-        border: round $error; border-title-color: $error; border-subtitle-color: $muted;
+        height: auto; display: none; background: $error 12%;
         &.-shown { display: block; }
     }
     """
+    BINDINGS = [Binding("enter", "card", "What is missing", id="banner.card")]
+
+    @dataclass
+    class Opened(Message):
+        problem: Problem
 
     def __init__(self, state: ConsoleState, clock: Callable[[], float]) -> None:
         super().__init__(id="banner")
         self._state = state
         self._clock = clock
-        self._short = ""
+        self._cursor = 0
+        self._problems: list[Problem] = []
         self.tiny = False  # room for one line only
 
     @property
-    def watches(self) -> list[WatchStatus]:
-        """The watches in trouble, the denied ones first."""
-        bad = [w for w in self._state.watches.values() if w.state in FAILED]
-        return sorted(bad, key=lambda w: (FAILED.index(w.state), w.kind, w.scope))
-
-    @property
-    def denials(self) -> list[Denial]:
-        """The writes of the controller that are refused, the first one first."""
-        return sorted(self._state.denials.values(), key=lambda d: d.since)
+    def problems(self) -> list[Problem]:
+        return self._problems
 
     @property
     def rule(self) -> str:
         """The missing rules as YAML; "" when nothing is forbidden."""
-        rules = [w.missing_rule for w in self.watches] + [d.write.missing_rule for d in self.denials]
+        rules = [p.rule for p in self._problems]
         return to_yaml(rule for rule in rules if rule is not None)
 
-    def commit(self) -> None:
-        watches, denials = self.watches, self.denials
-        connection = self._state.connection
-        failed = not watches and connection is not None and connection.state == "failed"
-        self.set_class(bool(watches or denials or failed), "-shown")
-        if not (watches or denials or failed):
-            return
-        if watches:
-            first = watches[0]
-            verb = first.verb or "list"
-            what = {
-                "forbidden": f"✗ FORBIDDEN · {verb} {watch_name(first)}",
-                "unauthorized": "✗ LOGIN REFUSED",
-                "unreachable": "✗ THE API SERVER DOES NOT ANSWER",
-            }[first.state]
-            more = len(watches) + len(denials) - 1
-            if more and first.state == "forbidden":
-                what += f" and {more} more"
-            self._short = what
-            self.entitle(what, self._tries(first))
-        elif denials:
-            oldest = denials[0]
-            self._short = f"✗ FORBIDDEN · {safe_text(write_name(oldest.write))}"
-            if len(denials) > 1:
-                self._short += f" and {len(denials) - 1} more"
-            times = f"refused {oldest.count} time{'s' if oldest.count > 1 else ''}"
-            self.entitle(self._short, f"{times} · for {fine_age(self._clock() - oldest.since)}")
-        else:
-            self._short = "✗ NO CONNECTION"
-            self.entitle(self._short)
-        self.update_rows()
+    def commit(self) -> bool:
+        """Whether there are more or fewer lines than before."""
+        before = len(self._problems)
+        self._problems = problems(self._state, self._clock())
+        count = len(self._problems)
+        self._cursor = max(min(self._cursor, count - 1), 0)
+        if before != count:
+            self.set_class(bool(count), "-shown")
+            self.can_focus = bool(count)
+            self.styles.height = 1 if self.tiny else min(count, MOST)
+            self.virtual_size = Size(self.room.width, count)
+        self.refresh_changed()
+        return before != count
 
-    def _tries(self, watch: WatchStatus) -> str:
-        now = self._clock()
-        trouble = self._state.troubles.get((watch.group, watch.resource, watch.scope))
-        parts = [f"attempt {watch.attempts}"] if watch.attempts else []
-        if trouble is not None:
-            parts.append(f"for {fine_age(now - trouble.since)}")
-        if watch.next_try is not None:
-            wait = watch.next_try - now
-            parts.append(f"next try in {wait:.0f} s" if wait > 0.5 else "trying now")
-        return " · ".join(parts)
+    def action_line(self, step: int) -> None:
+        self._choose(self._cursor + step)
 
-    def rows(self, width: int) -> list[Row]:
-        if self.tiny:
-            return [[(self._short, "error")]]
-        rows: list[Row] = []
-        said: set[str] = set()
-        for watch in self.watches:
-            if watch.message in said and watch.missing_rule is None:
-                continue
-            said.add(watch.message)
-            rows += [[(line, "text")] for line in wrap(safe_text(watch.message or watch.state), width)]
-            rows += _missing(watch.missing_rule, watch.scope)
-        for denial in self.denials:
-            rows += [[(line, "text")] for line in wrap(safe_text(denial.write.error), width)]
-            rows += _missing(denial.write.missing_rule, denial.write.ref.namespace)
-        if any(w.state == "unreachable" for w in self.watches):
-            what = "What you see is the last that was known; it goes on by itself when the server answers."
-            rows += [[(line, "muted")] for line in wrap(what, width)]
-        connection = self._state.connection
-        if not rows and connection is not None:
-            rows = [[(line, "text")] for line in wrap(safe_text(connection.message), width)]
-        return rows
+    def action_top(self) -> None:
+        self._choose(0)
 
+    def action_bottom(self) -> None:
+        self._choose(len(self._problems) - 1)
 
-def _missing(rule: PolicyRule | None, namespace: str) -> list[Row]:
-    if rule is None:
-        return []
-    where = f"Role in {safe_text(namespace)}" if namespace else "ClusterRole"
-    said: Row = [(f"The rule that is missing (add it to a {where}; c copies it):", "muted")]
-    return [said, *([("  " + line, "accent")] for line in to_yaml([rule]).splitlines())]
+    def _choose(self, index: int) -> None:
+        self._cursor = max(min(index, len(self._problems) - 1), 0)
+        top, height = round(self.scroll_offset.y), max(self.size.height, 1)
+        if not top <= self._cursor < top + height:
+            self.scroll_to(y=max(self._cursor - height + 1, 0), animate=False, immediate=True)
+        self.refresh()
+
+    def on_click(self, event: events.Click) -> None:
+        self._choose(round(self.scroll_offset.y) + event.y)
+        self.action_card()
+
+    def on_focus(self) -> None:
+        self.refresh()
+
+    def on_blur(self) -> None:
+        self.refresh()
+
+    def action_card(self) -> None:
+        if self._problems:
+            self.post_message(self.Opened(self._problems[self._cursor]))
+
+    def line(self, y: int) -> Strip:
+        width = self.room.width
+        index = round(self.scroll_offset.y) + y
+        if index >= len(self._problems):
+            return self.paint([], width)
+        problem = self._problems[index]
+        more = len(self._problems) - 1 if self.tiny or self.size.height == 1 else 0
+        title = f" ✗ {safe_text(problem.title)}" + (f" and {more} more" if more else "")
+        hint = "  enter: why " if self.has_focus else "  w: why "
+        right = f"{problem.tries}{hint}" if index == self._cursor else f"{problem.tries} "
+        room = width - cell_len(title) - cell_len(right) - 2
+        if room < 0:
+            right, room = hint if width > 40 else "", width - cell_len(title) - cell_len(hint) - 2
+        middle = fit(safe_text(problem.message), room) if room > 12 else ""
+        space = " " * max(width - cell_len(title) - cell_len(middle) - cell_len(right) - 2, 0)
+        over = "cursor" if self.has_focus and index == self._cursor else ""
+        row = [(title, "error"), ("  ", "text"), (middle, "text"), (space, "text"), (right, "muted")]
+        return self.paint(row, width, over)

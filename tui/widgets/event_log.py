@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from bisect import bisect_left
 
 from rich.cells import cell_len
@@ -14,17 +13,13 @@ from controller_runtime.kube.terminal import safe_text
 from tui.filters import Filter
 from tui.state import ConsoleState
 from tui.stream import Line
-from tui.text import fit, pad
+from tui.text import clock_time, fit, pad
 from tui.widgets.lines import LineView, Row
 
 WORD = 9  # cells, for RECONCILE and the like
 
 
 _BEFORE = re.compile(r"[^\s,→]+→")  # what a value was before: it goes first when space is short
-
-
-def clock_time(at: float) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(at))
 
 
 def line_row(line: Line, width: int, *, subject: bool = True) -> Row:
@@ -63,8 +58,9 @@ def _detail_style(line: Line) -> str:
 class EventLog(LineView):
     """Draws ``state.stream``. Follows the end until someone scrolls up or pauses it."""
 
-    def __init__(self, state: ConsoleState) -> None:
+    def __init__(self, state: ConsoleState, number: int) -> None:
         super().__init__(id="stream")
+        self.number = number
         self.follow = True
         self.filter: Filter | None = None
         self.faults_only = False
@@ -126,7 +122,9 @@ class EventLog(LineView):
             return False
         if self.filter is None:
             return True
-        return self.filter.keeps(f"{line.word}\n{line.subject}\n{line.key}\n{line.detail}\n{line.by}")
+        return self.filter.keeps(
+            f"{line.word}\n{line.subject}\n{line.about.key if line.about else ''}\n{line.detail}\n{line.by}"
+        )
 
     def toggle_follow(self) -> None:
         self.follow = not self.follow
@@ -145,7 +143,7 @@ class EventLog(LineView):
         self.commit()
 
     def _retitle(self) -> None:
-        parts = ["Stream [4]"]
+        parts = [f"Stream [{self.number}]"]
         if self.follow:
             parts.append("following")
         else:

@@ -8,7 +8,8 @@ from rich.cells import cell_len
 
 from controller_runtime.events import WatchStatus
 from controller_runtime.kube.terminal import safe_text
-from tui.reducer import plural
+from tui.kinds.registry import describe
+from tui.names import GroupKind, plural
 from tui.state import ConsoleState
 from tui.text import fine_age, identity_forms
 from tui.widgets.lines import Panel, Piece, Row
@@ -84,7 +85,7 @@ class Header(Panel):
     def _chips(self, width: int, now: float) -> Row:
         right = self._right(now)
         room = width - sum(cell_len(t) for t, _ in right) - 2
-        watches = sorted(self._state.watches.values(), key=lambda w: _ORDER.get(w.kind, 9))
+        watches = sorted(self._state.watches.values(), key=_order)
         if not watches:
             return [("◌ waiting for the watches …", "muted")]
         for brief in (0, 1, 2):
@@ -116,7 +117,10 @@ class Header(Panel):
     def _words(self, watch: WatchStatus, now: float) -> tuple[str, str, tuple[str, ...]]:
         match watch.state:
             case "live":
-                heard = max(watch.last_event or watch.at, self._state.last_event.get(watch.kind, 0.0))
+                heard = max(
+                    watch.last_event or watch.at,
+                    self._state.last_event.get(GroupKind(watch.group, watch.kind), 0.0),
+                )
                 return "●", "ok", ("live", fine_age(now - heard))
             case "polling":
                 return "◍", "warn", ("polling", "no watch right")
@@ -146,4 +150,5 @@ class Header(Panel):
         return row
 
 
-_ORDER = {"Redis": 0, "Pod": 1, "Service": 2}
+def _order(watch: WatchStatus) -> tuple[int, str, str]:
+    return describe(GroupKind(watch.group, watch.kind)).order, watch.kind, watch.scope

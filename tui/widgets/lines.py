@@ -22,7 +22,7 @@ Row = list[Piece]
 
 STYLES = (
     "text", "bold", "muted", "head", "accent", "added", "modified", "deleted",
-    "ok", "warn", "error", "info", "busy", "bad", "done", "cursor", "cursor-blurred",
+    "ok", "warn", "error", "info", "busy", "bad", "done", "dim", "cursor", "cursor-blurred",
 )  # fmt: skip
 
 _COMPONENTS = {f"line--{name}" for name in STYLES}
@@ -31,6 +31,7 @@ STYLE_CSS = """
     & > .line--text { color: $foreground; }
     & > .line--bold { color: $foreground; text-style: bold; }
     & > .line--muted { color: $muted; }
+    & > .line--dim { color: $muted 70%; }
     & > .line--head { color: $muted; text-style: bold; }
     & > .line--accent { color: $accent; }
     & > .line--added { color: $added; }

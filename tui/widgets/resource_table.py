@@ -1,4 +1,4 @@
-"""A live table of one kind. Rows are known by uid; the cursor stays on its object."""
+"""A live table of one kind. The cursor stays on its object, and goes to the neighbour when that is gone."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from textual.strip import Strip
 from controller_runtime.kube.resource import Ref
 from controller_runtime.kube.terminal import safe_text
 from tui.filters import Filter
-from tui.objects import ObjectView
-from tui.state import ConsoleState, uid_of
-from tui.text import fit_middle, natural, pad, wrap
-from tui.widgets.columns import NAME, NAMESPACE, Column, columns_of
+from tui.kinds.model import Column, Kind, ObjectView
+from tui.names import name_of, uid_of
+from tui.rows import Rows
+from tui.state import ConsoleState
+from tui.text import clock_time, fit_middle, pad, wrap
+from tui.widgets.layout import GAP, fit_columns, ranked
 from tui.widgets.lines import LineView, Row
-from tui.widgets.table_body import body
+from tui.widgets.table_body import blind_since, body
 
-GAP = 2
-LEAST_STATUS = 9  # cells of a STATUS where there is no room: enough to tell them apart
+PATIENCE = 0.5  # seconds in which a deleted object's heal must begin, else the cursor goes on
 
 
 class ResourceTable(LineView):
-    """Draws ``state.objects[kind]``. ``commit`` takes in what changed since the last call."""
+    """Draws ``rows``. ``commit`` takes in what changed since the last call."""
 
     BINDINGS = [
         Binding("ctrl+d", "delete", "Delete", id="table.delete"),
@@ -53,195 +54,201 @@ class ResourceTable(LineView):
 
     def __init__(
         self,
-        kind: str,
-        title: str,
+        kind: Kind,
         number: int,
         state: ConsoleState,
         clock: Callable[[], float],
         *,
         read_only: bool = False,
     ) -> None:
-        super().__init__(id=f"table-{kind.lower()}")
+        super().__init__(id=f"table-{number}")
         self.kind = kind
-        self.title = title
         self.number = number
         self.read_only = read_only
         self.takes_turns = False
         self.others: list[tuple[int, str]] = []  # tables that take turns with this one when space is short
-        self.filter: Filter | None = None
-        self.faults_only = False
+        self.rows = Rows(state, kind)
         self._state = state
         self._clock = clock
-        self._order: list[str] = []
-        self._sort_keys: dict[str, tuple[object, ...]] = {}
-        self._widths: dict[str, int] = {c.title: len(c.title) for c in columns_of(kind)}
         self._cursor = 0
         self._wanted: Ref | None = None
-        self._cache: dict[str, tuple[ObjectView, object, Strip]] = {}
         self._said: Ref | None = None
+        self._home: Ref | None = None  # the cursor's object before a filter took it away
+        self._layout: tuple[tuple[Column, int], ...] = ()
+        self._cache: dict[str, tuple[ObjectView, object, Strip]] = {}
+
+    @property
+    def title(self) -> str:
+        return self.kind.title
 
     @property
     def order(self) -> list[str]:
         """The uids that are shown, in their order."""
-        return self._order
+        return self.rows.order
 
     @property
     def cursor_object(self) -> ObjectView | None:
-        """What is under the cursor now; None while the wanted object is not there."""
-        if not self._order:
-            return None
-        here = self._objects.get(self._order[self._cursor])
-        if here and self._wanted and uid_of(self._wanted) != uid_of(here.ref):
-            return None
-        return here
+        """What is under the cursor; its last state when it is gone."""
+        return self.rows.get(self.order[self._cursor]) if self.order else None
 
     @property
     def selected(self) -> Ref | None:
-        """The object that the person chose, also when it is gone."""
         return self._wanted
 
     @property
-    def _objects(self) -> dict[str, ObjectView]:
-        return self._state.objects.get(self.kind, {})
+    def filter(self) -> Filter | None:
+        return self.rows.filter
+
+    @property
+    def wanted_height(self) -> int:
+        """Lines for all rows, with their head and border."""
+        return max(len(self.order), 1) + 3
 
     # Taking in changes ----------------------------------------------------------------------------
 
     def commit(self) -> None:
-        """Take in what changed and draw it. Called a few times a second, and when the filter changes."""
-        changed = self._state.dirty.pop(self.kind, set())
-        if changed:
-            self._take(changed)
-            self._place_cursor()
+        """Take in what changed and draw it. Called a few times a second."""
+        if self.rows.commit(self._clock()):
+            self._settle_size()
+        self._place_cursor()
+        self._settle_layout()
         self._retitle()
         self.refresh_changed()
 
     def set_filter(self, wanted: Filter | None, *, faults_only: bool) -> None:
-        self.filter, self.faults_only = wanted, faults_only
-        self._order = sorted(
-            (u for u, o in self._objects.items() if self._keeps(o)), key=lambda u: self._sort_key(u)
-        )
+        """Show but what passes. When all is shown again, the cursor goes back to where it was before."""
+        if not self.rows.is_filtered:
+            self._home = self._wanted
+        self.rows.filter, self.rows.faults_only = wanted, faults_only
+        self.rows.rebuild(self._clock())
         self._settle_size()
-        self._place_cursor()
-        self._retitle()
-        self.refresh()
-
-    def _take(self, changed: set[str]) -> None:
-        objects = self._objects
-        shown = set(self._order)
-        new: list[str] = []
-        gone: set[str] = set()
-        for uid in changed:
-            o = objects.get(uid)
-            keep = o is not None and self._keeps(o)
-            if o is None:
-                self._cache.pop(uid, None)
-                self._sort_keys.pop(uid, None)
-            else:
-                self._measure(o)
-            if keep and uid not in shown:
-                new.append(uid)
-            elif not keep and uid in shown:
-                gone.add(uid)
-        if gone:
-            self._order = [u for u in self._order if u not in gone]
-        if new:
-            self._order.extend(new)
-            self._order.sort(key=self._sort_key)
-        if gone or new:
-            self._settle_size()
-
-    def _sort_key(self, uid: str) -> tuple[object, ...]:
-        key = self._sort_keys.get(uid)
-        if key is None:
-            ref = self._objects[uid].ref
-            key = self._sort_keys[uid] = (ref.namespace, natural(ref.name), uid)
-        return key
-
-    def _keeps(self, o: ObjectView) -> bool:
-        if self.faults_only and o.health in ("ok", "done"):
-            return False
-        if self.filter is None:
-            return True
-        return self.filter.keeps(f"{o.ref.namespace}\n{o.ref.name}\n{o.status}")
-
-    def _measure(self, o: ObjectView) -> None:
-        for column in columns_of(self.kind):
-            if not column.ticks:
-                width = cell_len(safe_text(column.cell(o, 0.0)[0]))
-                if width > self._widths[column.title]:
-                    self._widths[column.title] = width
-                    self._cache.clear()
+        if not self.rows.is_filtered and self._home is not None:
+            self.select(self._home)
+        self.commit()
 
     def _settle_size(self) -> None:
-        self.virtual_size = Size(self.room.width, len(self._order) + 1)
+        self.virtual_size = Size(self.room.width, len(self.order) + 1)
+
+    def _settle_layout(self) -> None:
+        """Columns as wide as what can be seen of them."""
+        top, height = round(self.scroll_offset.y), max(self.size.height - 1, 1)
+        seen = [o for u in self.order[top : top + height] if (o := self.rows.get(u)) is not None]
+        connection = self._state.connection
+        is_one = connection is not None and len(connection.namespaces) == 1
+        spaces = 0 if is_one else len({o.ref.namespace for o in seen if o.ref.namespace})
+        if spaces == 1 and self._has_namespaces:
+            spaces = 2
+        columns = ranked(self.kind.columns, spaces)
+        widths = {
+            c.title: max((cell_len(safe_text(c.cell(o, 0.0)[0])) for o in seen), default=0)
+            for c in columns
+            if not c.ticks
+        }
+        layout = tuple(fit_columns(columns, widths, self.room.width))
+        if layout != self._layout:
+            self._layout = layout
+            self._cache.clear()
+
+    @property
+    def _has_namespaces(self) -> bool:
+        """Whether the rows, also those that are scrolled away, are of more than one."""
+        first = next(iter(self.rows.live.values()), None)
+        return first is not None and any(
+            o.ref.namespace != first.ref.namespace for o in self.rows.live.values()
+        )
 
     # The cursor -----------------------------------------------------------------------------------
 
     def _place_cursor(self) -> None:
-        """Keep to the object; when it is gone, go to the one that took its name, or wait for it."""
-        if not self._order:
+        """Keep to the object; when it is gone, to the one that took its name, or else to the neighbour.
+
+        While its replacement is on the way, the row of what is gone keeps the cursor.
+        """
+        if not self.order:
             self._cursor = 0
             return
         if self._wanted is not None:
             place = self._find(self._wanted)
-            if place is None:
-                self._cursor = min(self._cursor, len(self._order) - 1)
-                if self._is_coming_back(self._wanted):
-                    return
-            else:
+            is_gone = place is not None and self.rows.is_gone(self.order[place])
+            if place is not None and is_gone and not self._is_coming_back(self._wanted):
+                place = self._neighbour(place)
+            if place is not None:
+                moved = place != self._cursor
                 self._cursor = place
-        self._cursor = min(self._cursor, len(self._order) - 1)
-        self._choose(self._cursor, scroll=False)
+                self._choose(place, scroll=moved)
+                return
+        self._choose(min(self._cursor, len(self.order) - 1), scroll=False)
 
     def _find(self, ref: Ref) -> int | None:
         uid = uid_of(ref)
-        if uid in self._objects:
-            return self._order.index(uid) if uid in self._order else None
-        named = [u for u in self._order if self._objects[u].ref.key == ref.key]
-        return self._order.index(named[0]) if named else None
+        if uid not in self.rows.live:
+            place = self.rows.find(self._state.current.get(name_of(ref), ""))
+            if place is not None:
+                return place
+        return self.rows.find(uid)
+
+    def _neighbour(self, place: int) -> int:
+        """The nearest row of an object that is there: the next, or else the one before."""
+        rest = [*range(place + 1, len(self.order)), *range(place - 1, -1, -1)]
+        return next((i for i in rest if not self.rows.is_gone(self.order[i])), place)
 
     def _is_coming_back(self, ref: Ref) -> bool:
-        heal = self._state.heal_for(ref) if self.kind == "Pod" else None
-        if heal is not None and heal.stage in ("deleting", "gone"):
-            return True
-        return uid_of(ref) not in self._objects and self._clock() - self._state.last_event[self.kind] < 2.0
+        heal = self._state.heal_for(ref)
+        if heal is not None and heal.old_uid == ref.uid:
+            return heal.stage in ("deleting", "gone")
+        gone = self._state.gone.get(uid_of(ref))
+        return gone is not None and self._clock() - gone.at < PATIENCE
+
+    def select(self, ref: Ref) -> bool:
+        """Put the cursor on an object; False when it has no row."""
+        place = self._find(ref)
+        if place is not None:
+            self._choose(place)
+        return place is not None
 
     def _choose(self, index: int, *, scroll: bool = True) -> None:
-        if not self._order:
+        if not self.order:
             return
-        self._cursor = max(0, min(index, len(self._order) - 1))
-        self._wanted = self._objects[self._order[self._cursor]].ref
+        before = self._cursor
+        self._cursor = max(0, min(index, len(self.order) - 1))
+        here = self.rows.get(self.order[self._cursor])
+        self._wanted = here.ref if here else None
         if scroll:
             top, height = round(self.scroll_offset.y), max(self.size.height - 1, 1)
             if self._cursor < top:
-                self.scroll_to(y=self._cursor, animate=False)
+                self.scroll_to(y=self._cursor, animate=False, immediate=True)
             elif self._cursor >= top + height:
-                self.scroll_to(y=self._cursor - height + 1, animate=False)
+                self.scroll_to(y=self._cursor - height + 1, animate=False, immediate=True)
         self.announce()
-        self.refresh()
+        if before != self._cursor:
+            self.refresh()
 
     def announce(self, *, again: bool = False) -> None:
-        """Tell which object is under the cursor, when it is another one than before."""
+        """Say which object is under the cursor, when it is another one than before."""
         if again or self._wanted != self._said:
             self._said = self._wanted
             self.post_message(self.Highlighted(self, self._wanted))
 
+    def _go(self, index: int) -> None:
+        self._home = None
+        self._choose(index)
+
     def action_line(self, step: int) -> None:
-        self._choose(self._cursor + step)
+        self._go(self._cursor + step)
 
     def action_page(self, step: int) -> None:
-        self._choose(self._cursor + step * max(self.size.height - 2, 1))
+        self._go(self._cursor + step * max(self.size.height - 2, 1))
 
     def action_top(self) -> None:
-        self._choose(0)
+        self._go(0)
 
     def action_bottom(self) -> None:
-        self._choose(len(self._order) - 1)
+        self._go(len(self.order) - 1)
 
     def on_click(self, event: events.Click) -> None:
         index = round(self.scroll_offset.y) + event.get_content_offset_capture(self).y - 1
-        if 0 <= index < len(self._order):
-            self._choose(index)
+        if 0 <= index < len(self.order):
+            self._go(index)
 
     def on_focus(self) -> None:
         self.announce(again=True)
@@ -249,95 +256,104 @@ class ResourceTable(LineView):
     def on_resize(self) -> None:
         self._cache.clear()
         self._settle_size()
+        self._settle_layout()
+        self.call_after_refresh(self._choose, self._cursor)
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._cache.clear()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return None if action == "delete" and self.read_only else True
+    # What can be asked for ------------------------------------------------------------------------
 
-    def on_key(self, event: events.Key) -> None:
-        if event.key == "ctrl+d" and self.read_only:
-            event.stop()
-            why = "This console is read-only: start it without --read-only to delete."
-            self.notify(why, severity="warning", markup=False)
+    def why_not(self, action: str) -> str:
+        """Why ``action`` cannot be done on what is under the cursor; "" when it can."""
+        here = self.cursor_object
+        if action == "delete" and self.read_only:
+            return "this console is read-only: start it without --read-only to delete"
+        if action not in self.kind.actions:
+            return f"{self.title} have no {action} here"
+        if here is None:
+            return f"there are no {self.title} to choose from"
+        if action == "delete" and uid_of(here.ref) not in self.rows.live:
+            return f"{here.ref.kind} {here.ref.name} is gone already"
+        return ""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "delete" and (self.read_only or action not in self.kind.actions):
+            return None
+        return True
 
     def action_delete(self) -> None:
-        if (target := self.cursor_object) is not None:
+        if (why := self.why_not("delete")) or (target := self.cursor_object) is None:
+            self._refuse(why)
+        else:
             self.post_message(self.DeleteRequested(self, target))
 
     def action_yaml(self) -> None:
-        if (target := self.cursor_object) is not None:
+        if (why := self.why_not("yaml")) or (target := self.cursor_object) is None:
+            self._refuse(why)
+        else:
             self.post_message(self.YamlRequested(self, target))
+
+    def _refuse(self, why: str) -> None:
+        self.app.notify(safe_text(f"Not available here: {why}."), severity="warning", markup=False)
+
+    def on_key(self, event: events.Key) -> None:
+        """A key whose action is switched off says why."""
+        if event.key == "ctrl+d" and (why := self.why_not("delete")):
+            event.stop()
+            self._refuse(why)
 
     # Drawing --------------------------------------------------------------------------------------
 
     def _retitle(self) -> None:
-        total = len(self._objects)
-        count = str(total) if len(self._order) == total else f"{len(self._order)} of {total}"
+        total, shown = len(self.rows.live), self.rows.shown
+        count = str(total) if shown == total else f"{shown} of {total}"
         parts = [f"{self.title} [{self.number}]", count]
         if self.filter:
             parts.append(f"/{self.filter.text}")
-        if self.faults_only:
+        if self.rows.faults_only:
             parts.append("faults only")
+        if total and (since := blind_since(self._state, self.kind.group_kind)) is not None:
+            parts.append(f"as of {clock_time(since)}")
         others = [f"[{n}] {title}" for n, title in self.others] if self.takes_turns else []
         self.entitle(" · ".join(parts), "  ".join(others))
 
-    def _layout(self, width: int) -> list[tuple[Column, int]]:
-        """The columns that fit, widest need first served by rank; NAME gives way last."""
-        columns = [c for c in columns_of(self.kind) if c is not NAMESPACE or self._shows_namespaces]
-        sizes = {c.title: max(self._widths[c.title], c.least) if not c.ticks else 5 for c in columns}
-        while len(columns) > 2 and 2 + sum(sizes[c.title] + GAP for c in columns) - GAP > width:
-            columns.remove(max(columns, key=lambda c: c.rank))
-            if max(c.rank for c in columns) == 0:
-                break
-        extra = 2 + sum(sizes[c.title] + GAP for c in columns) - GAP - width
-        if extra > 0:
-            sizes |= {c.title: min(self._widths[c.title], LEAST_STATUS) for c in columns if c.least}
-            extra = 2 + sum(sizes[c.title] + GAP for c in columns) - GAP - width
-        if extra > 0:
-            sizes["NAME"] = max(sizes["NAME"] - extra, 4)
-        return [(c, sizes[c.title]) for c in columns]
-
-    @property
-    def _shows_namespaces(self) -> bool:
-        connection = self._state.connection
-        if connection is not None and len(connection.namespaces) == 1:
-            return False
-        return not self._order or any(o.ref.namespace for o in self._objects.values())
-
     def line(self, y: int) -> Strip:
         width = self.room.width
-        if not self._order:
+        if not self.order:
             return self._render_body(y, width)
-        layout = self._layout(width)
         if y == 0:
             row: Row = [("  ", "head")]
-            for c, w in layout:
+            for c, w in self._layout:
                 row += [(pad(c.title, w, right=c.right), "head"), (" " * GAP, "head")]
             return self.paint(row, width)
         index = round(self.scroll_offset.y) + y - 1
-        if index >= len(self._order):
-            return self.paint([], width)
-        uid = self._order[index]
-        o = self._objects.get(uid)
-        if o is None:
-            return self.paint([], width)
-        now = self._clock()
-        cells = [c.cell(o, now) for c, _ in layout]
+        uid = self.order[index] if index < len(self.order) else ""
+        o = self.rows.get(uid)
+        return self.paint([], width) if o is None else self._render_row(index, uid, o, width)
+
+    def _render_row(self, index: int, uid: str, o: ObjectView, width: int) -> Strip:
+        blind = blind_since(self._state, self.kind.group_kind)
+        gone = self.rows.is_gone(uid)
+        now = self._clock() if blind is None else blind
+        cells = [c.cell(o, now) for c, _ in self._layout]
         over = ""
-        if index == self._cursor and self.cursor_object is not None:
+        if index == self._cursor:
             over = "cursor" if self.has_focus else "cursor-blurred"
-        stamp = (width, over, [cell[0] for (c, _), cell in zip(layout, cells, strict=True) if c.ticks])
+        ticks = [cell[0] for (c, _), cell in zip(self._layout, cells, strict=True) if c.ticks]
+        stamp = (width, over, ticks, gone, blind is None)
         cached = self._cache.get(uid)
         if cached is not None and cached[0] is o and cached[1] == stamp:
             return cached[2]
-        row = [("› " if over else "  ", "accent")]
-        for (column, size), (text, style) in zip(layout, cells, strict=True):
+        row: Row = [("› " if over else "  ", "accent")]
+        for (column, size), (text, style) in zip(self._layout, cells, strict=True):
+            if gone and column.title == "STATUS":
+                text, style = "Deleted", "deleted"
+            elif gone or blind is not None:
+                style = "dim"
             text = safe_text(text)
-            if column is NAME:
-                text = fit_middle(text, size)
+            text = fit_middle(text, size) if column.flex else text
             row += [(pad(text, size, right=column.right), style), (" " * GAP, "text")]
         strip = self.paint(row, width, over)
         if len(self._cache) > 1000:
@@ -346,7 +362,7 @@ class ResourceTable(LineView):
         return strip
 
     def _render_body(self, y: int, width: int) -> Strip:
-        text, style = body(self._state, self.kind, self.title, self.filter, self.faults_only)
+        text, style = body(self._state, self.kind, self.filter, self.rows.faults_only)
         lines = wrap(safe_text(text), max(width - 4, 4))
         index = y - (1 if self.size.height > 2 else 0)
         return self.paint([("  ", style), (lines[index], style)] if 0 <= index < len(lines) else [], width)

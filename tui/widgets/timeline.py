@@ -8,8 +8,10 @@ from rich.cells import cell_len
 
 from controller_runtime.events import Heal
 from controller_runtime.kube.resource import Ref
-from tui.objects import ObjectView
-from tui.state import ConsoleState, object_key
+from tui.kinds.model import ObjectView
+from tui.kinds.registry import describe
+from tui.names import kind_of, name_of
+from tui.state import ConsoleState
 from tui.text import age, milliseconds
 from tui.widgets.event_log import line_row
 from tui.widgets.lines import Panel, Piece, Row
@@ -98,13 +100,13 @@ class Timeline(Panel):
         rows: list[Row] = []
         if heal is not None:
             pieces = cause_and_effect(self._state, heal, now)
-            if self._ref.kind != "Pod":
+            if self._ref.kind != heal.kind:
                 pieces.insert(0, (f"{heal.name}: ", "text"))
             rows += flow(pieces, width)
         else:
             rows.append(self._summary(now))
         left = max(self.size.height - len(rows), 0)
-        numbers = self._state.history.get(object_key(self._ref.kind, self._ref.key), ())
+        numbers = self._state.history.get(name_of(self._ref), ())
         lines = [line for n in numbers if (line := self._state.stream.get(n)) is not None]
         if not lines and left:
             rows.append([("No change since the console started.", "muted")])
@@ -114,7 +116,7 @@ class Timeline(Panel):
 
     def _summary(self, now: float) -> Row:
         assert self._ref is not None
-        o = self._state.find(self._ref) or self._state.named(self._ref.kind, self._ref.key)
+        o = self._state.find(self._ref) or self._state.named(name_of(self._ref))
         if o is None:
             return [("It is gone.", "deleted")]
         pieces = [*_facts(o), *_age(o, now)]
@@ -125,7 +127,7 @@ class Timeline(Panel):
 
 
 def _facts(o: ObjectView) -> list[Piece]:
-    skip = ("status", "reason", "restarts", "selector")
+    skip = describe(kind_of(o.ref)).quiet
     return [
         (f" · {n} {v}" if n != "image" else f" · {v}", "muted")
         for n, v in o.facts.items()

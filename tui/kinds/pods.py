@@ -1,0 +1,181 @@
+"""Pods, in the words and by the rules of kubectl."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from controller_runtime.kube.kinds import Pod
+from controller_runtime.kube.resource import Ref
+from tui.kinds.columns import AGE, NAME, NAMESPACE, READY, STATUS, cell
+from tui.kinds.model import Base, Cell, Column, Condition, Health, Kind, Metadata, ObjectView, row
+from tui.kinds.reading import decoder
+
+
+class _Waiting(Base, frozen=True):
+    reason: str | None = None
+
+
+class _Terminated(Base, frozen=True):
+    reason: str | None = None
+    exit_code: int = 0
+    signal: int | None = None
+
+
+class _ContainerState(Base, frozen=True):
+    waiting: _Waiting | None = None
+    running: dict[str, Any] | None = None
+    terminated: _Terminated | None = None
+
+
+class _ContainerStatus(Base, frozen=True):
+    ready: bool = False
+    restart_count: int = 0
+    state: _ContainerState | None = None
+
+
+class _Container(Base, frozen=True):
+    image: str | None = None
+
+
+class _Spec(Base, frozen=True):
+    containers: tuple[_Container, ...] | None = None
+    init_containers: tuple[_Container, ...] | None = None
+    node_name: str | None = None
+    termination_grace_period_seconds: int | None = None
+
+
+class _Status(Base, frozen=True):
+    phase: str | None = None
+    reason: str | None = None
+    pod_ip: str | None = msgspec.field(default=None, name="podIP")
+    conditions: tuple[Condition, ...] | None = None
+    container_statuses: tuple[_ContainerStatus, ...] | None = None
+    init_container_statuses: tuple[_ContainerStatus, ...] | None = None
+
+
+class _Pod(Base, frozen=True):
+    metadata: Metadata = Metadata()
+    spec: _Spec = _Spec()
+    status: _Status = _Status()
+
+
+_decoder = decoder(_Pod)
+
+
+def _ended(ended: _Terminated) -> str:
+    return ended.reason or (f"Signal:{ended.signal}" if ended.signal else f"ExitCode:{ended.exit_code}")
+
+
+def _init_reason(pod: _Pod) -> str:
+    """The word for an init container that is not done; "" when all are. After kubectl's printPod."""
+    statuses = pod.status.init_container_statuses or ()
+    total = len(pod.spec.init_containers or ())
+    for index, container in enumerate(statuses):
+        state = container.state or _ContainerState()
+        if state.terminated:
+            if state.terminated.exit_code == 0:
+                continue
+            return f"Init:{_ended(state.terminated)}"
+        if state.waiting and state.waiting.reason not in (None, "", "PodInitializing"):
+            return f"Init:{state.waiting.reason}"
+        return f"Init:{index}/{total}"
+    return ""
+
+
+def _words(pod: _Pod) -> tuple[str, int, int, int]:
+    """STATUS, ready containers, all containers and RESTARTS, by the rules of kubectl's printPod."""
+    status = pod.status
+    conditions = {c.type: c.status for c in status.conditions or ()}
+    reason = status.reason or status.phase or "Unknown"
+    ready = restarts = 0
+    initialising = _init_reason(pod)
+    if initialising:
+        reason = initialising
+        restarts = sum(c.restart_count for c in status.init_container_statuses or ())
+    else:
+        running = False
+        for container in reversed(status.container_statuses or ()):
+            restarts += container.restart_count
+            state = container.state or _ContainerState()
+            if state.waiting and state.waiting.reason:
+                reason = state.waiting.reason
+            elif state.terminated:
+                reason = _ended(state.terminated)
+            elif container.ready and state.running is not None:
+                running = True
+                ready += 1
+        if reason == "Completed" and running:
+            reason = "Running" if conditions.get("Ready") == "True" else "NotReady"
+    if pod.metadata.deletion_timestamp:
+        reason = "Unknown" if status.reason == "NodeLost" else "Terminating"
+    total = len(pod.spec.containers or status.container_statuses or ())
+    return reason, ready, total, restarts
+
+
+_WAITING = ("Pending", "ContainerCreating", "PodInitializing", "NotReady", "SchedulingGated")
+
+
+def _health(word: str, is_ready: bool) -> Health:
+    if word == "Terminating":
+        return "done"
+    if word in ("Completed", "Succeeded"):
+        return "ok"
+    if word == "Running":
+        return "ok" if is_ready else "busy"
+    if word in _WAITING or (word.startswith("Init:") and word[5:6].isdigit()):
+        return "busy"
+    return "bad"
+
+
+def _seconds(count: int | None) -> str:
+    return "" if count is None else f"{count} s"
+
+
+def read(ref: Ref, raw: bytes) -> ObjectView:
+    pod = _decoder.decode(raw)
+    word, ready, total, restarts = _words(pod)
+    health = _health(word, ready == total)
+    ip, node = pod.status.pod_ip or "", pod.spec.node_name or ""
+    counted = f"{ready}/{total}"
+    grace = pod.spec.termination_grace_period_seconds
+    return row(
+        ref, raw, pod.metadata, word, health,
+        cells={"ready": counted, "restarts": str(restarts), "ip": ip, "node": node},
+        facts={
+            "status": word,
+            "ready": counted,
+            "restarts": str(restarts),
+            "node": node,
+            "ip": ip,
+            "image": ",".join(c.image or "" for c in pod.spec.containers or ()),
+            "grace": _seconds(pod.metadata.deletion_grace_period_seconds),
+        },
+        grace=30 if grace is None else grace,
+        is_starting=health == "busy" and not restarts,
+    )  # fmt: skip
+
+
+def _restarts(o: ObjectView, now: float) -> Cell:
+    count = o.cells.get("restarts", "0")
+    return count, "muted" if count == "0" else "warn"
+
+
+KIND = Kind(
+    resource=Pod.resource,
+    title="Pods",
+    columns=(
+        NAMESPACE, NAME, READY,
+        Column("STATUS", STATUS.cell, least=len("ContainerCreating"), flex=9),
+        Column("RESTARTS", _restarts, rank=4, right=True),
+        AGE,
+        Column("IP", cell("ip", "muted"), rank=6),
+        Column("NODE", cell("node", "muted"), rank=7, flex=14),
+    ),
+    read=read,
+    short_names=("po",),
+    usual=("Pending",),
+    quiet=("status", "restarts"),
+    order=1,
+)  # fmt: skip

@@ -1,0 +1,47 @@
+"""Finds the description of a kind; a kind that nobody described gets a plain one."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+
+import msgspec
+
+from controller_runtime.kube.resource import Ref, Resource
+from tui import kinds
+from tui.kinds.columns import AGE, NAME, NAMESPACE
+from tui.kinds.model import Kind, ObjectView
+from tui.kinds.reading import read_plain, unreadable
+from tui.names import GroupKind, kind_of, plural
+
+
+@cache
+def described() -> Mapping[GroupKind, Kind]:
+    """All files of this folder that describe a kind."""
+    modules = [
+        importlib.import_module(f"{kinds.__name__}.{m.name}") for m in pkgutil.iter_modules(kinds.__path__)
+    ]
+    found = [module.KIND for module in modules if isinstance(getattr(module, "KIND", None), Kind)]
+    return MappingProxyType({kind.group_kind: kind for kind in sorted(found, key=lambda k: k.order)})
+
+
+def describe(key: GroupKind, resource: Resource | None = None) -> Kind:
+    """What is known of the kind. ``resource``: where it lives, for one without a file here."""
+    return described().get(key) or plain(resource or Resource(key.group, "", key.kind, ""))
+
+
+def plain(resource: Resource) -> Kind:
+    """A kind of which only the name is known: name and age."""
+    return Kind(resource, plural(resource.kind, 2), (NAMESPACE, NAME, AGE), read_plain)
+
+
+def view(ref: Ref, raw: bytes) -> ObjectView:
+    """Never raises: an object that cannot be read is a row that says so."""
+    kind = described().get(kind_of(ref))
+    try:
+        return (kind.read if kind else read_plain)(ref, raw)
+    except msgspec.MsgspecError as error:
+        return unreadable(ref, raw, error)

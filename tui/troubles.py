@@ -1,0 +1,85 @@
+"""What is denied or broken now, as a list: each with its words, and with the rule that would mend it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller_runtime.events import FAILED, ApiWrite, WatchStatus
+from controller_runtime.kube.rules import PolicyRule
+from tui.names import plural
+from tui.state import ConsoleState, Denial
+from tui.text import fine_age
+
+
+@dataclass(frozen=True)
+class Problem:
+    """``key`` tells it from others; what it says changes with the time."""
+
+    key: tuple[str, ...]
+    title: str  # as in "FORBIDDEN · list Services"
+    tries: str  # how often, for how long, when again
+    message: str  # the server's own words, or the network's
+    rule: PolicyRule | None = None
+    namespace: str = ""  # where the rule belongs; "" for the whole cluster
+
+
+def problems(state: ConsoleState, now: float) -> list[Problem]:
+    """Watches first, the denied ones before the others; then the writes that are refused."""
+    bad = [w for w in state.watches.values() if w.state in FAILED]
+    bad.sort(key=lambda w: (FAILED.index(w.state), w.kind, w.scope))
+    found: dict[tuple[str, ...], Problem] = {}
+    for watch in bad:
+        problem = _of_watch(state, watch, now)
+        found.setdefault(problem.key, problem)
+    for denial in sorted(state.denials.values(), key=lambda d: d.since):
+        problem = _of_denial(denial, now)
+        found.setdefault(problem.key, problem)
+    connection = state.connection
+    if not found and connection is not None and connection.state == "failed":
+        return [Problem(("connection",), "NO CONNECTION", "", connection.message)]
+    return list(found.values())
+
+
+def _of_watch(state: ConsoleState, watch: WatchStatus, now: float) -> Problem:
+    trouble = state.troubles.get((watch.group, watch.resource, watch.scope))
+    parts = [f"attempt {watch.attempts}"] if watch.attempts else []
+    if trouble is not None:
+        parts.append(f"for {fine_age(now - trouble.since)}")
+    if watch.next_try is not None:
+        wait = watch.next_try - now
+        parts.append(f"next try in {wait:.0f} s" if wait > 0.5 else "trying now")
+    title, key = {
+        "forbidden": (
+            f"FORBIDDEN · {watch.verb or 'list'} {watch_name(watch)}",
+            (watch.group, watch.resource),
+        ),
+        "unauthorized": ("LOGIN REFUSED", ("", watch.message)),
+        "unreachable": ("THE API SERVER DOES NOT ANSWER", ("", watch.message)),
+    }[watch.state]
+    return Problem(
+        (watch.state, *key, watch.scope if watch.state == "forbidden" else ""),
+        title, " · ".join(parts), watch.message or watch.state, watch.missing_rule, watch.scope,
+    )  # fmt: skip
+
+
+def _of_denial(denial: Denial, now: float) -> Problem:
+    write = denial.write
+    times = f"refused {denial.count} time{'s' if denial.count > 1 else ''}"
+    return Problem(
+        ("write", write.verb, write.ref.api_version, write.ref.kind, write.ref.namespace, write.subresource),
+        f"FORBIDDEN · {write_name(write)}",
+        f"{times} · for {fine_age(now - denial.since)}",
+        write.error, write.missing_rule, write.ref.namespace,
+    )  # fmt: skip
+
+
+def watch_name(event: WatchStatus) -> str:
+    name = plural(event.kind or event.resource, 2)
+    return f"{name} in {event.scope}" if event.scope else name
+
+
+def write_name(event: ApiWrite) -> str:
+    """As in "create Pods in default"."""
+    what = f"{event.verb} {plural(event.ref.kind, 2)}"
+    what += f"/{event.subresource}" if event.subresource else ""
+    return f"{what} in {event.ref.namespace}" if event.ref.namespace else what
