@@ -16,6 +16,7 @@ class Problem:
 
     reason: str
     message: str
+    is_failure: bool = False  # it is tried again, with back-off, until it is over
 
 
 def status(
@@ -41,6 +42,7 @@ def status(
         and leads
         and ready == want == len(owned)
         and not plan.create
+        and not plan.relabel
         and all(is_current(redis, p) for p in owned)
     )
     is_ready: bool | None = complete

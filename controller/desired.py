@@ -1,7 +1,14 @@
-"""What should exist for a Redis: its pods and its Service, as JSON objects ready to be created."""
+"""What should exist for a Redis: its pods and its Service, as JSON objects ready to be created.
+
+Each carries, as an annotation, the hash of what was asked for when it was made. That is what the present spec
+is compared with, and never the object as it is: webhooks, defaults and people may add to it what they want.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
+from functools import lru_cache
 from typing import Any
 
 from controller.api import Redis
@@ -9,6 +16,8 @@ from controller.crd import GROUP, KIND, MAX_REPLICAS, VERSION
 from controller_runtime.kube.kinds import Pod, Service
 
 MANAGED_BY = "reconsole"
+
+TEMPLATE_HASH = f"{GROUP}/template-hash"  # annotation of pods and Services
 
 
 def pod_name(redis: Redis, ordinal: int) -> str:
@@ -44,11 +53,12 @@ def labels(redis: Redis) -> dict[str, str]:
     }
 
 
-def _metadata(redis: Redis, name: str) -> dict[str, Any]:
+def _metadata(redis: Redis, name: str, template: str) -> dict[str, Any]:
     return {
         "name": name,
         "namespace": redis.metadata.namespace,
         "labels": labels(redis),
+        "annotations": {TEMPLATE_HASH: template},
         "ownerReferences": [
             {
                 "apiVersion": f"{GROUP}/{VERSION}",
@@ -63,31 +73,49 @@ def _metadata(redis: Redis, name: str) -> dict[str, Any]:
 
 
 def pod(redis: Redis, ordinal: int) -> dict[str, Any]:
-    port = redis.spec.port
+    name = pod_name(redis, ordinal)
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": _metadata(redis, pod_name(redis, ordinal)),
-        "spec": {
-            "hostname": pod_name(redis, ordinal),
-            "containers": [
-                {
-                    "name": "redis",
-                    "image": redis.spec.image,
-                    "args": ["redis-server", "--port", str(port)],
-                    "ports": [{"name": "redis", "containerPort": port, "protocol": "TCP"}],
-                    "readinessProbe": {"tcpSocket": {"port": "redis"}, "periodSeconds": 5},
-                }
-            ],
-        },
+        "metadata": _metadata(redis, name, pod_hash(redis)),
+        "spec": {"hostname": name, **_pod_template(redis.spec.image, redis.spec.port)},
     }
+
+
+def pod_hash(redis: Redis) -> str:
+    return _pod_hash(redis.spec.image, redis.spec.port)
+
+
+def _pod_template(image: str, port: int) -> dict[str, Any]:
+    """The part of a pod's spec that all pods of a Redis share."""
+    return {
+        "containers": [
+            {
+                "name": "redis",
+                "image": image,
+                "args": ["redis-server", "--port", str(port)],
+                "ports": [{"name": "redis", "containerPort": port, "protocol": "TCP"}],
+                "readinessProbe": {"tcpSocket": {"port": "redis"}, "periodSeconds": 5},
+            }
+        ],
+    }
+
+
+@lru_cache(maxsize=1024)
+def _pod_hash(image: str, port: int) -> str:
+    return _hash(_pod_template(image, port))
+
+
+def _hash(asked: dict[str, Any]) -> str:
+    text = json.dumps(asked, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def service(redis: Redis) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": _metadata(redis, redis.metadata.name),
+        "metadata": _metadata(redis, redis.metadata.name, service_hash(redis)),
         "spec": service_spec(redis),
     }
 
@@ -100,8 +128,16 @@ def service_spec(redis: Redis) -> dict[str, Any]:
     }
 
 
+def service_hash(redis: Redis) -> str:
+    return _hash(service_spec(redis))
+
+
 def is_current(redis: Redis, pod: Pod) -> bool:
-    """Whether a pod runs the image and the port that the spec asks for."""
+    """Whether a pod was made from what the spec asks for."""
+    asked = pod.metadata.annotations.get(TEMPLATE_HASH)
+    if asked is not None:
+        return asked == pod_hash(redis)
+    # Made before there was a hash: by what can be seen.
     container = next((c for c in pod.spec.containers if c.name == "redis"), None)
     if container is None:
         return False
@@ -110,8 +146,46 @@ def is_current(redis: Redis, pod: Pod) -> bool:
     )
 
 
-def service_is_current(redis: Redis, found: Service) -> bool:
-    """Whether a Service leads to the pods on the port of the spec."""
-    return dict(found.spec.selector) == selector(redis) and any(
-        p.port == redis.spec.port and p.target_port == "redis" for p in found.spec.ports
-    )
+def is_selected(redis: Redis, pod: Pod) -> bool:
+    """Whether the Service leads to a pod."""
+    return all(pod.metadata.labels.get(key) == value for key, value in selector(redis).items())
+
+
+def service_patch(redis: Redis, found: Service) -> list[dict[str, Any]]:
+    """The JSON Patch after which the Service leads to the pods; empty when it does.
+
+    More ports, another type and whatever else somebody has given it stay.
+    """
+    patch: list[dict[str, Any]] = []
+    if dict(found.spec.selector) != selector(redis):
+        patch.append({"op": "add", "path": "/spec/selector", "value": selector(redis)})
+    if found.spec.type == "ExternalName":
+        patch.append({"op": "replace", "path": "/spec/type", "value": "ClusterIP"})
+        patch.append({"op": "remove", "path": "/spec/externalName"})
+    patch += _port_patch(redis, found)
+    asked = service_hash(redis)
+    if found.metadata.annotations.get(TEMPLATE_HASH) != asked:
+        if found.metadata.annotations:
+            path = f"/metadata/annotations/{TEMPLATE_HASH.replace('/', '~1')}"
+            patch.append({"op": "add", "path": path, "value": asked})
+        else:
+            patch.append({"op": "add", "path": "/metadata/annotations", "value": {TEMPLATE_HASH: asked}})
+    return patch
+
+
+def _port_patch(redis: Redis, found: Service) -> list[dict[str, Any]]:
+    port, ports = redis.spec.port, found.spec.ports
+    if any(p.port == port and p.target_port in ("redis", port) and p.protocol == "TCP" for p in ports):
+        return []
+    ours = next((n for n, p in enumerate(ports) if "redis" in (p.name, p.target_port)), None)
+    if ours is None:
+        entry = service_spec(redis)["ports"][0]
+        at = "/spec/ports/-" if ports else "/spec/ports"
+        return [{"op": "add", "path": at, "value": entry if ports else [entry]}]
+    path = f"/spec/ports/{ours}"
+    return [
+        {"op": "test", "path": f"{path}/port", "value": ports[ours].port},
+        {"op": "replace", "path": f"{path}/port", "value": port},
+        {"op": "replace", "path": f"{path}/targetPort", "value": "redis"},
+        {"op": "add", "path": f"{path}/protocol", "value": "TCP"},
+    ]

@@ -15,7 +15,7 @@ from controller_runtime.kube.rules import PolicyRule, merge, watch_rules
 WATCHED = (Redis, Pod, Service)
 
 WRITES = (
-    PolicyRule(("",), ("pods",), ("create", "delete")),
+    PolicyRule(("",), ("pods",), ("create", "delete", "patch")),
     PolicyRule(("",), ("services",), ("create", "patch")),
     PolicyRule((GROUP,), (PLURAL,), ("patch",)),
     # blockOwnerDeletion needs it where the admission plugin OwnerReferencesPermissionEnforcement is on.

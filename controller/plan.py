@@ -5,10 +5,11 @@ The rules, in the order in which they apply:
 * The ledger (the finalizers) names every pod that exists or is about to be made, and no other.
 * A pod that belongs to somebody else is never touched.
 * Pods above ``replicas`` go, the highest ordinal first. Failed and evicted pods go.
-* Of the pods with an old image or port one goes at a time, and only while every other pod is current
+* Of the pods that were made from an older spec one goes at a time, and only while every other pod is current
   and ready: those that are not ready first, then the highest ordinal.
 * A Redis that is deleted takes its pods along, unless it is deleted with ``--cascade=orphan``: then the
   garbage collector sets them free.
+* Pods that lost a label by which the Service finds them get it back.
 * What is missing is made, the lowest ordinal first.
 """
 
@@ -18,7 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from controller.api import Redis
-from controller.desired import is_current, ordinal_of, ordinals, pod_name
+from controller.desired import is_current, is_selected, ordinal_of, ordinals, pod_name
 from controller_runtime.kube.kinds import Pod
 from controller_runtime.kube.object import KubeObject
 
@@ -28,10 +29,11 @@ ORPHAN = "orphan"
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps, in the order in which they are to be carried out: ledger, delete, create."""
+    """Steps, in the order in which they are to be carried out: ledger, delete, relabel, create."""
 
     ledger: tuple[str, ...]  # pods to be named by the finalizers
     delete: tuple[Pod, ...]
+    relabel: tuple[Pod, ...]  # the Service does not lead to them
     create: tuple[int, ...]  # ordinals
     owned: tuple[Pod, ...]  # pods of this Redis that exist, by ordinal
     foreign: tuple[str, ...]  # names in use by somebody else's pods
@@ -70,6 +72,7 @@ def plan(redis: Redis, pods: Iterable[Pod]) -> Plan:
     return Plan(
         ledger=tuple(ledger),
         delete=tuple(p for p in delete if not p.is_terminating),
+        relabel=tuple(p for p in kept.values() if not p.is_terminating and not is_selected(redis, p)),
         create=tuple(create),
         owned=tuple(sorted(owned.values(), key=ordinal)),
         foreign=foreign,

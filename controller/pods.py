@@ -21,7 +21,7 @@ MAX_NOTE = 1024  # bytes; the API takes no longer note in an Event
 
 @dataclass(frozen=True)
 class Step:
-    """What came of one step: the pods that were made, whether some are left, what was refused."""
+    """What came of one step: the pods that were made or changed, whether some are left, what was refused."""
 
     made: tuple[Pod, ...] = ()
     is_partial: bool = False
@@ -54,6 +54,19 @@ class PodWriter:
             self._record(redis, "ScaledDown", "Delete", "Deleted", scaled)
         refusal = Refusal("pods cannot be deleted", batched.error) if batched.error else None
         return Step(is_partial=batched.is_partial, refusal=refusal)
+
+    def relabel(self, redis: Redis, steps: Plan) -> Step:
+        def relabel(pod: Pod) -> Pod | None:
+            meta = pod.metadata
+            body = {"metadata": {"uid": meta.uid, "labels": desired.selector(redis)}}
+            with suppress(NotFound, Conflict):  # it is gone, or another has its name
+                return self._client.patch(Pod, meta.namespace, meta.name, body)
+            return None
+
+        batched = self._batches.run(steps.relabel, relabel)
+        done = tuple(pod for pod in batched.done if pod is not None)
+        refusal = Refusal("the labels of pods cannot be put back", batched.error) if batched.error else None
+        return Step(done, batched.is_partial, refusal)
 
     def create(self, redis: Redis, steps: Plan) -> Step:
         recreated = set(redis.ledger)

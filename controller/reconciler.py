@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import overload
@@ -13,7 +13,7 @@ from controller.api import FINALIZER_PREFIX, Redis, problems
 from controller.batches import Batches
 from controller.conditions import Problem, as_json, status, without_words
 from controller.plan import Plan, plan
-from controller.pods import PodWriter
+from controller.pods import PodWriter, Step
 from controller.refusals import REFUSED, Refusal
 from controller.said import Said
 from controller.services import ServiceWriter
@@ -126,23 +126,24 @@ class RedisReconciler:
             written, unwritten = self._write_ledger(redis, steps)
         except NotFound:
             return None  # it is gone, and its event is on the way
-        deleted = self._pods.delete(redis, steps)
-        created = self._pods.create(redis, steps)
-        refusals = [r for r in (unwritten, deleted.refusal, created.refusal) if r is not None]
-        is_partial = deleted.is_partial or created.is_partial
+        taken = (
+            self._pods.delete(redis, steps), self._pods.relabel(redis, steps), self._pods.create(redis, steps)
+        )  # fmt: skip
+        refusals = [r for r in (unwritten, *(step.refusal for step in taken)) if r is not None]
+        is_partial = any(step.is_partial for step in taken)
         if redis.metadata.deletion_timestamp:
             return self._end_of(redis, steps, refusals, blind, is_partial=is_partial)
         if not refusals and not is_partial and self._is_about_to_change(steps):
             # A status would hold for a moment only, and the replacement would have to wait for its write.
             return Result(requeue_after=RETRY_BLIND)
         service = self._sync_service(written, blind)
-        found = [*(r.problem for r in refusals), blind, self._conflict(steps)]
+        after = plan(written, [*self.views.pods_of(written), *(pod for step in taken for pod in step.made)])
+        found = [*(r.problem for r in refusals), blind, self._conflict(steps), self._overruled(taken, after)]
         if isinstance(service, Refusal):
             refusals.append(service)
             service = service.problem
         problems_found = (*found, service)
         problem = next((p for p in problems_found if p is not None), None)
-        after = plan(written, [*self.views.pods_of(written), *created.made])
         self._report(written, after, problem, blind, refusals, leads=service is None)
         if is_partial and not refusals:
             return Result(requeue_after=NEXT_TURN)
@@ -214,6 +215,15 @@ class RedisReconciler:
             f"somebody else's pod has the name {names}: delete it, then a pod of this Redis takes its place",
         )
 
+    def _overruled(self, taken: Iterable[Step], after: Plan) -> Problem | None:
+        """When labels that were put back have gone again in the server's answer."""
+        changed = {pod.metadata.uid for step in taken for pod in step.made}
+        names = ", ".join(p.metadata.name for p in after.relabel if p.metadata.uid in changed)
+        if not names:
+            return None
+        words = f"the Service does not lead to {names}: the labels that the operator puts back are undone"
+        return Problem("LabelsOverruled", words, is_failure=True)
+
     def _report(
         self,
         redis: Redis,
@@ -227,7 +237,7 @@ class RedisReconciler:
         """Write the status if it differs, say a new problem once, and raise what was refused."""
         if refusals and isinstance(refusals[0].error, Conflict) and self._said.is_passing(redis):
             raise ReconcileError(refusals[0].problem.message) from refusals[0].error
-        failed = bool(refusals or blind)
+        failed = bool(refusals or blind or (problem and problem.is_failure))
         problem = self._say(redis, problem, failed=failed)
         try:
             self._write_status(redis, steps, problem, blind, leads=leads)
@@ -241,6 +251,8 @@ class RedisReconciler:
             raise ReconcileError(words) from refusals[0].error
         if blind is not None:
             raise ReconcileError(blind.message)
+        if problem is not None and problem.is_failure:
+            raise ReconcileError(problem.message)
         if problem is None:
             self._said.over(redis)
 

@@ -49,9 +49,12 @@ class ServiceWriter:
             if not is_owned(redis, found):
                 words = f"somebody else's Service has the name {name}: delete it, then ours takes its place"
                 return Problem("ServiceConflict", words)
-            if not desired.service_is_current(redis, found):
+            if patch := desired.service_patch(redis, found):
                 what = "the Service cannot be changed"
-                self._client.patch(Service, namespace, name, {"spec": desired.service_spec(redis)})
+                answer = self._client.patch(Service, namespace, name, patch, type="json")
+                if desired.service_patch(redis, answer):
+                    words = "the Service does not lead to the pods: what the operator writes to it is undone"
+                    return Problem("ServiceOverruled", words, is_failure=True)
         except REFUSED as error:
             return Refusal(what, error)
         return None

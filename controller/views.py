@@ -42,9 +42,10 @@ class Views:
     def blind(self, redis: Redis) -> Problem | None:
         """Why it cannot be said how its pods or its Service are."""
         if words := _denied(self.pods, redis):
-            return Problem("PodsUnknown", f"pods cannot be watched: {words}")
+            return Problem("PodsUnknown", f"pods cannot be watched: {words}", is_failure=True)
         if words := _denied(self.services, redis):
-            return Problem("ServicesUnknown", f"services cannot be watched: {words}")
+            message = f"services cannot be watched: {words}"
+            return Problem("ServicesUnknown", message, is_failure=True)
         return None
 
     def start(self, queue: Queue, stop: threading.Event) -> None:

@@ -89,6 +89,7 @@ class ServicePort(msgspec.Struct, frozen=True, rename="camel", gc=False):
 class ServiceSpec(msgspec.Struct, frozen=True, rename="camel", gc=False):
     selector: dict[str, str] = {}
     ports: tuple[ServicePort, ...] = ()
+    type: str = ""
     cluster_ip: str = msgspec.field(name="clusterIP", default="")
 
 

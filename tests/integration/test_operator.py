@@ -122,6 +122,35 @@ def test_the_replacement_comes_before_any_status(admin: Client, operator: Operat
     assert (writes[0].verb, writes[0].ref.name) == ("create", "db-1")
 
 
+def test_what_leads_traffic_is_put_back(admin: Client, operator: Operator, namespace: str) -> None:
+    admin.create(redis(namespace, replicas=1))
+    eventually(lambda: is_settled(admin, namespace), 60)
+    stray = {
+        "metadata": {"labels": {"team": "a"}},
+        "spec": {
+            "selector": {"app": "db", "tier": "gold"},
+            "ports": [
+                {"name": "redis", "port": 8333, "targetPort": "redis"},
+                {"name": "metrics", "port": 9121, "targetPort": 9121},
+            ],
+        },
+    }
+    admin.patch(Service, namespace, "db", stray)
+    found = eventually(
+        lambda: s if (s := admin.get(Service, namespace, "db")).spec.selector == {"app": "db"} else None, 30
+    )
+    assert found.metadata.labels["team"] == "a"
+    assert [p.name for p in found.spec.ports] == ["redis", "metrics"]
+
+    admin.patch(Pod, namespace, "db-0", {"metadata": {"labels": {"app": None, "team": "a"}}})
+    eventually(lambda: admin.get(Pod, namespace, "db-0").metadata.labels.get("app") == "db", 30)
+    assert admin.get(Pod, namespace, "db-0").metadata.labels["team"] == "a"
+    eventually(lambda: is_settled(admin, namespace), 30)
+
+    admin.patch(Redis, namespace, "db", {"spec": {"port": 8334}})
+    eventually(lambda: [p.port for p in admin.get(Service, namespace, "db").spec.ports] == [8334, 9121], 30)
+
+
 def test_bad_specs_are_refused(admin: Client, operator: Operator, namespace: str) -> None:
     for spec in ({"port": 80}, {"port": 54322}, {"image": "red is:5"}, {"replicas": -1}, {"replicas": 1001}):
         with pytest.raises(Invalid):

@@ -29,6 +29,8 @@ class World:
     def __init__(self, of: Redis, *pods: Pod) -> None:
         self.reconciler: RedisReconciler | None = None
         self.writes: builtins.list[str] = []
+        self.answers: dict[str, Any] = {}  # by write
+        self.failed = False  # the last reconcile
         self.status: dict[str, Any] = {}
         self.create_seconds = 0.0
         self.forbidden = ""
@@ -99,8 +101,12 @@ class World:
             self.write(write)
         return msgspec.convert(body | {"status": {}}, kind)
 
-    def patch(self, kind: Any, namespace: str, name: str, body: Any, *, subresource: str = "") -> Any:
+    def patch(
+        self, kind: Any, namespace: str, name: str, body: Any, *, type: str = "merge", subresource: str = ""
+    ) -> Any:
         self.write(f"patch {kind.resource.kind} {subresource}".strip())
+        if kind is not Redis:
+            return self.answers.get(f"patch {kind.resource.kind}") or self.stores[kind].get(namespace, name)
         wanted = body.get("metadata", {}).get("resourceVersion")
         if (
             wanted is not None
@@ -118,8 +124,10 @@ class World:
     def reconcile(self) -> builtins.list[str]:
         """The writes of one more turn, whether it fails or not."""
         before = len(self.writes)
+        self.failed = True
         with suppress(ReconcileError):
             self.turn()
+            self.failed = False
         return self.writes[before:]
 
     def warnings(self) -> builtins.list[str]:
