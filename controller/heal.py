@@ -15,8 +15,9 @@ from msgspec.structs import replace
 from prometheus_client import CollectorRegistry, Histogram
 
 from controller.api import Redis
+from controller.events import Heal
 from controller_runtime.bus import LINGER, EventBus
-from controller_runtime.events import ApiWrite, BusEvent, Heal, ObjectChanged, ReconcileStarted
+from controller_runtime.events import ApiWrite, BusEvent, ObjectChanged, ReconcileStarted
 from controller_runtime.kube.kinds import Pod
 from controller_runtime.kube.resource import Ref
 from controller_runtime.threads import SupervisedThread, Threads

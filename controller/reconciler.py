@@ -28,7 +28,7 @@ from controller_runtime.manager.manager import Manager
 
 log = logging.getLogger("controller")
 
-# How soon to look again when something is missing whose arrival no watch will tell of.
+# How soon to look again when something is missing whose arrival no watch will show.
 RETRY_BLIND = 8.0  # seconds
 # When there is more to do than one turn has time for: behind the keys that wait by now.
 NEXT_TURN = 0.001  # seconds

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from controller_runtime.controller.reconcile import ReconcileError, Reconciler, Result, TerminalError
     from controller_runtime.controller.workqueue import Queue
+    from controller_runtime.events import BusEvent
     from controller_runtime.kube.deltas import CreateEvent, DeleteEvent, GenericEvent, UpdateEvent
     from controller_runtime.kube.errors import (
         AlreadyExists,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
 _ROOMS = {
     "bus": ("EventBus", "Subscription"),
+    "events": ("BusEvent",),
     "cache.informer": ("Informer",),
     "cache.sources": ("Channel", "Kind"),
     "client.client": ("Client",),
@@ -98,6 +100,7 @@ __all__ = [
     "ApiError",
     "Builder",
     "BuilderError",
+    "BusEvent",
     "Channel",
     "Client",
     "ConfigError",

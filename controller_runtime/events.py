@@ -1,6 +1,6 @@
-"""What travels on the bus: one tagged union of frozen records.
+"""What the runtime publishes on the bus: frozen records. An operator derives its own from ``BusEvent``.
 
-As JSON (``encode``), the tag is the field ``event``; that is also one line of the flight recorder.
+As JSON the tag is the field ``event``; that is also one line of a recording.
 
 Every event names its cause, so that the way from a change to what it led to can be followed by numbers:
 a watch event, the key that it put on a queue, the reconcile that took the key, what that wrote, and the
@@ -45,24 +45,6 @@ class BusEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omi
     def size(self) -> int:
         """In bytes of memory, about."""
         return BASE_SIZE
-
-
-class Connection(BusEvent, frozen=True, tag="connection"):
-    """Who we are and what we talk to. ``state`` says whether the API server answers."""
-
-    role: Literal["controller", "person"]
-    state: Literal["connecting", "connected", "failed"]
-    cluster: str = ""  # "embedded cluster", or the cluster's name in the kubeconfig
-    context: str = ""
-    server: str = ""
-    identity: str = ""
-    version: str = ""
-    namespaces: tuple[str, ...] = ()  # empty: all namespaces
-    message: str = ""
-
-    @property
-    def state_key(self) -> Hashable:
-        return "connection", self.role
 
 
 ChangeType = Literal["ADDED", "MODIFIED", "DELETED"]
@@ -258,63 +240,6 @@ class LeaderStatus(BusEvent, frozen=True, tag="leader"):
         return "leader"
 
 
-HealStage = Literal["deleting", "gone", "recreated", "ready", "abandoned"]
-
-
-class Heal(BusEvent, frozen=True, tag="heal"):
-    """One object's way from its deletion to a ready replacement. All times are Unix seconds."""
-
-    namespace: str
-    name: str
-    owner: str  # key of the object that wants it
-    old_uid: str
-    stage: HealStage
-    requested: float  # the delete request, or the first sign of it
-    kind: str = "Pod"
-    owner_kind: str = "Redis"
-    new_uid: str = ""
-    gone: float | None = None
-    created: float | None = None
-    ready: float | None = None
-    by: str = ""  # "you" for the console's own deletes
-    reconcile: int = 0  # number of the reconcile that made the replacement
-
-    @property
-    def state_key(self) -> Hashable:
-        return "heal", self.old_uid
-
-    @property
-    def key(self) -> str:
-        return f"{self.namespace}/{self.name}"
-
-    @property
-    def seconds(self) -> float | None:
-        """From the request to ready, in seconds; None while it is not ready."""
-        return None if self.ready is None else self.ready - self.requested
-
-
-ActionVerb = Literal["delete", "scale", "check"]
-
-
-class ActionStarted(BusEvent, frozen=True, tag="action_started"):
-    """A person asked for something."""
-
-    id: str
-    verb: ActionVerb
-    ref: Ref
-
-
-class ActionFinished(BusEvent, frozen=True, tag="action_finished"):
-    """The answer to it. ``ok`` is False for refusals, and ``message`` says why in a sentence."""
-
-    id: str
-    verb: ActionVerb
-    ref: Ref
-    ok: bool
-    message: str = ""
-    missing_rule: PolicyRule | None = None
-
-
 class Log(BusEvent, frozen=True, tag="log"):
     """A line of the controller's log."""
 
@@ -335,22 +260,3 @@ class ThreadDied(BusEvent, frozen=True, tag="thread"):
     error: str  # its type and its words
     traceback: str = ""
     restart_in: float | None = None  # seconds; None: it is not begun again
-
-
-Event = (
-    Connection | ObjectChanged | WatchStatus | Quarantined | Enqueued | ReconcileStarted | ReconcileFinished
-    | ApiWrite | QueueSnapshot | LeaderStatus | Heal | ActionStarted | ActionFinished | Log | ThreadDied
-)  # fmt: skip
-
-_encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
-
-
-def encode(event: Event) -> bytes:
-    """One JSON object, without a line break at its end."""
-    return _encoder.encode(event)
-
-
-def decode(line: bytes | str) -> Event:
-    """The inverse of ``encode``. Raises msgspec.DecodeError or msgspec.ValidationError."""
-    return _decoder.decode(line)

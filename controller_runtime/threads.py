@@ -167,8 +167,8 @@ class Threads:
 
     def report(self, name: str, error: BaseException, words: str, restart_in: float | None) -> None:
         """Log and publish that it died; ``restart_in`` is in seconds, None when it is not begun again."""
-        told = "Thread died" if restart_in is None else "Thread died and is restarted"
-        log.error(told, exc_info=error, extra={"fields": {"thread": name, "error": words}})
+        message = "Thread died" if restart_in is None else "Thread died and is restarted"
+        log.error(message, exc_info=error, extra={"fields": {"thread": name, "error": words}})
         if self._bus is not None:
             self._bus.publish(
                 ThreadDied(

@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 from controller.actions import Actions
+from controller.events import Heal
 from controller_runtime.bus import EventBus
-from controller_runtime.events import Heal
 from reconsole.options import Options
 from reconsole.session import Session
 from tui.app import ConsoleApp

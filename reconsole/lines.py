@@ -6,7 +6,8 @@ import json
 from datetime import datetime
 from typing import Any
 
-from controller_runtime.events import ApiWrite, BusEvent, Heal, ObjectChanged, ReconcileFinished
+from controller.events import Heal
+from controller_runtime.events import ApiWrite, BusEvent, ObjectChanged, ReconcileFinished
 from controller_runtime.kube.terminal import escape
 from controller_runtime.kube.times import milli_timestamp
 

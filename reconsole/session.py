@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from controller.events import Connection
 from controller_runtime.bus import EventBus
-from controller_runtime.events import Connection
 from controller_runtime.threads import Threads
 from reconsole.embedded import EmbeddedCluster
 from reconsole.operators import load_operator

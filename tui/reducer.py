@@ -7,17 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from controller.events import ActionFinished, ActionStarted, Connection, Heal
 from controller_runtime.events import (
     BEGINNING,
     FAILED,
     RETRYING,
     SERVING,
-    ActionFinished,
-    ActionStarted,
     ApiWrite,
     BusEvent,
-    Connection,
-    Heal,
     LeaderStatus,
     Log,
     ObjectChanged,
@@ -230,7 +227,7 @@ def _watch(state: ConsoleState, event: WatchStatus, news: bool) -> None:
         trouble = state.troubles.get(key)
         if trouble is None or trouble.state in RETRYING:
             state.troubles[key] = Trouble(event.since if trouble is None else trouble.since, event.state)
-        # A watch that the server ended in good order comes back at once: only failures are told.
+        # A watch that the server ended in good order comes back at once: only failures are shown.
         if changed and news and (event.attempts or event.state != "reconnecting"):
             _say(state, _broken_line(event, name))
     elif event.state in SERVING:

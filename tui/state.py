@@ -6,7 +6,8 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-from controller_runtime.events import ActionFinished, ApiWrite, Connection, Heal, LeaderStatus, WatchStatus
+from controller.events import ActionFinished, Connection, Heal
+from controller_runtime.events import ApiWrite, LeaderStatus, WatchStatus
 from controller_runtime.kube.resource import Ref
 from tui.kinds.model import ObjectView
 from tui.names import GroupKind, ObjectName, kind_of, name_of, uid_of
@@ -40,7 +41,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something to tell as a toast."""
+    """Something to show as a toast."""
 
     severity: Literal["information", "warning", "error"]
     title: str

@@ -304,9 +304,9 @@ class Reflector:
                     self._bad_end = ""
                     self._tries = 0
         if lasted < self._healthy_after:
-            told = f"after {reading.items} items" if reading.items else "and no items received"
+            got = f"after {reading.items} items" if reading.items else "and no items received"
             raise StreamError(
-                f"very short watch: Unexpected watch close - watch lasted less than a second {told}"
+                f"very short watch: Unexpected watch close - watch lasted less than a second {got}"
             )
 
     def _watch_query(self, initial: bool) -> tuple[dict[str, str], float]:

@@ -1,4 +1,4 @@
-"""The state of one watch, told on the bus after every try and in the log once per change."""
+"""The state of one watch, published after every try and in the log once per change."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class WatchReport:
         self._last_event = self._wall()
 
     def refresh(self) -> None:
-        """Tell the age of the last event and the number of objects; the state is what it was."""
+        """Publish the age of the last event and the number of objects; the state is what it was."""
         with self._lock:
             self._set(self._status.state, keep=True)
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("controller_runtime")
 
-# After this long a first list that has not come is told of again. Source: controller-runtime's
+# After this long a first list that has not come is logged again. Source: controller-runtime's
 # CacheSyncTimeout; there the process ends, here it waits on, for a grant or a CRD may still come.
 CACHE_SYNC_TIMEOUT = 120.0  # seconds
 # Asked again after 10 ms, then ever less often: what comes is noticed late by half the time it took, at most

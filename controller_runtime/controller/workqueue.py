@@ -45,7 +45,7 @@ class Queue(Protocol):
 
 
 class QueueObserver(Protocol):
-    """Told of every step, under the queue's lock. Times are in seconds."""
+    """Called at every step, under the queue's lock. Times are in seconds."""
 
     def added(self) -> None: ...
     def depth(self, priority: int, change: int) -> None: ...

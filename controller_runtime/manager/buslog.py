@@ -11,7 +11,7 @@ from controller_runtime.events import Log
 from controller_runtime.kube.resource import Ref
 
 # Their lines are on the bus already, as WatchStatus and as ReconcileFinished.
-TOLD_OTHERWISE = ("controller_runtime.cache.reflector", "controller_runtime.controller.worker")
+PUBLISHED_OTHERWISE = ("controller_runtime.cache.reflector", "controller_runtime.controller.worker")
 
 
 class BusHandler(logging.Handler):
@@ -28,7 +28,7 @@ class BusHandler(logging.Handler):
         root.setLevel(logging.INFO)
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.name in TOLD_OTHERWISE:
+        if record.name in PUBLISHED_OTHERWISE:
             return
         ref = getattr(record, "ref", None)
         reconcile = current_reconcile.get()

@@ -427,7 +427,7 @@ class LeaderElector:
         )
         return _lease(answer.body)
 
-    # What is told
+    # What is published
 
     def _tell(self, state: Any, message: str = "") -> None:
         with self._telling:

@@ -262,7 +262,7 @@ class EventBroadcaster:
             self._client.transport.request("POST", path, body=msgspec.json.encode(body))
 
     def _give_up(self, key: _Key, why: str) -> None:
-        """Lost. Told once for each reason in a row: a missing RBAC rule is missing for all of them."""
+        """Lost. Logged once for each reason in a row: a missing RBAC rule is missing for all of them."""
         self._series.pop(key, None)
         self._dropped()
         if why != self._refused:

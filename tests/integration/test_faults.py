@@ -92,7 +92,7 @@ def test_dropped_watches_resume_without_a_new_list(watched: Watched, admin: Clie
     assert len(changes) == 1
 
 
-def test_lost_history_is_made_up_by_a_list_and_missed_deletes_are_told(
+def test_lost_history_is_made_up_by_a_list_and_missed_deletes_are_published(
     watched: Watched, admin: Client
 ) -> None:
     fault(admin, status=503, seconds=60, resource="configmaps", verb="watch")

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from controller.api import FINALIZER_PREFIX, Condition, Redis
+from controller.events import Heal
 from controller.permissions import RULES
 from controller_runtime.client.client import Client
 from controller_runtime.events import (
     ApiWrite,
     BusEvent,
     Enqueued,
-    Heal,
     ObjectChanged,
     ReconcileFinished,
     ReconcileStarted,

@@ -170,9 +170,9 @@ def test_a_request_is_sent_in_one_piece(server: FaultServer, monkeypatch: pytest
     assert sent[0].endswith(b"}")
 
 
-def test_writes_are_told(server: FaultServer) -> None:
+def test_writes_are_published(server: FaultServer) -> None:
     bus = EventBus()
-    told = bus.subscribe("test")
+    published = bus.subscribe("test")
     client = Client(configuration(server.url), bus=bus)
     server.script = replying(pod("a", 8), 201)
     context = ReconcileContext("redis", Request("default", "r"), "id-1", 1)
@@ -190,7 +190,7 @@ def test_writes_are_told(server: FaultServer) -> None:
     server.stop()
     with pytest.raises(Unreachable):
         client.delete(Pod, "default", "a")
-    writes = [e for e in told.drain().events if isinstance(e, ApiWrite)]
+    writes = [e for e in published.drain().events if isinstance(e, ApiWrite)]
     assert [(w.verb, w.outcome, w.status, w.reconcile, w.action, w.error) for w in writes] == [
         ("create", "answered", 201, "id-1", "", ""),
         ("patch", "answered", 201, "", "action-1", ""),

@@ -360,7 +360,7 @@ async def test_q_asks_and_ctrl_c_needs_two() -> None:
 
 
 async def test_a_refused_delete_is_a_toast_and_a_line() -> None:
-    from controller_runtime.events import ActionFinished
+    from controller.events import ActionFinished
 
     async with console() as c:
         ref = c.world.ref("Pod", "my-op-redis-1", "uid-1")

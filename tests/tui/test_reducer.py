@@ -5,15 +5,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from controller.events import ActionFinished
 from controller_runtime.bus import EventBus
-from controller_runtime.events import (
-    ActionFinished,
-    ApiWrite,
-    Log,
-    Outcome,
-    ReconcileFinished,
-    ReconcileStarted,
-)
+from controller_runtime.events import ApiWrite, Log, Outcome, ReconcileFinished, ReconcileStarted
 from controller_runtime.kube.rules import to_yaml
 from tests.tui.world import World
 from tui import reducer
@@ -25,7 +19,7 @@ from tui.stream import Line, Ring
 POD = GroupKind("", "Pod")
 
 
-def told(world: World, state: ConsoleState | None = None) -> ConsoleState:
+def applied(world: World, state: ConsoleState | None = None) -> ConsoleState:
     state = state or ConsoleState()
     Pump(world.subscription, state, world.clock, world.clock).drain(1e9)
     return state
@@ -38,7 +32,7 @@ def lines(state: ConsoleState) -> list[str]:
 def test_the_first_objects_are_not_news() -> None:
     world = World()
     world.settled()
-    state = told(world)
+    state = applied(world)
     assert [x.word for x in state.stream] == ["CONNECTED", "LEADER", "LISTED", "LISTED", "LISTED"]
     assert "LISTED 2 Pods" in " ".join(lines(state))
     assert set(state.objects[POD]) == {"uid-0", "uid-1"}
@@ -48,7 +42,7 @@ def test_the_story_says_who_did_what() -> None:
     world = World()
     world.settled()
     world.story()
-    state = told(world)
+    state = applied(world)
     news = lines(state)[5:]
     assert news[0] == "MODIFIED Pod my-op-redis-1 deleting by you"
     assert news[1] == "DELETED Pod my-op-redis-1  by you"
@@ -71,7 +65,7 @@ def test_the_author_is_found_in_either_order() -> None:
         assert world.pod("ADDED", "a", "uid-a") == "101"
         if not write_first:
             world.bus.publish(write)
-        assert lines(told(world)) == ["ADDED Pod a Running by reconcile #7"]
+        assert lines(applied(world)) == ["ADDED Pod a Running by reconcile #7"]
 
 
 def test_a_new_uid_under_an_old_name_is_another_object() -> None:
@@ -79,14 +73,14 @@ def test_a_new_uid_under_an_old_name_is_another_object() -> None:
     world.pod("ADDED", "a", "uid-1")
     world.pod("ADDED", "a", "uid-2")
     world.pod("DELETED", "a", "uid-1")
-    state = told(world)
+    state = applied(world)
     assert list(state.objects[POD]) == ["uid-2"]
     named = state.named(ObjectName("", "Pod", "default", "a"))
     assert named is not None
     assert named.ref.uid == "uid-2"
 
 
-def test_forbidden_is_told_once_and_restored_once() -> None:
+def test_forbidden_is_shown_once_and_restored_once() -> None:
     world = World()
     world.connected()
     for attempt in (1, 2, 3):
@@ -94,7 +88,7 @@ def test_forbidden_is_told_once_and_restored_once() -> None:
         world.now += 10
     world.now += 11
     world.watch("Service", objects=3)
-    state = told(world)
+    state = applied(world)
     words = [x.word for x in state.stream]
     assert words.count("FORBIDDEN") == 1
     assert words.count("RESTORED") == 1
@@ -110,18 +104,18 @@ def test_a_refused_write_lasts_until_it_succeeds_or_is_not_wanted() -> None:
         world.now += 5
     world.refuse("default/b", 4)
     world.refuse("other/c", 5, "delete", "Service")
-    state = told(world)
+    state = applied(world)
     assert {(d.write.verb, d.write.ref.kind, d.count) for d in state.denials.values()} == {
         ("create", "Pod", 4), ("delete", "Service", 1),
     }  # fmt: skip
     world.reconciled("default/a", 6, "id-6")  # a has its pod from elsewhere; b still asks
-    assert len(told(world, state).denials) == 2
+    assert len(applied(world, state).denials) == 2
     world.refuse("default/b", 7, status=201)
-    state = told(world, state)
+    state = applied(world, state)
     assert [d.write.ref.kind for d in state.denials.values()] == ["Service"]
     assert "RESTORED create Pods in default after 15 s by" in lines(state)
     world.reconciled("other/c", 8, "id-8")
-    assert not told(world, state).denials
+    assert not applied(world, state).denials
 
 
 def test_only_a_write_that_was_answered_clears_a_denial() -> None:
@@ -133,13 +127,13 @@ def test_only_a_write_that_was_answered_clears_a_denial() -> None:
     )  # fmt: skip
     for outcome, error in outcomes:
         world.bus.publish(ApiWrite(at=1, verb="create", ref=ref, outcome=outcome, error=error, reconcile="r"))
-    state = told(world)
+    state = applied(world)
     assert len(state.denials) == 1
     words = [x.word for x in state.stream]
     assert words[-3:] == ["NOT SENT", "NO ANSWER", "NOT SENT"]
     assert "RESTORED" not in words
     world.refuse("default/a", 2, status=201)
-    assert not told(world, state).denials
+    assert not applied(world, state).denials
 
 
 def test_a_watch_that_ended_in_good_order_is_no_news() -> None:
@@ -147,7 +141,7 @@ def test_a_watch_that_ended_in_good_order_is_no_news() -> None:
     world.watch("Pod", objects=1)
     world.watch("Pod", "reconnecting", attempts=0)
     world.watch("Pod", objects=1)
-    assert [x.word for x in told(world).stream] == ["LISTED"]
+    assert [x.word for x in applied(world).stream] == ["LISTED"]
 
 
 def test_faults() -> None:
@@ -166,17 +160,17 @@ def test_faults() -> None:
     world.bus.publish(Log(at=1, level="warning", message="slow"))
     world.bus.publish(Log(at=1, level="info", message="not shown"))
     world.bus.publish(ActionFinished(at=1, id="1", verb="delete", ref=ref, ok=False, message="refused"))
-    state = told(world)
+    state = applied(world)
     assert [x.word for x in state.stream] == ["REFUSED", "RECONCILE", "WARNING", "REFUSED"]
     assert all(x.fault for x in state.stream)
     assert state.notices[0].message == "refused"
 
 
-def test_what_was_dropped_is_told() -> None:
+def test_what_was_dropped_is_shown() -> None:
     world = World(maxlen=5)
     for i in range(10):
         world.pod("ADDED" if i == 0 else "MODIFIED", f"p-{i}", f"uid-{i}")
-    state = told(world)
+    state = applied(world)
     assert state.dropped == 5
     assert len(state.objects[POD]) == 10
     assert next(iter(state.stream)).word == "DROPPED"
@@ -199,7 +193,7 @@ def test_the_rule_is_yaml() -> None:
 
     world = World()
     world.forbid()
-    state = told(world)
+    state = applied(world)
     rule = next(iter(state.watches.values())).missing_rule
     assert rule is not None
     assert yaml.safe_load(to_yaml([rule])) == [
@@ -237,7 +231,7 @@ def test_splits_and_overflow_give_the_same_tables(
 ) -> None:
     whole = World()
     publish(whole, life)
-    expected = table(told(whole))
+    expected = table(applied(whole))
 
     small = World()
     small.subscription.close()

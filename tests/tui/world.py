@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
 
-from controller_runtime.bus import EventBus
+from controller.events import ActionFinished, ActionStarted, Connection, Heal
+from controller_runtime.bus import EventBus, Listing
 from controller_runtime.events import (
-    ActionFinished,
-    ActionStarted,
     ApiWrite,
-    Connection,
-    Heal,
     LeaderStatus,
     ObjectChanged,
     ReconcileFinished,
@@ -72,6 +70,9 @@ class World:
         self.subscription = self.bus.subscribe("test", maxlen=maxlen)
         self.now = START
         self._version = 100
+        self._stores: dict[str, dict[str, ObjectChanged]] = {kind: {} for kind in PLURALS}
+        for kind in PLURALS:
+            self.bus.add_store(partial(self._listing, kind))
 
     def clock(self) -> float:
         return self.now
@@ -163,13 +164,20 @@ class World:
             },
             **body,
         }  # fmt: skip
-        self.bus.publish(
-            ObjectChanged(
-                at=self.now, type=type_, ref=ref, resource_version=version, initial=initial,  # type: ignore[arg-type]
-                raw=msgspec.Raw(json.dumps(o).encode()),
-            )
+        event = ObjectChanged(
+            at=self.now, type=type_, ref=ref, resource_version=version, initial=initial,  # type: ignore[arg-type]
+            raw=msgspec.Raw(json.dumps(o).encode()),
         )  # fmt: skip
+        store = self._stores[ref.kind]
+        store.pop(ref.uid, None)
+        if type_ != "DELETED":
+            store[ref.uid] = event
+        self.bus.publish(event)
         return version
+
+    def _listing(self, kind: str) -> Listing:
+        api_version = f"{GROUPS[kind]}/v1" if GROUPS[kind] else "v1"
+        return Listing(api_version, kind, list(self._stores[kind].values()))
 
     def pod(
         self, type_: str, name: str, uid: str, phase: str = "Running", *, namespace: str = "default",

@@ -9,9 +9,9 @@ from typing import Any, cast
 import pytest
 
 from controller.actions import Actions
+from controller.events import ActionFinished
 from controller_runtime.bus import EventBus
 from controller_runtime.client.client import Client
-from controller_runtime.events import ActionFinished
 from controller_runtime.kube.errors import Conflict, Forbidden, Unreachable
 from controller_runtime.kube.kinds import Pod
 from controller_runtime.kube.resource import Ref

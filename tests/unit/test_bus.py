@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller_runtime.bus import EventBus, Listing
-from controller_runtime.events import LeaderStatus, Log, ObjectChanged, decode, encode
+from controller_runtime.events import BusEvent, LeaderStatus, Log, ObjectChanged
 from controller_runtime.kube.resource import Ref
 
 
@@ -221,9 +221,21 @@ def test_who_lingers_gets_in_one_go_what_came_meanwhile(monkeypatch: pytest.Monk
     assert lingered == [0.02]
 
 
-def test_events_travel_as_json_and_back() -> None:
-    event = changed("u", 3, "DELETED")
-    line = encode(event)
-    assert b'"event":"object"' in line
-    assert b"\n" not in line
-    assert decode(line) == event
+class BackupTaken(BusEvent, frozen=True, tag="backup_taken"):
+    """As an operator of somebody else would publish it."""
+
+    key: str
+
+    @property
+    def state_key(self) -> str:
+        return self.key
+
+
+def test_an_operator_publishes_events_of_its_own() -> None:
+    bus = EventBus()
+    subscription = bus.subscribe("a", maxlen=1)
+    bus.publish(BackupTaken(at=0.0, key="ns/db"))
+    bus.publish(log("next"))
+    assert [(e.seq, e.key) for e in subscription.drain().states if isinstance(e, BackupTaken)] == [
+        (1, "ns/db")
+    ]

@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 from prometheus_client import CollectorRegistry
 
+from controller.events import Heal
 from controller.heal import HealTracker, heal_histogram, watch_heals
 from controller_runtime.bus import EventBus
-from controller_runtime.events import ApiWrite, Heal, ObjectChanged, ReconcileStarted
+from controller_runtime.events import ApiWrite, ObjectChanged, ReconcileStarted
 from controller_runtime.kube.resource import Ref
 from tests.cluster import eventually
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from rich.cells import cell_len
 
-from controller_runtime.events import Heal
+from controller.events import Heal
 from controller_runtime.kube.resource import Ref
 from tui.kinds.model import ObjectView
 from tui.kinds.registry import describe

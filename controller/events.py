@@ -1,0 +1,85 @@
+"""What the operator and the session around it publish on the bus, beside what the runtime does."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Literal
+
+from controller_runtime.events import BusEvent
+from controller_runtime.kube.resource import Ref
+from controller_runtime.kube.rules import PolicyRule
+
+
+class Connection(BusEvent, frozen=True, tag="connection"):
+    """Who we are and what we talk to. ``state`` says whether the API server answers."""
+
+    role: Literal["controller", "person"]
+    state: Literal["connecting", "connected", "failed"]
+    cluster: str = ""  # "embedded cluster", or the cluster's name in the kubeconfig
+    context: str = ""
+    server: str = ""
+    identity: str = ""
+    version: str = ""
+    namespaces: tuple[str, ...] = ()  # empty: all namespaces
+    message: str = ""
+
+    @property
+    def state_key(self) -> Hashable:
+        return "connection", self.role
+
+
+HealStage = Literal["deleting", "gone", "recreated", "ready", "abandoned"]
+
+
+class Heal(BusEvent, frozen=True, tag="heal"):
+    """One object's way from its deletion to a ready replacement. All times are Unix seconds."""
+
+    namespace: str
+    name: str
+    owner: str  # key of the object that wants it
+    old_uid: str
+    stage: HealStage
+    requested: float  # the delete request, or the first sign of it
+    kind: str = "Pod"
+    owner_kind: str = "Redis"
+    new_uid: str = ""
+    gone: float | None = None
+    created: float | None = None
+    ready: float | None = None
+    by: str = ""  # "you" for the console's own deletes
+    reconcile: int = 0  # number of the reconcile that made the replacement
+
+    @property
+    def state_key(self) -> Hashable:
+        return "heal", self.old_uid
+
+    @property
+    def key(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def seconds(self) -> float | None:
+        """From the request to ready, in seconds; None while it is not ready."""
+        return None if self.ready is None else self.ready - self.requested
+
+
+ActionVerb = Literal["delete", "scale", "check"]
+
+
+class ActionStarted(BusEvent, frozen=True, tag="action_started"):
+    """A person asked for something."""
+
+    id: str
+    verb: ActionVerb
+    ref: Ref
+
+
+class ActionFinished(BusEvent, frozen=True, tag="action_finished"):
+    """The answer to it. ``ok`` is False for refusals, and ``message`` says why in a sentence."""
+
+    id: str
+    verb: ActionVerb
+    ref: Ref
+    ok: bool
+    message: str = ""
+    missing_rule: PolicyRule | None = None
