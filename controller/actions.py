@@ -13,7 +13,8 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 
 from controller.events import ActionFinished, ActionStarted, ActionVerb
 from controller_runtime.bus import EventBus
-from controller_runtime.client.client import Client, acting
+from controller_runtime.client.client import Client
+from controller_runtime.client.context import acting
 from controller_runtime.kube.errors import ApiError, Unreachable
 from controller_runtime.kube.object import resource_of
 from controller_runtime.kube.resource import Ref

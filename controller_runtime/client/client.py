@@ -1,29 +1,22 @@
-"""A typed client: reads are decoded into kinds, writes are published on the bus."""
+"""A typed client: objects are read into the classes of their kinds, and written from them or from JSON."""
 
 from __future__ import annotations
 
-import copy
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
-from contextvars import ContextVar
+import builtins
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar, overload
 
 import msgspec
 
-from controller_runtime.bus import EventBus
-from controller_runtime.client.config import Configuration
-from controller_runtime.client.context import Write, current_reconcile
-from controller_runtime.client.transport import REQUEST_TIMEOUT, Answer, Query, Transport
-from controller_runtime.events import ApiWrite, Outcome
-from controller_runtime.kube.errors import ApiError, Unreachable, unexpected_answer
-from controller_runtime.kube.object import Decoder, KubeObject, ObjectMeta, kind_of
+from controller_runtime.client.requests import Requests, path_to, read
+from controller_runtime.kube.encode import as_asked, as_json, as_view, overlay
+from controller_runtime.kube.errors import NotFound
+from controller_runtime.kube.object import Decoder, KubeObject, kind_of
 from controller_runtime.kube.resource import Ref, Resource
-from controller_runtime.kube.rules import PolicyRule, missing_rule
 
 K = TypeVar("K", bound=KubeObject)
-T = TypeVar("T")
-Verb = Literal["create", "update", "patch", "delete"]
+PatchType = Literal["merge", "json", "strategic"]
+Written = Literal["created", "updated", "unchanged"]
 
 PAGE_SIZE = 500  # client-go tools/pager/pager.go
 
@@ -32,22 +25,7 @@ PATCH_TYPES = {
     "merge": "application/merge-patch+json",  # RFC 7386
     "strategic": "application/strategic-merge-patch+json",
 }
-
-_action: ContextVar[tuple[str, int]] = ContextVar("action", default=("", 0))
-
-
-@contextmanager
-def acting(action: str, cause: int = 0) -> Iterator[None]:
-    """Mark the writes inside as asked for by a person's action with this id, whose event has that number."""
-    token = _action.set((action, cause))
-    try:
-        yield
-    finally:
-        _action.reset(token)
-
-
-class _Item(msgspec.Struct):
-    metadata: ObjectMeta = ObjectMeta()
+APPLY = "application/apply-patch+yaml"  # JSON is YAML
 
 
 class _ListMeta(msgspec.Struct, frozen=True):
@@ -59,57 +37,37 @@ class _List(msgspec.Struct):
     items: list[msgspec.Raw] | None = None
 
 
-_decode_item = msgspec.json.Decoder(_Item).decode
 _decode_list = msgspec.json.Decoder(_List).decode
 
 
-class Client:
-    """Thread-safe. Every method raises ApiError (see ``errors``) or Unreachable.
+class Client(Requests):
+    """Thread-safe. Every method raises ApiError (see ``errors``) or Unreachable, and publishes what it wrote.
 
-    ``timeout`` is in seconds, for each request.
+    Objects are frozen: change a copy (``msgspec.structs.replace``) and write that. JSON data (a dict with
+    apiVersion, kind and metadata) may be given in place of an object; it is sent as it is.
     """
-
-    def __init__(
-        self,
-        configuration: Configuration,
-        *,
-        bus: EventBus | None = None,
-        clock: Callable[[], float] = time.time,
-        timeout: float = REQUEST_TIMEOUT,
-    ) -> None:
-        self.transport = Transport(configuration)
-        self._bus = bus
-        self._clock = clock
-        self._timeout = timeout
-
-    def with_timeout(self, seconds: float) -> Client:
-        """The same client, on the same connections, that waits for ``seconds`` at most."""
-        other = copy.copy(self)
-        other._timeout = seconds
-        return other
-
-    @property
-    def host(self) -> str:
-        return self.transport.host
 
     # Reading
 
     def get(self, kind: type[K], namespace: str, name: str) -> K:
         """The object as the server has it now. Raises NotFound."""
-        answer = self._ask("GET", kind.resource.path(namespace, name))
-        return _read(answer, Decoder(kind).decode, kind.resource.kind)
+        return self._live(kind, namespace, name)[0]
+
+    def get_raw(self, resource: Resource, namespace: str, name: str) -> bytes:
+        """The object's JSON as the server has it now. Raises NotFound."""
+        return self._ask("GET", path_to(resource, _ref(resource, namespace, name))).body
 
     def list(
         self, kind: type[K], namespace: str = "", *, label_selector: str = "", field_selector: str = ""
-    ) -> list[K]:
-        """All objects of a kind, in one namespace or in all of them ("")."""
-        query: dict[str, str] = {"limit": str(PAGE_SIZE)}
-        if field_selector:
-            query["fieldSelector"] = field_selector
-        if label_selector:
-            query["labelSelector"] = label_selector
+    ) -> builtins.list[K]:
+        """All objects of a kind, in one namespace or in all of them (""), in pages of 500.
+
+        Selectors are as for kubectl: ``app in (a, b),!canary`` and ``spec.nodeName=n1``. Raises ApiError
+        (400) for a field that the server does not select by.
+        """
+        query = selectors(label_selector, field_selector) | {"limit": str(PAGE_SIZE)}
         decode = Decoder(kind).decode
-        found: list[K] = []
+        found: builtins.list[K] = []
 
         def page_of(body: bytes) -> _List:
             page = _decode_list(body)
@@ -117,67 +75,45 @@ class Client:
             return page
 
         while True:
-            answer = self._ask("GET", kind.resource.path(namespace), query=query)
-            page = _read(answer, page_of, f"list of {kind.resource.plural}")
+            answer = self._ask("GET", kind.resource.path(namespace), query)
+            page = read(answer, page_of, f"list of {kind.resource.plural}")
             if not page.metadata.token:
                 return found
             query["continue"] = page.metadata.token
 
-    def get_json(self, path: str, query: Mapping[str, str] | None = None) -> Any:
-        """Any path, as plain JSON."""
-        return _read(self._ask("GET", path, query=query), msgspec.json.decode, "JSON")
-
-    def version(self) -> str:
-        """The server's version, as in v1.36.2."""
-        return str(self.get_json("/version").get("gitVersion", ""))
-
-    def identity(self) -> str:
-        """The user name that the server knows us by; "" when it does not say."""
-        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
-        try:
-            answer = self._post("/apis/authentication.k8s.io/v1/selfsubjectreviews", body)
-        except (ApiError, Unreachable):
-            return ""
-        return str(answer["status"]["userInfo"].get("username", ""))
-
-    def can_i(self, verb: str, resource: Resource, namespace: str = "", name: str = "") -> tuple[bool, str]:
-        """Whether we may, and the server's reason (a SelfSubjectAccessReview)."""
-        attributes = {"verb": verb, "group": resource.group, "resource": resource.plural}
-        attributes |= {k: v for k, v in (("namespace", namespace), ("name", name)) if v}
-        body = {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SelfSubjectAccessReview",
-            "spec": {"resourceAttributes": attributes},
-        }
-        status = self._post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body)["status"]
-        return bool(status.get("allowed")), str(status.get("reason", ""))
-
     # Writing
 
     @overload
-    def create(self, obj: dict[str, Any]) -> Any: ...
+    def create(self, obj: K) -> K: ...
     @overload
     def create(self, obj: dict[str, Any], kind: type[K]) -> K: ...
-    def create(self, obj: dict[str, Any], kind: type[Any] | None = None) -> Any:
-        """Create an object given as JSON data. Raises AlreadyExists.
+    @overload
+    def create(self, obj: dict[str, Any]) -> Any: ...
+    def create(self, obj: KubeObject | dict[str, Any], kind: type[Any] | None = None) -> Any:
+        """Create an object and return it as the server made it. Raises AlreadyExists, Invalid.
 
-        Without ``kind`` the class is the one that declares the object's apiVersion and kind.
+        Of an object, what ``kube.encode.as_json`` says is sent. For JSON data without ``kind``, the class is
+        the one that declares its apiVersion and kind.
         """
-        meta = obj["metadata"]
-        kind = kind or kind_of(obj["apiVersion"], obj["kind"])
-        path = kind.resource.path(meta.get("namespace", ""))
-        return self._write("create", kind, "POST", path, meta.get("namespace", ""), meta.get("name", ""), obj)
+        kind, body = _body(obj, kind)
+        meta = body["metadata"]
+        ref = _ref(kind.resource, meta.get("namespace", ""), meta.get("name", ""))
+        answer = self._send("create", kind.resource, ref, body)
+        return read(answer, Decoder(kind).decode, kind.resource.kind)
 
     @overload
-    def update(self, obj: dict[str, Any]) -> Any: ...
+    def update(self, obj: K) -> K: ...
     @overload
     def update(self, obj: dict[str, Any], kind: type[K]) -> K: ...
-    def update(self, obj: dict[str, Any], kind: type[Any] | None = None) -> Any:
-        """Replace an object. With a resourceVersion in its metadata it raises Conflict when that is old."""
-        meta = obj["metadata"]
-        kind = kind or kind_of(obj["apiVersion"], obj["kind"])
-        path = kind.resource.path(meta.get("namespace", ""), meta["name"])
-        return self._write("update", kind, "PUT", path, meta.get("namespace", ""), meta["name"], obj)
+    @overload
+    def update(self, obj: dict[str, Any]) -> Any: ...
+    def update(self, obj: KubeObject | dict[str, Any], kind: type[Any] | None = None) -> Any:
+        """Replace an object. Raises Conflict when its resourceVersion is not the latest any more.
+
+        What the class of ``obj`` does not declare is kept: the live object is read first, and nothing is
+        written when nothing differs. JSON data replaces all that is there.
+        """
+        return self._update(obj, kind, "")
 
     def patch(
         self,
@@ -186,18 +122,39 @@ class Client:
         name: str,
         body: Any,
         *,
-        type: Literal["merge", "json", "strategic"] = "merge",
+        type: PatchType = "merge",
         subresource: str = "",
     ) -> K:
-        path = kind.resource.path(namespace, name, subresource)
-        return self._write(
-            "patch", kind, "PATCH", path, namespace, name, body,
-            content_type=PATCH_TYPES[type], subresource=subresource,
-        )  # fmt: skip
+        """Change a part of an object: a merge patch, a JSON patch, or a strategic merge patch.
 
+        With ``metadata.resourceVersion`` in a merge patch, Conflict is raised when that is not the latest.
+        """
+        ref = _ref(kind.resource, namespace, name)
+        answer = self._send(
+            "patch", kind.resource, ref, body, subresource=subresource, content_type=PATCH_TYPES[type]
+        )
+        return read(answer, Decoder(kind).decode, kind.resource.kind)
+
+    @overload
+    def apply(self, obj: K, field_manager: str, *, force: bool = False) -> K: ...
+    @overload
+    def apply(self, obj: dict[str, Any], field_manager: str, *, force: bool = False) -> Any: ...
+    def apply(self, obj: KubeObject | dict[str, Any], field_manager: str, *, force: bool = False) -> Any:
+        """Server-side apply: the object is to have these fields, and ``field_manager`` owns them; it may be
+        new.
+
+        Raises Conflict when another manager owns one of them with another value, unless ``force`` takes it
+        over. Build ``obj`` afresh, of the fields that you care for: what was read holds those of others too.
+        """
+        return self._apply(obj, field_manager, force, "")
+
+    @overload
+    def delete(self, target: KubeObject, *, unchanged: bool = False, grace_period: int | None = None,
+               propagation: str | None = None) -> None: ...  # fmt: skip
+    @overload
     def delete(
         self,
-        resource: Resource | type[KubeObject],
+        target: Resource | type[KubeObject],
         namespace: str,
         name: str,
         *,
@@ -205,13 +162,30 @@ class Client:
         resource_version: str | None = None,
         grace_period: int | None = None,
         propagation: str | None = None,
+    ) -> None: ...
+    def delete(
+        self,
+        target: KubeObject | Resource | type[KubeObject],
+        namespace: str = "",
+        name: str = "",
+        *,
+        uid: str | None = None,
+        resource_version: str | None = None,
+        unchanged: bool = False,
+        grace_period: int | None = None,
+        propagation: str | None = None,
     ) -> None:
-        """Ask for a deletion. With ``uid`` another object of that name is left alone (Conflict).
+        """Ask for a deletion: of this object, or of the one of that kind and name. Raises NotFound.
 
-        ``grace_period`` is in seconds; ``propagation`` is Background, Foreground or Orphan.
+        Raises Conflict and deletes nothing when another object has taken the name (an object's ``uid``), or
+        with ``unchanged`` (a ``resource_version``) when it has changed since it was read. ``grace_period`` is
+        in seconds; ``propagation`` is Background, Foreground or Orphan.
         """
-        if not isinstance(resource, Resource):
-            resource = resource.resource
+        if isinstance(target, KubeObject):
+            meta = target.metadata
+            namespace, name, uid = meta.namespace, meta.name, meta.uid
+            resource_version = meta.resource_version if unchanged else None
+        resource = target if isinstance(target, Resource) else target.resource
         options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions"}
         conditions = {k: v for k, v in (("uid", uid), ("resourceVersion", resource_version)) if v}
         if conditions:
@@ -220,139 +194,121 @@ class Client:
             options["gracePeriodSeconds"] = grace_period
         if propagation is not None:
             options["propagationPolicy"] = propagation
-        path = resource.path(namespace, name)
-        self._send("delete", resource, "DELETE", path, Ref(
-            resource.kind, namespace, name, uid or "", resource.api_version
-        ), options)  # fmt: skip
+        self._send("delete", resource, _ref(resource, namespace, name, uid or ""), options)
 
-    def _write(
-        self,
-        verb: Verb,
-        kind: type[K],
-        method: str,
-        path: str,
-        namespace: str,
-        name: str,
-        body: Any,
-        *,
-        content_type: str = "application/json",
-        subresource: str = "",
-    ) -> K:
-        ref = Ref(kind.resource.kind, namespace, name, "", kind.resource.api_version)
-        answer = self._send(verb, kind.resource, method, path, ref, body, content_type, subresource)
-        return _read(answer, Decoder(kind).decode, kind.resource.kind)
+    def create_or_update(self, obj: K, mutate: Callable[[K], K]) -> tuple[K, Written]:
+        """Make the object of this kind and name what ``mutate`` makes of it, and say what that took.
 
-    def _send(
-        self,
-        verb: Verb,
-        resource: Resource,
-        method: str,
-        path: str,
-        ref: Ref,
-        body: Any,
-        content_type: str = "application/json",
-        subresource: str = "",
-    ) -> Answer:
-        """Write, publish what became of it, and note what the next run of this reconcile has to see first."""
-        started = time.monotonic()
-        context = current_reconcile.get()
-        outcome: Outcome = "unsent"
-        status, error, meta = 0, "", ObjectMeta()
-        rule: PolicyRule | None = None
+        ``mutate`` is given the live object, or ``obj`` when there is none, and answers what should be; it
+        must keep the name. What its class does not declare is kept. Raises Conflict and AlreadyExists when
+        somebody else was faster: to be tried again.
+        """
+        meta = obj.metadata
         try:
-            data, timeout = msgspec.json.encode(body), self._time_left()
-            outcome = "unknown"  # whatever ends the next line, unless it knows better
-            answer = self._through(method, path, body=data, content_type=content_type, timeout=timeout)
-            outcome, status = "answered", answer.status
-            meta = _read(answer, _decode_metadata, "Kubernetes object")
-            ref = Ref(ref.kind, ref.namespace, meta.name or ref.name, meta.uid or ref.uid, ref.api_version)
-            if context is not None:
-                context.wrote(Write(verb, resource, ref.namespace, ref.name, ref.uid, meta.resource_version))
-            return answer
-        except ApiError as failure:
-            outcome, status, error = "answered", failure.status, failure.message
-            rule = missing_rule(failure, resource, subresource=subresource)
-            raise
-        except Unreachable as failure:
-            outcome, error = "unknown" if failure.sent else "unsent", str(failure)
-            raise
-        except BaseException as failure:
-            error = str(failure) or type(failure).__name__
-            raise
-        finally:
-            if self._bus is not None:
-                action, asked = _action.get()
-                self._bus.publish(
-                    ApiWrite(
-                        at=self._clock(), cause=context.seq if context else asked, verb=verb, ref=ref,
-                        reconcile=context.id if context else "", action=action, subresource=subresource,
-                        resource_version=meta.resource_version, outcome=outcome, status=status,
-                        duration=time.monotonic() - started, error=error, missing_rule=rule,
-                    )
-                )  # fmt: skip
+            live, raw = self._live(type(obj), meta.namespace, meta.name)
+        except NotFound:
+            return self.create(_mutated(obj, mutate)), "created"
+        updated = self._replace(_mutated(live, mutate), live, raw, "")
+        return (live, "unchanged") if updated is None else (updated, "updated")
 
-    def post(self, path: str, body: Any) -> Any:
-        """POST plain JSON to any path, unpublished: reviews, and Events of the recorder."""
-        return self._post(path, body)
+    # Subresources
 
-    def _post(self, path: str, body: Any) -> Any:
-        return _read(self._ask("POST", path, body=msgspec.json.encode(body)), msgspec.json.decode, "JSON")
+    @property
+    def status(self) -> Subresource:
+        """Writes to the status of objects, for kinds that have the status subresource."""
+        return Subresource(self, "status")
 
-    def get_raw(self, resource: Resource, namespace: str, name: str) -> bytes:
-        """The object's JSON as the server has it now. Raises NotFound."""
-        return self._ask("GET", resource.path(namespace, name)).body
+    def subresource(self, name: str) -> Subresource:
+        """Writes to another part of objects that has a path of its own, such as ``scale``."""
+        return Subresource(self, name)
 
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-        content_type: str = "application/json",
-    ) -> Answer:
-        return self._through(
-            method, path, query or (), body=body, content_type=content_type, timeout=self._time_left()
+    # The same for the whole object and for its subresources
+
+    def _update(self, obj: Any, kind: type[Any] | None, subresource: str) -> Any:
+        if isinstance(obj, KubeObject):
+            live, raw = self._live(type(obj), obj.metadata.namespace, obj.metadata.name)
+            updated = self._replace(obj, live, raw, subresource)
+            return live if updated is None else updated
+        kind, body = _body(obj, kind)
+        ref = _ref(kind.resource, body["metadata"].get("namespace", ""), body["metadata"].get("name", ""))
+        answer = self._send("update", kind.resource, ref, body, subresource=subresource)
+        return read(answer, Decoder(kind).decode, kind.resource.kind)
+
+    def _live(self, kind: type[K], namespace: str, name: str) -> tuple[K, bytes]:
+        """The object as the server has it now, and its JSON."""
+        answer = self._ask("GET", path_to(kind.resource, _ref(kind.resource, namespace, name)))
+        return read(answer, Decoder(kind).decode, kind.resource.kind), answer.body
+
+    def _replace(self, obj: K, live: K, raw: bytes, subresource: str) -> K | None:
+        """Write ``obj`` over ``raw``, which was read as ``live``; None when that is what it is."""
+        wanted = as_view(obj)
+        # Without a version it is the one that was just read: between the two nobody else may write.
+        wanted["metadata"].setdefault("resourceVersion", live.metadata.resource_version)
+        before = msgspec.json.decode(raw)
+        body = overlay(before, as_view(live), wanted)
+        if body == before:
+            return None
+        resource, meta = obj.resource, obj.metadata
+        ref = _ref(resource, meta.namespace, meta.name, meta.uid)
+        answer = self._send("update", resource, ref, body, subresource=subresource)
+        return read(answer, Decoder(type(obj)).decode, resource.kind)
+
+    def _apply(self, obj: Any, field_manager: str, force: bool, subresource: str) -> Any:
+        if isinstance(obj, KubeObject):
+            kind, body = type(obj), as_asked(obj)
+        else:
+            kind, body = _body(obj, None)
+        ref = _ref(kind.resource, body["metadata"].get("namespace", ""), body["metadata"].get("name", ""))
+        query: dict[str, str | int | bool] = {"fieldManager": field_manager, "force": force}
+        answer = self._send(
+            "patch", kind.resource, ref, body, subresource=subresource, query=query, content_type=APPLY
         )
-
-    def _through(
-        self,
-        method: str,
-        path: str,
-        query: Query = (),
-        *,
-        body: bytes | None,
-        content_type: str,
-        timeout: float,
-    ) -> Answer:
-        """To the server; what a reconcile asks can be ended by its manager."""
-        context = current_reconcile.get()
-        with nullcontext() if context is None else context.in_flight.request() as cancel:
-            return self.transport.request(
-                method, path, query, body=body, content_type=content_type, timeout=timeout, cancel=cancel
-            )
-
-    def _time_left(self) -> float:
-        """The seconds that the next request may take. Raises ReconcileCancelled when none may be made."""
-        context = current_reconcile.get()
-        if context is None:
-            return self._timeout
-        context.check()
-        remaining = context.remaining()
-        return self._timeout if remaining is None else max(0.1, min(self._timeout, remaining))
+        return read(answer, Decoder(kind).decode, kind.resource.kind)
 
 
-def _read(answer: Answer, decode: Callable[[bytes], T], kind: str) -> T:
-    """The decoded body. Raises UnexpectedAnswer when it is no ``kind``."""
-    try:
-        return decode(answer.body)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise unexpected_answer(answer.status, answer.body, kind, error) from error
+class Subresource:
+    """Writes to one part of objects that has a path of its own. Made by ``Client.status``."""
+
+    def __init__(self, client: Client, name: str) -> None:
+        self._client = client
+        self._name = name
+
+    def update(self, obj: K) -> K:
+        """As ``Client.update``; of the status subresource, the server takes the status alone."""
+        updated: K = self._client._update(obj, None, self._name)
+        return updated
+
+    def patch(self, kind: type[K], namespace: str, name: str, body: Any, *, type: PatchType = "merge") -> K:
+        """As ``Client.patch``."""
+        return self._client.patch(kind, namespace, name, body, type=type, subresource=self._name)
+
+    def apply(self, obj: K, field_manager: str, *, force: bool = False) -> K:
+        """As ``Client.apply``; the object has to be there."""
+        applied: K = self._client._apply(obj, field_manager, force, self._name)
+        return applied
 
 
-def _decode_metadata(raw: bytes) -> ObjectMeta:
-    """Of the object in an answer; a delete may be answered with a Status, which has none to speak of."""
-    try:
-        return _decode_item(raw).metadata
-    except msgspec.ValidationError:
-        return ObjectMeta()
+def selectors(label_selector: str, field_selector: str) -> dict[str, str]:
+    """The part of a list's or watch's query that says which objects are meant."""
+    named = (("labelSelector", label_selector), ("fieldSelector", field_selector))
+    return {name: selector for name, selector in named if selector}
+
+
+def _ref(resource: Resource, namespace: str, name: str, uid: str = "") -> Ref:
+    return Ref(resource.kind, namespace if resource.namespaced else "", name, uid, resource.api_version)
+
+
+def _body(obj: Any, kind: type[Any] | None) -> tuple[type[Any], dict[str, Any]]:
+    """The class of an object or of JSON data, and the JSON data."""
+    if isinstance(obj, KubeObject):
+        return type(obj), as_json(obj)
+    if not isinstance(obj, Mapping):
+        raise TypeError(f"an object or a dict is wanted, not a value of type {type(obj).__name__}")
+    return kind or kind_of(obj["apiVersion"], obj["kind"]), dict(obj)
+
+
+def _mutated(obj: K, mutate: Callable[[K], K]) -> K:
+    wanted = mutate(obj)
+    if wanted.key != obj.key:
+        raise ValueError(f"mutate must not change the name or namespace of {obj.key}, it made {wanted.key}")
+    return wanted

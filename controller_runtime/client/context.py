@@ -101,4 +101,18 @@ class ReconcileContext:
         self.writes.append(write)
 
 
+# The id of a person's action, and the number of its event on the bus.
+current_action: ContextVar[tuple[str, int]] = ContextVar("current_action", default=("", 0))
+
+
+@contextmanager
+def acting(action: str, cause: int = 0) -> Iterator[None]:
+    """Mark the writes inside as asked for by a person's action with this id, whose event has that number."""
+    token = current_action.set((action, cause))
+    try:
+        yield
+    finally:
+        current_action.reset(token)
+
+
 current_reconcile: ContextVar[ReconcileContext | None] = ContextVar("current_reconcile", default=None)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Generic, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import msgspec
 
@@ -47,10 +47,17 @@ class KubeObject(msgspec.Struct, frozen=True, rename="camel", gc=False):
     metadata: ObjectMeta
 
     resource: ClassVar[Resource]
+    declares: ClassVar[bool] = True  # whether ``kind_of`` is to find the class
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        _kinds[cls.resource.api_version, cls.resource.kind] = cls
+        if cls.declares and "resource" in cls.__dict__:
+            _kinds[cls.resource.api_version, cls.resource.kind] = cls
+
+    @classmethod
+    def decoder(cls) -> Callable[[bytes | msgspec.Raw], Self]:
+        """What turns JSON into an object. It raises msgspec.MsgspecError for what is none of this kind."""
+        return msgspec.json.Decoder(cls).decode
 
     @property
     def key(self) -> str:
@@ -102,18 +109,21 @@ class Decoder(Generic[K]):
 
     def __init__(self, kind: type[K]) -> None:
         self._kind = kind
-        self.strict = msgspec.json.Decoder(kind).decode
+        self.strict: Callable[[bytes | msgspec.Raw], K] = (
+            kind.decoder() if issubclass(kind, KubeObject) else msgspec.json.Decoder(kind).decode
+        )
 
     def decode(self, raw: bytes | msgspec.Raw) -> K:
         try:
             return self.strict(raw)
         except msgspec.ValidationError:
-            return msgspec.convert(_without_nulls(msgspec.json.decode(raw)), self._kind)
+            return msgspec.convert(without_nulls(msgspec.json.decode(raw)), self._kind)
 
 
-def _without_nulls(value: Any) -> Any:
+def without_nulls(value: Any) -> Any:
+    """JSON data with every null in it left out."""
     if isinstance(value, dict):
-        return {k: _without_nulls(v) for k, v in value.items() if v is not None}
+        return {k: without_nulls(v) for k, v in value.items() if v is not None}
     if isinstance(value, list):
-        return [_without_nulls(v) for v in value if v is not None]
+        return [without_nulls(v) for v in value if v is not None]
     return value

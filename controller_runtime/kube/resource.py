@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from typing import NamedTuple
+from urllib.parse import quote
 
 import msgspec
+
+# RFC 3986: what may stand in a segment beside letters, digits and "-._~". Names of roles have colons.
+_IN_PATHS = ":@!$&'()*+,;="
 
 
 class Resource(msgspec.Struct, frozen=True):
@@ -25,11 +29,15 @@ class Resource(msgspec.Struct, frozen=True):
         return (api_version.rpartition("/")[0], kind) == (self.group, self.kind)
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """The URL path of a collection or of one object."""
+        """The URL path of a collection or of one object, with what a path may not hold escaped."""
         parts = ["/apis", self.group, self.version] if self.group else ["/api", self.version]
         if namespace and self.namespaced:
-            parts += ["namespaces", namespace]
-        parts += [p for p in (self.plural, name, subresource) if p]
+            parts += ["namespaces", quote(namespace, _IN_PATHS)]
+        parts.append(self.plural)
+        if name:
+            parts.append(quote(name, _IN_PATHS))
+        if subresource:
+            parts.append(subresource)
         return "/".join(parts)
 
 

@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 
 from controller_runtime.bus import EventBus
-from controller_runtime.client.client import Client, acting
+from controller_runtime.client.client import Client
 from controller_runtime.client.config import ConfigError, Configuration
 from controller_runtime.client.context import (
     ReconcileCancelled,
     ReconcileContext,
     ReconcileTimeout,
+    acting,
     current_reconcile,
 )
 from controller_runtime.client.transport import Cancel, Cancelled, Transport
@@ -229,7 +230,7 @@ def half_an_answer(x: Exchange) -> None:
     [
         ("cancelled", ReconcileCancelled, "unsent", 0, "leader election lost"),
         ("late", ReconcileTimeout, "unsent", 0, "ran out of time"),
-        ("not encodable", TypeError, "unsent", 0, "unsupported"),
+        ("not encodable", TypeError, "unsent", 0, "has no JSON"),
         ("silence", Unreachable, "unknown", 0, "timed out"),
         ("hang up", Unreachable, "unknown", 0, "closed"),
         ("half an answer", Unreachable, "unknown", 0, "closed in the middle"),
