@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         NotFound,
         Unreachable,
     )
+    from controller_runtime.kube.markers import rbac
     from controller_runtime.kube.object import KubeObject, ObjectMeta, OwnerReference
     from controller_runtime.kube.ownership import (
         owner_reference,
@@ -79,6 +80,7 @@ _ROOMS = {
         "NotFound",
         "Unreachable",
     ),
+    "kube.markers": ("rbac",),
     "kube.object": ("KubeObject", "ObjectMeta", "OwnerReference"),
     "kube.ownership": (
         "owner_reference",
@@ -140,6 +142,7 @@ __all__ = [
     "load_configuration",
     "new_controller_managed_by",
     "owner_reference",
+    "rbac",
     "set_controller_reference",
     "set_owner_reference",
     "with_finalizer",

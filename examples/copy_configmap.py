@@ -12,6 +12,7 @@ from controller_runtime import (
     Request,
     load_configuration,
     new_controller_managed_by,
+    rbac,
 )
 from controller_runtime.controller.predicates import label_changed
 from controller_runtime.kube.kinds import ConfigMap, Namespace
@@ -19,6 +20,7 @@ from controller_runtime.kube.kinds import ConfigMap, Namespace
 ME, HERE, ORIGIN = {"copy/me": "true"}, {"copy/here": "true"}, "copy/of"
 
 
+@rbac(groups="", resources="configmaps", verbs="create;update;delete")
 class Copier:
     def __init__(self, manager: Manager) -> None:
         self.client = manager.client

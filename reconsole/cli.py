@@ -26,7 +26,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.command == "manifests":
             from reconsole.manifests import print_manifests
 
-            return print_manifests(args.what)
+            if args.operator and args.what != "rbac":
+                parser.error(
+                    f"only rbac is made of {args.operator}: reconsole manifests rbac {args.operator}"
+                )
+            return print_manifests(args.what, args.operator, args.namespace or "")
         options = _options(parser, args)
         if options.ui:
             from reconsole.console import run_console
@@ -84,6 +88,12 @@ def _parser() -> argparse.ArgumentParser:
         action.default = argparse.SUPPRESS  # what stood before "run" counts
     manifests = commands.add_parser("manifests", help="YAML for kubectl apply -f -", allow_abbrev=False)
     manifests.add_argument("what", choices=("crd", "rbac", "all"), nargs="?", default="all")
+    manifests.add_argument(
+        "operator", metavar="FILE.py | MODULE:FUNCTION", nargs="?", help="the roles of this operator"
+    )
+    manifests.add_argument(
+        "-n", "--namespace", metavar="NS", default=argparse.SUPPRESS, help="roles in one namespace only"
+    )
     return parser
 
 

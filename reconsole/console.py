@@ -61,7 +61,9 @@ def _tables(operator: Operator | None) -> Sequence[Resource]:
     """The kinds that are shown: those of the operator's file, or of the one that is brought along."""
     from tui.screens.main import TABLES
 
-    return TABLES if operator is None or not operator.kinds else operator.kinds
+    if operator is None or not operator.kinds:
+        return TABLES
+    return [kind.resource for kind in operator.kinds]
 
 
 def _leave(app: ConsoleApp) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
+from controller_runtime.kube.markers import Marker, MarkerError, comment_markers, declared_on
 from controller_runtime.kube.object import KubeObject
-from controller_runtime.kube.resource import Resource
 from reconsole.options import Failure
 
 if TYPE_CHECKING:
@@ -23,10 +23,15 @@ SETUP = "setup"
 
 @dataclass(frozen=True)
 class Operator:
-    """``setup`` builds the controllers; ``kinds`` are those that its file declares or imports."""
+    """``setup`` builds the controllers; ``kinds`` are those that its file ``declared`` or imports.
+
+    ``markers`` are the RBAC markers in its comments and on ``setup``; those on reconcilers are found on them.
+    """
 
     setup: Callable[[Manager], object]
-    kinds: tuple[Resource, ...]
+    kinds: tuple[type[KubeObject], ...]
+    declared: tuple[type[KubeObject], ...]
+    markers: tuple[Marker, ...]
 
 
 def load_operator(where: str) -> Operator:
@@ -40,12 +45,24 @@ def load_operator(where: str) -> Operator:
     setup = getattr(module, function or SETUP, None)
     if not callable(setup):
         raise Failure(f"{name} has no function {function}(manager): add one that builds its controllers")
-    kinds = {
-        kind.resource: None
-        for kind in vars(module).values()
-        if isinstance(kind, type) and issubclass(kind, KubeObject) and kind is not KubeObject
-    }
-    return Operator(setup, tuple(kinds))
+    kinds = tuple({thing: None for thing in vars(module).values() if _is_kind(thing)})
+    declared = tuple(kind for kind in kinds if kind.__module__ == module.__name__)
+    return Operator(setup, kinds, declared, (*_comments(module), *declared_on(setup)))
+
+
+def _is_kind(thing: object) -> TypeGuard[type[KubeObject]]:
+    return isinstance(thing, type) and issubclass(thing, KubeObject) and thing is not KubeObject
+
+
+def _comments(module: ModuleType) -> list[Marker]:
+    try:
+        source = Path(module.__file__ or "").read_text()
+    except (OSError, UnicodeDecodeError):
+        return []  # there is none to read: a built-in, or compiled
+    try:
+        return comment_markers(source)
+    except MarkerError as error:
+        raise Failure(f"{module.__file__}, {error}") from error
 
 
 def _imported(name: str) -> ModuleType:

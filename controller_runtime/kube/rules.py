@@ -18,6 +18,12 @@ class PolicyRule(msgspec.Struct, frozen=True, rename="camel"):
     api_groups: tuple[str, ...]
     resources: tuple[str, ...]
     verbs: tuple[str, ...]
+    resource_names: tuple[str, ...] = ()
+    non_resource_urls: tuple[str, ...] = msgspec.field(name="nonResourceURLs", default=())
+
+    def to_dict(self) -> dict[str, list[str]]:
+        """As in a Role: JSON data, without what is empty, sorted by key as controller-gen prints it."""
+        return {key: list(values) for key, values in sorted(msgspec.to_builtins(self).items()) if values}
 
 
 WATCH_VERBS = ("get", "list", "watch")
@@ -27,16 +33,14 @@ _REFUSAL = re.compile(
     r'(?:\S+(?: ".*?")? is )?forbidden: User ".*?" cannot (\S+) resource "([^"]*)" in API group "([^"]*)"'
 )
 
-# What the runtime itself needs: leader election and the event recorder.
-RUNTIME_RULES = (
-    PolicyRule(("coordination.k8s.io",), ("leases",), ("create", "get", "update")),
-    PolicyRule(("events.k8s.io",), ("events",), ("create", "patch")),
-)
+# What the runtime itself needs: the event recorder, and leader election.
+EVENT_RULES = (PolicyRule(("events.k8s.io",), ("events",), ("create", "patch")),)
+LEASE_RULES = (PolicyRule(("coordination.k8s.io",), ("leases",), ("create", "get", "update")),)
 
 
 def watch_rules(kinds: Iterable[type[KubeObject]]) -> list[PolicyRule]:
     """What it takes to watch these kinds."""
-    return merge(PolicyRule((k.resource.group,), (k.resource.plural,), WATCH_VERBS) for k in kinds)
+    return [PolicyRule((k.resource.group,), (k.resource.plural,), WATCH_VERBS) for k in kinds]
 
 
 def missing_rule(
@@ -55,29 +59,39 @@ def missing_rule(
 
 
 def merge(rules: Iterable[PolicyRule]) -> list[PolicyRule]:
-    """The same permissions in as few rules as controller-gen would write.
+    """The same permissions in as few rules as controller-gen writes, sorted by group, then resource.
 
-    Verbs of one resource are joined, then resources of one group with the same verbs; sorted by group, then
-    resource.
+    Rules for the same things become one with all their verbs; then those that differ in their resources, and
+    those that differ in their groups. Source: controller-tools pkg/rbac/parser.go, NormalizeRules.
     """
-    verbs: dict[tuple[str, str], set[str]] = {}
+    found = [_with_sorted_lists(rule) for rule in rules]
+    for field in ("verbs", "resources", "api_groups", "non_resource_urls"):
+        found = _joined(found, field)
+    found = [msgspec.structs.replace(r, verbs=("*",)) if "*" in r.verbs else r for r in found]
+    return sorted(found, key=lambda r: (r.api_groups, r.resources, r.resource_names, r.non_resource_urls))
+
+
+def _with_sorted_lists(rule: PolicyRule) -> PolicyRule:
+    return PolicyRule(*(_sorted(values) for values in msgspec.structs.astuple(rule)))
+
+
+def _joined(rules: list[PolicyRule], field: str) -> list[PolicyRule]:
+    """Rules that differ in nothing but ``field`` become one."""
+    alike: dict[PolicyRule, list[str]] = {}
     for rule in rules:
-        for group in rule.api_groups:
-            for resource in rule.resources:
-                verbs.setdefault((group, resource), set()).update(rule.verbs)
-    resources: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for (group, resource), allowed in sorted(verbs.items()):
-        resources.setdefault((group, tuple(sorted(allowed))), []).append(resource)
-    merged = [PolicyRule((group,), tuple(names), allowed) for (group, allowed), names in resources.items()]
-    return sorted(merged, key=lambda rule: (rule.api_groups, rule.resources))
+        alike.setdefault(msgspec.structs.replace(rule, **{field: ()}), []).extend(getattr(rule, field))
+    return [msgspec.structs.replace(rest, **{field: _sorted(values)}) for rest, values in alike.items()]
+
+
+def _sorted(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(values)))
 
 
 def to_yaml(rules: Iterable[PolicyRule]) -> str:
-    """As under ``rules:`` of a Role, to paste: three lines a rule."""
+    """As under ``rules:`` of a Role, to paste: a line for each field."""
     lines: list[str] = []
     for rule in rules:
-        fields = (("apiGroups", rule.api_groups), ("resources", rule.resources), ("verbs", rule.verbs))
-        for number, (name, values) in enumerate(fields):
+        for number, (name, values) in enumerate(rule.to_dict().items()):
             listed = ", ".join(f'"{value}"' for value in values)
             lines.append(f"{'  ' if number else '- '}{name}: [{listed}]\n")
     return "".join(lines)

@@ -97,6 +97,8 @@ class Manager:
         self._error: BaseException | None = None
         self._others = RunnableGroup("other", self._failed, self.threads)
         self._leaders = RunnableGroup("leader", self._failed, self.threads)
+        self._added: list[Runnable] = []
+        self.records_events = False
         self._elector = self._new_elector(leader_election) if leader_election else None
         self.metrics.registry.register(InformerCollector(self.informers, now))
         host = client.host.partition("://")[2]
@@ -128,11 +130,17 @@ class Manager:
 
     def add(self, runnable: Runnable) -> None:
         """Run it with the manager, on the leader alone unless its ``needs_leader_election`` is false."""
+        self._added.append(runnable)
         needs_leader = getattr(runnable, "needs_leader_election", True)
         (self._leaders if needs_leader else self._others).add(runnable)
 
+    def runnables(self) -> list[Runnable]:
+        """Everything that was given to ``add``."""
+        return list(self._added)
+
     def event_recorder(self, name: str) -> EventRecorder:
         """Records Kubernetes Events as the reporting controller ``name``. It never blocks."""
+        self.records_events = True
         return self._events.recorder(name)
 
     def add_healthz_check(self, name: str, check: Check) -> None:

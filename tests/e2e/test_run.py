@@ -26,8 +26,8 @@ def test_an_operator_runs_on_the_embedded_cluster(tmp_path: Path) -> None:
 
 def test_its_kinds_are_those_that_the_file_names() -> None:
     by_file = load_operator(str(EXAMPLE))
-    assert [kind.kind for kind in by_file.kinds] == ["ConfigMap", "Namespace"]
-    assert [k.kind for k in load_operator("examples.copy_configmap:setup").kinds] == [
+    assert [kind.resource.kind for kind in by_file.kinds] == ["ConfigMap", "Namespace"]
+    assert [k.resource.kind for k in load_operator("examples.copy_configmap:setup").kinds] == [
         "ConfigMap",
         "Namespace",
     ]

@@ -6,7 +6,7 @@ from controller_runtime.controller.builder import new_controller_managed_by
 from controller_runtime.controller.handlers import Funcs
 from controller_runtime.controller.rbac import controller_rules
 from controller_runtime.kube.kinds import ConfigMap, Lease, Pod, Service
-from controller_runtime.kube.rules import RUNTIME_RULES, PolicyRule, merge, to_yaml
+from controller_runtime.kube.rules import EVENT_RULES, LEASE_RULES, PolicyRule, merge, to_yaml
 from tests.runtime.fakes import ManualSource, Reconciling, manager
 
 
@@ -25,12 +25,13 @@ def test_merging_is_stable_and_loses_nothing() -> None:
     rules = [
         PolicyRule(("b", "a"), ("y", "x"), ("list",)),
         PolicyRule(("a",), ("x",), ("get", "list")),
-        *RUNTIME_RULES,
+        *EVENT_RULES,
+        *LEASE_RULES,
     ]
     merged = merge(rules)
     assert merged == merge(reversed(rules)) == merge(merged)
     assert PolicyRule(("a",), ("x",), ("get", "list")) in merged
-    assert PolicyRule(("b",), ("x", "y"), ("list",)) in merged
+    assert PolicyRule(("a", "b"), ("x", "y"), ("list",)) in merged
 
 
 def test_rules_as_yaml_to_paste() -> None:
