@@ -29,10 +29,11 @@ ORPHAN = "orphan"
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps, in the order in which they are to be carried out: ledger, delete, relabel, create."""
+    """Steps, in the order in which they are to be carried out: ledger, delete, failed, relabel, create."""
 
     ledger: tuple[str, ...]  # pods to be named by the finalizers
     delete: tuple[Pod, ...]
+    failed: tuple[Pod, ...]  # to be deleted too, as soon as they may be made again
     relabel: tuple[Pod, ...]  # the Service does not lead to them
     create: tuple[int, ...]  # ordinals
     owned: tuple[Pod, ...]  # pods of this Redis that exist, by ordinal
@@ -61,7 +62,7 @@ def plan(redis: Redis, pods: Iterable[Pod]) -> Plan:
     failed = [p for n, p in owned.items() if n in names and p.is_over]
     kept = {n: p for n, p in owned.items() if n in names and not p.is_over}
     outdated = {n: p for n, p in kept.items() if not is_current(redis, p)}
-    delete = sorted(surplus, key=ordinal, reverse=True) + sorted(failed, key=ordinal)
+    delete = sorted(surplus, key=ordinal, reverse=True)
     if outdated and _others_are_ready(kept, outdated, names, foreign):
         delete.append(max(outdated.values(), key=lambda p: (not p.is_ready, ordinal(p))))
     create = [o for n, o in names.items() if n not in by_name]
@@ -72,6 +73,7 @@ def plan(redis: Redis, pods: Iterable[Pod]) -> Plan:
     return Plan(
         ledger=tuple(ledger),
         delete=tuple(p for p in delete if not p.is_terminating),
+        failed=tuple(sorted((p for p in failed if not p.is_terminating), key=ordinal)),
         relabel=tuple(p for p in kept.values() if not p.is_terminating and not is_selected(redis, p)),
         create=tuple(create),
         owned=tuple(sorted(owned.values(), key=ordinal)),

@@ -34,7 +34,7 @@ class PodWriter:
         self._recorder = recorder
         self._batches = batches
 
-    def delete(self, redis: Redis, steps: Plan) -> Step:
+    def delete(self, redis: Redis, pods: Iterable[Pod]) -> Step:
         # The garbage collector may be setting a pod free right now (--cascade=orphan), and the watches of
         # pods and Redis are in no order: so delete only what is still as we know it.
         exact = redis.metadata.deletion_timestamp is not None
@@ -48,7 +48,7 @@ class PodWriter:
                     self._delete(live, exact=exact)
             return pod.metadata.name
 
-        batched = self._batches.run(steps.delete, delete)
+        batched = self._batches.run(pods, delete)
         if not exact:
             scaled = [n for n in batched.done if desired.ordinal_of(redis, n) not in desired.ordinals(redis)]
             self._record(redis, "ScaledDown", "Delete", "Deleted", scaled)
@@ -68,7 +68,7 @@ class PodWriter:
         refusal = Refusal("the labels of pods cannot be put back", batched.error) if batched.error else None
         return Step(done, batched.is_partial, refusal)
 
-    def create(self, redis: Redis, steps: Plan) -> Step:
+    def create(self, redis: Redis, ordinals: Iterable[int]) -> Step:
         recreated = set(redis.ledger)
 
         def create(ordinal: int) -> Pod | None:
@@ -77,7 +77,7 @@ class PodWriter:
                 return self._client.create(desired.pod(redis, ordinal), Pod)
             return None
 
-        batched = self._batches.run(steps.create, create)
+        batched = self._batches.run(ordinals, create)
         made = tuple(pod for pod in batched.done if pod is not None)
         names = [pod.metadata.name for pod in made]
         self._record(redis, "PodRecreated", "Create", "Recreated", [n for n in names if n in recreated])

@@ -12,6 +12,7 @@ from controller import desired
 from controller.api import FINALIZER_PREFIX, Redis, problems
 from controller.batches import Batches
 from controller.conditions import Problem, as_json, status, without_words
+from controller.failing import PodBackoff
 from controller.plan import Plan, plan
 from controller.pods import PodWriter, Step
 from controller.refusals import REFUSED, Refusal
@@ -51,6 +52,7 @@ class RedisReconciler:
         now: Callable[[], datetime] = _utc_now,
         batches: Batches | None = None,
         said: Said | None = None,
+        backoff: PodBackoff | None = None,
     ) -> None:
         self._client = manager.client
         self.views = Views(manager)
@@ -58,6 +60,7 @@ class RedisReconciler:
         self._pods = PodWriter(self._client, self._recorder, batches or Batches())
         self._services = ServiceWriter(self._client, self._recorder, self.views.services)
         self._said = said or Said()
+        self._backoff = backoff or PodBackoff()
         self._now = now
 
     # Handlers
@@ -77,8 +80,8 @@ class RedisReconciler:
             queue.add(Request(service.metadata.namespace, service.metadata.name))
 
     def redis_deleted(self, event: DeleteEvent[Redis], queue: Queue) -> None:
-        self._said.forget(event.obj.metadata.uid)
-        self._services.forget(event.obj.metadata.uid)
+        for memory in (self._said, self._services, self._backoff):
+            memory.forget(event.obj.metadata.uid)
 
     def _redis_of(self, pod: Pod) -> str | None:
         """The Redis that a pod belongs to, or whose pod's name it occupied."""
@@ -126,9 +129,7 @@ class RedisReconciler:
             written, unwritten = self._write_ledger(redis, steps)
         except NotFound:
             return None  # it is gone, and its event is on the way
-        taken = (
-            self._pods.delete(redis, steps), self._pods.relabel(redis, steps), self._pods.create(redis, steps)
-        )  # fmt: skip
+        taken, wait = self._change_pods(redis, steps)
         refusals = [r for r in (unwritten, *(step.refusal for step in taken)) if r is not None]
         is_partial = any(step.is_partial for step in taken)
         if redis.metadata.deletion_timestamp:
@@ -139,6 +140,7 @@ class RedisReconciler:
         service = self._sync_service(written, blind)
         after = plan(written, [*self.views.pods_of(written), *(pod for step in taken for pod in step.made)])
         found = [*(r.problem for r in refusals), blind, self._conflict(steps), self._overruled(taken, after)]
+        found.append(self._backoff.problem(redis))
         if isinstance(service, Refusal):
             refusals.append(service)
             service = service.problem
@@ -147,7 +149,22 @@ class RedisReconciler:
         self._report(written, after, problem, blind, refusals, leads=service is None)
         if is_partial and not refusals:
             return Result(requeue_after=NEXT_TURN)
-        return None
+        return Result(requeue_after=wait)
+
+    def _change_pods(self, redis: Redis, steps: Plan) -> tuple[list[Step], float]:
+        """What came of each step, and the seconds until pods that failed may be made again, if there are any.
+
+        Their names are held as well as themselves: others may delete them first.
+        """
+        wait = self._backoff.observe(redis, steps.failed, steps.owned)
+        held = self._backoff.held(redis) if wait else ()
+        create = [o for o in steps.create if desired.pod_name(redis, o) not in held]
+        taken = [
+            self._pods.delete(redis, [*steps.delete, *(() if wait else steps.failed)]),
+            self._pods.relabel(redis, steps),
+            self._pods.create(redis, create),
+        ]
+        return taken, wait
 
     def _wait_for_pods(self, redis: Redis, blind: Problem | None) -> Result | None:
         if blind is not None:

@@ -50,6 +50,7 @@ def is_true(conditions: Iterable[_Condition] | None, type_: str) -> bool:
 class PodStatus(msgspec.Struct, frozen=True, rename="camel", gc=False):
     phase: str = ""
     reason: str = ""
+    message: str = ""
     pod_ip: str = msgspec.field(name="podIP", default="")
     conditions: tuple[PodCondition, ...] = ()
 

@@ -69,7 +69,7 @@ def test_somebody_elses_pod_is_left_alone() -> None:
 
 def test_failed_and_evicted_pods_are_replaced() -> None:
     steps = plan(redis(2), [pod(0), pod(1, phase="Failed", ready=False)])
-    assert [p.metadata.name for p in steps.delete] == ["db-1"]
+    assert [p.metadata.name for p in steps.failed] == ["db-1"]
 
 
 def test_a_new_image_replaces_one_pod_at_a_time() -> None:
@@ -157,7 +157,7 @@ class Model:
             writes -= 1
             self.finalizers = wanted
             self.removed = self.removing and not wanted
-        for target in steps.delete:
+        for target in (*steps.delete, *steps.failed):
             if writes == 0:
                 return
             writes -= 1

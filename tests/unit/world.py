@@ -12,6 +12,7 @@ from typing import Any, cast
 import msgspec
 
 from controller.api import FINALIZER_PREFIX, Redis
+from controller.failing import PodBackoff
 from controller.reconciler import RedisReconciler
 from controller_runtime.cache.store import Store
 from controller_runtime.controller.reconcile import ReconcileError, Result
@@ -30,6 +31,7 @@ class World:
         self.reconciler: RedisReconciler | None = None
         self.writes: builtins.list[str] = []
         self.answers: dict[str, Any] = {}  # by write
+        self.time = 0.0  # of the back-off for failed pods
         self.failed = False  # the last reconcile
         self.status: dict[str, Any] = {}
         self.create_seconds = 0.0
@@ -118,7 +120,9 @@ class World:
         return self.stores[Redis].get("default", "db")
 
     def turn(self) -> Result | None:
-        self.reconciler = self.reconciler or RedisReconciler(cast(Manager, self))
+        if self.reconciler is None:
+            backoff = PodBackoff(lambda: self.time)
+            self.reconciler = RedisReconciler(cast(Manager, self), backoff=backoff)
         return self.reconciler.reconcile(Request("default", "db"))
 
     def reconcile(self) -> builtins.list[str]:
