@@ -24,7 +24,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "queue": ("controller.workqueue",),
     "sources": ("cache.sources",),
     "informers": ("cache.informer",),
-    "client": ("client.client", "client.requests", "client.context"),
+    "client": ("client.client", "client.requests", "client.retry", "client.discovery", "client.context"),
     "configuration": ("client.config",),
     "errors": ("kube.errors",),
     "objects": ("kube.object", "kube.resource", "kube.kinds", "kube.encode", "kube.unstructured"),

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import builtins
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar, overload
 
 import msgspec
 
+from controller_runtime.bus import EventBus
+from controller_runtime.client.config import Configuration
+from controller_runtime.client.discovery import RESTMapper
 from controller_runtime.client.requests import Requests, path_to, read
+from controller_runtime.client.transport import REQUEST_TIMEOUT
 from controller_runtime.kube.encode import as_asked, as_json, as_view, overlay
 from controller_runtime.kube.errors import NotFound
-from controller_runtime.kube.object import Decoder, KubeObject, kind_of
+from controller_runtime.kube.object import Decoder, KubeObject, kind_of, resource_of
 from controller_runtime.kube.resource import Ref, Resource
+from controller_runtime.kube.unstructured import Unstructured, unstructured
 
 K = TypeVar("K", bound=KubeObject)
 PatchType = Literal["merge", "json", "strategic"]
@@ -46,6 +52,41 @@ class Client(Requests):
     Objects are frozen: change a copy (``msgspec.structs.replace``) and write that. JSON data (a dict with
     apiVersion, kind and metadata) may be given in place of an object; it is sent as it is.
     """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        bus: EventBus | None = None,
+        clock: Callable[[], float] = time.time,
+        timeout: float = REQUEST_TIMEOUT,
+    ) -> None:
+        super().__init__(configuration, bus=bus, clock=clock, timeout=timeout)
+        self.mapper = RESTMapper(self.get_json)
+
+    # Kinds
+
+    def kind(self, group: str, kind: str, version: str = "") -> type[Unstructured]:
+        """A class for any kind that the server has, to be used as those that are declared::
+
+            Deployment = client.kind("apps", "Deployment")
+            for found in client.list(Deployment, label_selector="app=a"):
+                print(found.key, found.find("spec", "replicas"))
+
+        Without ``version`` it is the one that the server prefers. Raises NoKindMatch.
+        """
+        return unstructured(self.mapper.resource(group, kind, version))
+
+    def resource_of(self, ref: Ref) -> Resource:
+        """The resource of an object, from the class that declares its kind or from the server.
+
+        Raises NoKindMatch when neither knows it.
+        """
+        try:
+            return resource_of(ref)
+        except KeyError:
+            group, _, version = ref.api_version.rpartition("/")
+            return self.mapper.resource(group, ref.kind, version)
 
     # Reading
 

@@ -74,6 +74,10 @@ class UnexpectedAnswer(ApiError):
     """A success by its status alone: the body is not what was asked for, but some proxy's login page."""
 
 
+class NoKindMatch(LookupError):
+    """The server serves no such kind."""
+
+
 class Unreachable(Exception):
     """No HTTP answer: refused, reset, timed out, or a certificate that does not fit.
 
