@@ -1,7 +1,8 @@
 """Records Kubernetes Events (events.k8s.io/v1) from a thread of its own, repetitions as series.
 
 After client-go's tools/events: the first occurrence is created, the second makes it a series of two, later
-ones are only counted until the series is refreshed or has ended.
+ones are only counted until the series is refreshed or has ended. Unlike there, the note is part of what makes
+a series, since a series keeps the note of its first occurrence only.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class _Key(NamedTuple):
     type: str
     reason: str
     action: str
+    note: str = ""  # what differs in its words is another event: a series keeps the words of its first one
 
 
 class _Occurrence(NamedTuple):
@@ -64,7 +66,6 @@ class _Occurrence(NamedTuple):
 @dataclass(slots=True)
 class _Series:
     name: str  # of the Event object
-    note: str
     first: float  # Unix seconds
     count: int
     last: float  # Unix seconds
@@ -119,6 +120,7 @@ class EventBroadcaster:
         self._series: dict[_Key, _Series] = {}
         self._retries: list[_Retry] = []
         self._retry_number = 0
+        self._last_name = 0
         self._tend_at = 0.0
         self._refused = ""
         self._threads = threads or Threads()
@@ -177,7 +179,8 @@ class EventBroadcaster:
         return min(max(due, 0.01), 60.0)
 
     def handle(self, key: _Key, note: str, at: float) -> None:
-        """One occurrence: a new Event, or one more of a series."""
+        """One occurrence: a new Event, or one more of a series of the same words."""
+        key = key._replace(note=_shorten(note))
         series = self._series.get(key)
         if series is not None and at - series.last < FINISH_AFTER:
             series.count += 1
@@ -187,7 +190,7 @@ class EventBroadcaster:
             return
         if series is not None and series.written != series.count:
             self._send(key, 1)
-        self._series[key] = _Series(_event_name(key, at), _shorten(note), at, 1, at)
+        self._series[key] = _Series(self._event_name(key, at), at, 1, at)
         self._send(key, 1)
 
     def tend(self) -> None:
@@ -220,7 +223,7 @@ class EventBroadcaster:
             "action": key.action,
             "reason": key.reason,
             "regarding": regarding,
-            "note": series.note,
+            "note": key.note,
             "type": key.type,
         }
 
@@ -256,10 +259,15 @@ class EventBroadcaster:
                 return
             except NotFound:
                 # Events live for an hour only: the series goes on in a new one.
-                series.name = _event_name(key, series.last)
+                series.name = self._event_name(key, series.last)
         body = self._body(key, series) | (extra if series.count > 1 else {})
         with suppress(AlreadyExists):  # an earlier try of ours arrived, its answer did not
             self._client.transport.request("POST", path, body=msgspec.json.encode(body))
+
+    def _event_name(self, key: _Key, at: float) -> str:
+        """After client-go's, by time; never one that was given before."""
+        self._last_name = max(int(at * 1e9), self._last_name + 1)
+        return f"{key.regarding.name[:200]}.{self._last_name:x}"
 
     def _give_up(self, key: _Key, why: str) -> None:
         """Lost. Logged once for each reason in a row: a missing RBAC rule is missing for all of them."""
@@ -268,10 +276,6 @@ class EventBroadcaster:
         if why != self._refused:
             self._refused = why
             log.warning("Unable to record an event", extra={"fields": {"reason": key.reason, "error": why}})
-
-
-def _event_name(key: _Key, at: float) -> str:
-    return f"{key.regarding.name[:200]}.{int(at * 1e9):x}"
 
 
 def _shorten(note: str) -> str:

@@ -109,7 +109,10 @@ def test_what_differs_is_another_series() -> None:
     world.happen()
     world.happen(KEY._replace(reason="ScaledDown"))
     world.happen(KEY._replace(regarding=Ref("Redis", "ns", "other")))
-    assert world.counts() == [("POST", 1)] * 3
+    world.happen(note="Created another pod")
+    assert world.counts() == [("POST", 1)] * 4
+    assert world.api.calls[3][2]["note"] == "Created another pod"
+    assert len({body["metadata"]["name"] for _, _, body in world.api.calls}) == 4
 
 
 def test_cluster_scoped_objects_and_long_notes() -> None:
