@@ -26,6 +26,11 @@ class Ready:
     credential: Credential
     connections: Any
 
+    def words(self, reason: str) -> str:
+        """Why there was no answer, with the proxy that may be the cause."""
+        proxy = self.configuration.proxy
+        return f"through the proxy {proxy}: {reason}" if proxy else reason
+
 
 class Access:
     """Thread-safe. ``connect`` makes connections for a configuration and a TLS context."""
@@ -93,8 +98,6 @@ class Access:
                 if before is not None and before[0] is configuration:
                     return self._connections  # a certificate whose key is still to come
                 raise NoCredentials(str(error)) from None
-            old, self._connections = self._connections, self._connect(configuration, context)
-            self._tls = wanted
-            if old is not None:
-                old.close()
+            # Other threads may still be about to use the old ones, so they are not closed here.
+            self._connections, self._tls = self._connect(configuration, context), wanted
             return self._connections

@@ -45,21 +45,20 @@ def _ask(connection: socket.socket, proxy: Proxy, host: str, port: int) -> None:
     connection.sendall(bytes([5, 1, login]))
     version, method = _read(connection, 2)
     if version != 5:
-        raise OSError(f"{proxy} does not speak SOCKS5")
+        raise OSError("it does not speak SOCKS5")
     if method != login:
-        raise OSError(
-            f"{proxy} wants a {'user and password' if login == _NO_LOGIN else 'login of another kind'}"
-        )
+        wanted = "a user and a password" if login == _NO_LOGIN else "a login of another kind"
+        raise OSError(f"it wants {wanted}")
     if proxy.username is not None:
         user, password = proxy.username.encode(), proxy.password.encode()
         connection.sendall(bytes([1, len(user)]) + user + bytes([len(password)]) + password)
         if _read(connection, 2)[1] != 0:
-            raise OSError(f"{proxy} does not accept this user and password")
+            raise OSError("it does not accept this user and password")
     name = host.strip("[]").encode("idna" if not host.isascii() else "ascii")
     connection.sendall(bytes([5, _CONNECT, 0, _NAME, len(name)]) + name + port.to_bytes(2, "big"))
     _, answer, _, kind = _read(connection, 4)
     if answer != 0:
-        raise OSError(f"{proxy} refuses: {_REFUSALS.get(answer, f'code {answer}')}")
+        raise OSError(f"it refuses: {_REFUSALS.get(answer, f'code {answer}')}")
     length = {1: 4, 4: 16}.get(kind) or _read(connection, 1)[0]
     _read(connection, length + 2)
 
@@ -68,6 +67,6 @@ def _read(connection: socket.socket, length: int) -> bytes:
     data = b""
     while len(data) < length:
         if not (more := connection.recv(length - len(data))):
-            raise OSError("the SOCKS5 proxy hung up")
+            raise OSError("it hung up")
         data += more
     return data

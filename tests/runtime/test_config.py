@@ -12,7 +12,11 @@ from controller_runtime.client.config import ConfigError, load_configuration
 
 
 def kubeconfig(
-    path: Path, *, server: str = "https://127.0.0.1:1", user: dict[str, Any] | None = None
+    path: Path,
+    *,
+    server: str = "https://127.0.0.1:1",
+    user: dict[str, Any] | None = None,
+    cluster: dict[str, Any] | None = None,
 ) -> Path:
     path.write_text(
         yaml.safe_dump(
@@ -20,7 +24,7 @@ def kubeconfig(
                 "apiVersion": "v1",
                 "kind": "Config",
                 "current-context": "one",
-                "clusters": [{"name": "c1", "cluster": {"server": server}}],
+                "clusters": [{"name": "c1", "cluster": cluster or {"server": server}}],
                 "users": [{"name": "u1", "user": user or {"token": "secret"}}],
                 "contexts": [
                     {"name": "one", "context": {"cluster": "c1", "user": "u1"}},
