@@ -22,6 +22,7 @@ import msgspec
 from controller_runtime.client.credentials import Credential, bearer
 from controller_runtime.client.goyaml import YamlError, parse
 from controller_runtime.client.kubeconfig import Cluster, ExecConfig
+from controller_runtime.client.tls import TlsError, client_context
 from controller_runtime.kube.errors import NoCredentials
 from controller_runtime.kube.terminal import escape
 from controller_runtime.threads import Threads
@@ -252,6 +253,10 @@ class ExecPlugin:
             status.client_certificate_data.encode(),
             status.client_key_data.encode(),
         )
+        try:
+            client_context(b"", insecure=True, certificate=credential.certificate, key=credential.key)
+        except TlsError as error:
+            raise NoCredentials(self._fault("wrote what is of no use", str(error))) from None
         return credential, self._time(status.expiration_timestamp)
 
     def _time(self, stamp: str | None) -> float | None:

@@ -20,7 +20,7 @@ from urllib.parse import urlencode, urlsplit
 from controller_runtime.client.access import Access, Ready
 from controller_runtime.client.config import Configuration
 from controller_runtime.client.socks import through_socks
-from controller_runtime.kube.errors import ApiError, Unreachable, api_error
+from controller_runtime.kube.errors import ApiError, NoCredentials, Unreachable, api_error
 
 CONNECT_TIMEOUT = 5.0  # seconds
 REQUEST_TIMEOUT = 30.0  # seconds, between two pieces of an answer
@@ -178,7 +178,12 @@ class Transport:
         for last in (False, True):
             if before is not None:
                 before()
-            ready = self._access.ready(cancel)
+            try:
+                ready = self._access.ready(cancel)
+            except NoCredentials as error:
+                if cancel is not None and cancel.is_set:
+                    raise Cancelled("cancelled") from error
+                raise
             started = time.monotonic()
             attempt = _Attempt(cancel)
             try:
@@ -189,7 +194,7 @@ class Transport:
                     raise Cancelled("cancelled", sent=attempt.sent) from error
                 if _is_certificate_error(error) and not last and self._access.refused(ready):
                     continue
-                raise Unreachable(_reason(error), sent=attempt.sent) from error
+                raise Unreachable(ready.words(_reason(error)), sent=attempt.sent) from error
             self._observe(method, response.status, started)
             if response.status < 300:
                 return response
