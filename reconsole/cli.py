@@ -10,41 +10,48 @@ from importlib.metadata import version
 from pathlib import Path
 
 from reconsole.options import Options
+from reconsole.output import OUTPUT_ERRORS, finish, lost, prepare
 
 DEFAULT_SANDBOX_DIR = Path("~/.reconsole")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point of ``reconsole``. Returns the exit code: 0, 1 for failures, 2 for wrong usage."""
-    parser = _parser()
-    args = parser.parse_args(argv)
+    """Entry point of ``reconsole``. Returns the exit code: 0, 1 for failures, 2 for wrong usage.
+
+    74 is for output that could not be written, when nothing else is wrong.
+    """
+    prepare()
     try:
-        if args.command == "sandbox":
-            from reconsole.embedded import run_sandbox
-
-            return run_sandbox(args.dir or _default_dir(), port=args.port, extra=_sandbox_arguments(args))
-        if args.command == "manifests":
-            from reconsole.manifests import print_manifests
-
-            if args.operator and args.what != "rbac":
-                parser.error(
-                    f"only rbac is made of {args.operator}: reconsole manifests rbac {args.operator}"
-                )
-            return print_manifests(args.what, args.operator, args.namespace or "")
-        options = _options(parser, args)
-        if options.ui:
-            from reconsole.console import run_console
-
-            return run_console(options)
-        from reconsole.headless import run_headless
-
-        return run_headless(options)
-    except BrokenPipeError:
-        # The reader of our output went away. Python would complain when it flushes stdout at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return finish(_run(argv))
+    except OSError as error:
+        if error.errno not in OUTPUT_ERRORS:
+            raise
+        return lost(error)
     except KeyboardInterrupt:
         return 130
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.command == "sandbox":
+        from reconsole.embedded import run_sandbox
+
+        return run_sandbox(args.dir or _default_dir(), port=args.port, extra=_sandbox_arguments(args))
+    if args.command == "manifests":
+        from reconsole.manifests import print_manifests
+
+        if args.operator and args.what != "rbac":
+            parser.error(f"only rbac is made of {args.operator}: reconsole manifests rbac {args.operator}")
+        return print_manifests(args.what, args.operator, args.namespace or "")
+    options = _options(parser, args)
+    if options.ui:
+        from reconsole.console import run_console
+
+        return run_console(options)
+    from reconsole.headless import run_headless
+
+    return run_headless(options)
 
 
 def _parser() -> argparse.ArgumentParser:

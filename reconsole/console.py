@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from controller_runtime.bus import EventBus
+from controller_runtime.threads import Threads
 from reconsole.options import Failure, Options
 from reconsole.session import Session
 
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 def run_console(options: Options) -> int:
     """Run until the person quits. Returns the exit code."""
     bus = EventBus()
+    threads = Threads(bus)
     subscription = bus.subscribe("console", maxlen=50_000)
     try:
-        session = Session(options, bus)
+        session = Session(options, bus, threads)
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         return 1
@@ -44,7 +46,7 @@ def run_console(options: Options) -> int:
     BusHandler(bus).install()
     actions = Actions(session.person, bus, read_only=options.read_only)
     app = ConsoleApp(subscription, actions, read_only=options.read_only, tables=_tables(session.operator))
-    worker = session.threads.start("session", run)
+    worker = threads.start("session", run)
     signal.signal(signal.SIGTERM, lambda *_: app.exit(0))
     try:
         app.run()

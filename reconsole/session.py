@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -34,17 +33,26 @@ IN_CLUSTER_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/names
 class Session:
     """``run`` blocks until ``stop`` is set and everything has ended. It may run on any thread."""
 
-    def __init__(self, options: Options, bus: EventBus) -> None:
-        """Raises Failure for an operator that cannot be loaded."""
+    def __init__(
+        self,
+        options: Options,
+        bus: EventBus,
+        threads: Threads,
+        *,
+        on_lost: Callable[[str], None] | None = None,
+    ) -> None:
+        """Raises Failure for an operator that cannot be loaded. ``on_lost`` is as in LeaderElectionConfig."""
         self.operator = load_operator(options.operator) if options.operator else None
         self.stop = threading.Event()
-        self.threads = Threads(bus)
+        self.is_managing = False  # the manager runs: what holds it up is its own affair
+        self._threads = threads
+        self._on_lost = on_lost
         self.person: Future[Client] = Future()  # the client of whoever sits at the console
         self._options = options
         self._bus = bus
         # Started here, so that it comes up while this process still imports.
         self._cluster = (
-            EmbeddedCluster(options.sandbox_dir.absolute(), threads=self.threads).start()
+            EmbeddedCluster(options.sandbox_dir.absolute(), threads=self._threads).start()
             if options.embedded
             else None
         )
@@ -61,13 +69,18 @@ class Session:
             if self._cluster:
                 self._cluster.close()
 
+    def abandon(self) -> None:
+        """End what runs outside this process; ``run`` is left behind."""
+        if self._cluster:
+            self._cluster.kill()
+
     def _run(self) -> None:
         from controller.heal import heal_histogram, watch_heals
         from controller.operator import add_redis_controller, watch_redis
         from controller_runtime.client.client import Client
         from controller_runtime.client.config import ConfigError, load_configuration
         from controller_runtime.manager.leaderelection import LeaderElectionLost
-        from controller_runtime.manager.manager import Manager
+        from controller_runtime.manager.manager import GracefulShutdownTimeout, Manager
         from reconsole.preflight import check
 
         options = self._options
@@ -106,10 +119,10 @@ class Session:
             leader_election=self._election() if options.leader_elect else None,
             metrics_bind_address=options.metrics_bind_address,
             health_probe_bind_address=options.health_probe_bind_address,
-            threads=self.threads,
+            threads=self._threads,
         )
         observe = heal_histogram(manager.metrics.registry).observe
-        heals = watch_heals(self._bus, self.stop, observe, self.threads)
+        heals = watch_heals(self._bus, self.stop, observe, self._threads)
         if self.operator:
             self._set_up(self.operator, manager)
         elif options.observe:
@@ -117,15 +130,19 @@ class Session:
         else:
             add_redis_controller(manager)
         try:
+            self.is_managing = True
             manager.start(self.stop)
         except LeaderElectionLost as lost:
             raise Failure(
                 f"{lost}: somebody else may lead now, so this process ends; start it again"
             ) from lost
+        except GracefulShutdownTimeout as late:
+            raise Failure(f"{late}: what has not ended is left behind") from late
         except (OSError, ValueError) as error:
             # Of the manager only its two servers raise these, with a sentence that says which and why.
             raise Failure(str(error)) from error
         finally:
+            self.is_managing = False
             self.stop.set()
             heals.join(2.0)
 
@@ -139,10 +156,7 @@ class Session:
     def _election(self) -> LeaderElectionConfig:
         from controller_runtime.manager.leaderelection import LeaderElectionConfig
 
-        # What hangs cannot be wound up, so without a screen the process ends at once.
-        return LeaderElectionConfig(
-            LEASE, _lease_namespace(), on_lost=None if self._options.ui else _end_at_once
-        )
+        return LeaderElectionConfig(LEASE, _lease_namespace(), on_lost=self._on_lost)
 
     def _publish(
         self,
@@ -157,8 +171,3 @@ class Session:
 def _lease_namespace() -> str:
     """The namespace of the pod that this runs in; outside a cluster, the one of ``manifests/``."""
     return "" if IN_CLUSTER_NAMESPACE.exists() else NAMESPACE
-
-
-def _end_at_once(reason: str) -> None:
-    print(f"error: {reason}", file=sys.stderr, flush=True)
-    os._exit(1)

@@ -111,6 +111,11 @@ class ServerProcess:
             if stream:
                 stream.close()
 
+    def kill(self) -> None:
+        """End it with force, and do not wait."""
+        if self._process is not None:
+            self._process.kill()
+
     def __enter__(self) -> Self:
         return self.start()
 
