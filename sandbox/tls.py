@@ -27,8 +27,11 @@ def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
-def make(host: str = "127.0.0.1") -> ServerTLS:
-    """Fresh EC keys; only the server's key touches the disk, for the moment of loading it."""
+def make(host: str = "127.0.0.1", more: tuple[str, ...] = ()) -> ServerTLS:
+    """A certificate for an address and for `more` DNS names.
+
+    Fresh EC keys; only the server's key touches the disk, for the moment of loading it.
+    """
     now = datetime.datetime.now(datetime.UTC)
     start, end = now - datetime.timedelta(minutes=5), now + datetime.timedelta(days=_DAYS)
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
@@ -60,6 +63,7 @@ def make(host: str = "127.0.0.1") -> ServerTLS:
     names = [
         x509.DNSName("localhost"),
         x509.DNSName("kubernetes"),
+        *(x509.DNSName(name) for name in more),
         x509.IPAddress(ipaddress.ip_address(host)),
     ]
     certificate = (

@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Callable
 
-from sandbox.apiserver.admission import workload_defaults
+from sandbox.apiserver.admission import registrations, workload_defaults
 from sandbox.apiserver.machinery import event_versions, quantity
 from sandbox.apiserver.machinery.jsonobject import Obj
 
@@ -243,5 +243,6 @@ DEFAULTS: dict[str, Callable[[Obj], None]] = {
     "leases.coordination.k8s.io": _lease,
     "endpointslices.discovery.k8s.io": _slice,
     "customresourcedefinitions.apiextensions.k8s.io": _crd,
+    **registrations.DEFAULTS,
 }
 """By storage name; each changes the object in place."""

@@ -20,6 +20,8 @@ class Origin:
     dry_run: bool = False
     options: Obj = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    # What a request on a subresource is about when that is not the object itself: a Scale, a Binding.
+    body: Obj | None = None
 
 
 @dataclass(slots=True)
@@ -33,6 +35,7 @@ class Write:
     old: Obj | None
     subresource: str
     origin: Origin
+    final: bool = False  # it may still be refused, but no more be changed
 
     @property
     def kind(self) -> str:

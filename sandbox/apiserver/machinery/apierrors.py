@@ -16,6 +16,7 @@ class StatusError(Exception):
         super().__init__(message)
         self.code, self.reason, self.message, self.details = code, reason, message, details
         self.retry_after = retry_after
+        self.warnings: list[str] = []  # sent along with it
 
     def body(self) -> Obj:
         """The Status object."""

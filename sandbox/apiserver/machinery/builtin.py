@@ -6,6 +6,7 @@ from sandbox.apiserver.machinery import event_versions, names
 from sandbox.apiserver.machinery.resources import STATUS, Registry, Resource, Subresource
 
 _CREATE = ("create",)
+ADMISSION = "admissionregistration.k8s.io"
 _RBAC = "rbac.authorization.k8s.io"
 _AUTHN = "authentication.k8s.io"
 _AUTHZ = "authorization.k8s.io"
@@ -137,6 +138,7 @@ def _groups() -> list[Resource]:
         )
 
     return [
+        *_admission(),
         *_workloads(),
         Resource(
             "events.k8s.io",
@@ -182,6 +184,29 @@ def _groups() -> list[Resource]:
             has_generation=True,
             create_on_update=True,
         ),
+    ]
+
+
+def _admission() -> list[Resource]:
+    """Who else has a say in what is written."""
+
+    def of(kind: str, plural: str, *subresources: Subresource) -> Resource:
+        return Resource(
+            ADMISSION,
+            "v1",
+            kind,
+            plural,
+            namespaced=False,
+            has_generation=True,
+            categories=("api-extensions",),
+            subresources=subresources,
+        )
+
+    return [
+        of("MutatingWebhookConfiguration", "mutatingwebhookconfigurations"),
+        of("ValidatingAdmissionPolicy", "validatingadmissionpolicies", STATUS),
+        of("ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings"),
+        of("ValidatingWebhookConfiguration", "validatingwebhookconfigurations"),
     ]
 
 

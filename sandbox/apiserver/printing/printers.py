@@ -330,6 +330,24 @@ def _ready_of(obj: Obj) -> Cells:
     ]
 
 
+_ADMISSION = "admissionregistration.k8s.io"
+
+
+def _admission_policy(obj: Obj) -> Cells:
+    kind = dig(obj, "spec.paramKind")
+    shown = f"{kind.get('apiVersion', '')}/{kind.get('kind', '')}" if kind else "<unset>"
+    return [_name(obj), len(dig(obj, "spec.validations") or []), shown, age(obj)]
+
+
+def _admission_binding(obj: Obj) -> Cells:
+    ref = dig(obj, "spec.paramRef")
+    shown = "<unset>"
+    if ref:
+        place = ref.get("namespace") or "*"
+        shown = f"{place}/{ref['name']}" if ref.get("name") else f"{place}/*"
+    return [_name(obj), dig(obj, "spec.policyName", ""), shown, age(obj)]
+
+
 CELLS: dict[tuple[str, str], Callable[[Obj], Cells]] = {
     ("", "Pod"): pod,
     ("", "Service"): service,
@@ -344,6 +362,10 @@ CELLS: dict[tuple[str, str], Callable[[Obj], Cells]] = {
     ("apps", "Deployment"): _ready_of,
     ("discovery.k8s.io", "EndpointSlice"): endpoint_slice,
     ("coordination.k8s.io", "Lease"): lambda o: [_name(o), dig(o, "spec.holderIdentity", ""), age(o)],
+    (_ADMISSION, "MutatingWebhookConfiguration"): lambda o: [_name(o), _count(o, "webhooks"), age(o)],
+    (_ADMISSION, "ValidatingWebhookConfiguration"): lambda o: [_name(o), _count(o, "webhooks"), age(o)],
+    (_ADMISSION, "ValidatingAdmissionPolicy"): _admission_policy,
+    (_ADMISSION, "ValidatingAdmissionPolicyBinding"): _admission_binding,
     ("rbac.authorization.k8s.io", "RoleBinding"): binding,
     ("rbac.authorization.k8s.io", "ClusterRoleBinding"): binding,
 }

@@ -37,6 +37,12 @@ _EVENT_COLUMNS = [
     ("Name", "string", f"={_META}.name", 1),
 ]
 _RBAC = "rbac.authorization.k8s.io"
+_ADMISSION = "admissionregistration.k8s.io"
+_WEBHOOKS: list[Column] = [
+    _NAME,
+    _text("Webhooks", "Webhooks indicates the number of webhooks defined in this configuration"),
+    _AGE,
+]
 _COLUMNS: dict[tuple[str, str], list[Column]] = {
     ("", "Pod"): [
         _NAME,
@@ -106,6 +112,23 @@ _COLUMNS: dict[tuple[str, str], list[Column]] = {
     ("coordination.k8s.io", "Lease"): [
         _NAME,
         _text("Holder", "=io.k8s.api.coordination.v1.LeaseSpec.holderIdentity"),
+        _AGE,
+    ],
+    (_ADMISSION, "MutatingWebhookConfiguration"): _WEBHOOKS,
+    (_ADMISSION, "ValidatingWebhookConfiguration"): _WEBHOOKS,
+    (_ADMISSION, "ValidatingAdmissionPolicy"): [
+        _NAME,
+        _text(
+            "Validations",
+            "Validations indicates the number of validation rules defined in this configuration",
+        ),
+        _text("ParamKind", "ParamKind specifies the kind of resources used to parameterize this policy"),
+        _AGE,
+    ],
+    (_ADMISSION, "ValidatingAdmissionPolicyBinding"): [
+        _NAME,
+        _text("PolicyName", "PolicyName indicates the policy definition which the policy binding binded to"),
+        _text("ParamRef", "ParamRef indicates the param resource which sets the configration param"),
         _AGE,
     ],
     (_RBAC, "RoleBinding"): _binding("roleBinding", "io.k8s.api.rbac.v1.RoleBinding"),

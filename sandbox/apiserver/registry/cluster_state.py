@@ -156,6 +156,7 @@ class Cluster:
         self._validate(resource, obj, None)
         write.key = at
         self.plugins.validate(write)
+        write.final = True
         yield write
         self.plugins.charge(write)
         old = self.store.get(resource.storage_name, at)
@@ -210,7 +211,9 @@ class Cluster:
         lifecycle.prepare_update(resource, new, old, subresource)
         if owner is not None:
             apply.track(resource, old, new, owner)
-        write = Write(UPDATE, resource, key, new, old, subresource, origin)
+        # A binding is the creation of a Binding, though what it writes is a pod.
+        operation = CREATE if subresource == "binding" else UPDATE
+        write = Write(operation, resource, key, new, old, subresource, origin)
         self.plugins.mutate(write)
         yield write
         if write.obj is not new:
@@ -222,6 +225,7 @@ class Cluster:
         self._validate(resource, new, old, subresource)
         meta["resourceVersion"] = was["resourceVersion"]
         self.plugins.validate(write)
+        write.final = True
         yield write
         if self.store.get(resource.storage_name, key) is not entry:
             # Somebody wrote while webhooks were asked: again, from what is there now.
@@ -255,9 +259,13 @@ class Cluster:
         entry = self.get(resource, key)
         old = entry.decode()
         lifecycle.check_preconditions(resource, key[1], old["metadata"], options)
-        write = Write(DELETE, resource, key, {}, old, "", origin)
+        evicted = origin.body is not None
+        write = Write(
+            CREATE if evicted else DELETE, resource, key, {}, old, "eviction" if evicted else "", origin
+        )
         yield write
         self.plugins.validate(write)
+        write.final = True
         yield write
         if self.store.get(resource.storage_name, key) is not entry:
             return (yield from self.deleting(resource, key, options, origin))

@@ -40,6 +40,14 @@ class NotFoundPage(Exception):
     """A path that nothing serves: plain text, as upstream's mux answers."""
 
 
+def _warned(response: web.Response, warnings: list[str]) -> web.Response:
+    """The answer with what its reader should be warned of, each once."""
+    for warning in dict.fromkeys(warnings):
+        text = " ".join(warning.split()).replace("\\", "\\\\").replace('"', '\\"')
+        response.headers.add("Warning", f'299 - "{text}"')
+    return response
+
+
 class ApiServer:
     """One listening API server over one Cluster."""
 
@@ -73,6 +81,7 @@ class ApiServer:
         self.cluster.store.drop_watchers()
         if self._runner is not None:
             await self._runner.cleanup()
+        await self.verbs.webhooks.close()
 
     def _disconnect(self) -> None:
         """Break every connection, as a server that dies does."""
@@ -104,7 +113,7 @@ class ApiServer:
             return await self._answer(http)
         except StatusError as error:
             headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
-            return self._json(error.code, encode(error.body()), headers)
+            return _warned(self._json(error.code, encode(error.body()), headers), error.warnings)
         except NotFoundPage:
             return web.Response(status=404, text="404 page not found\n", headers=_HEADERS)
         except (ConnectionError, asyncio.CancelledError):
@@ -307,17 +316,17 @@ class ApiServer:
         if info.verb == "watch":
             kind = ";stream=watch" if form.content_type != JSON_TYPE else ""
             return await self._stream(http, self.verbs.watch(call), JSON_TYPE + kind)
-        code, data = await self._dispatch(call)
+        try:
+            code, data = await self._dispatch(call)
+        except StatusError as error:
+            error.warnings = call.warnings
+            raise
         if resource.plural == "endpoints":
             call.warnings.append(_ENDPOINTS)
         elif resource.custom and resource.custom.warning:
             call.warnings.append(resource.custom.warning)
         headers = {"Content-Type": form.content_type}
-        response = self._json(code, body(form, data), headers)
-        for warning in dict.fromkeys(call.warnings):
-            text = warning.replace("\\", "\\\\").replace('"', '\\"')
-            response.headers.add("Warning", f'299 - "{text}"')
-        return response
+        return _warned(self._json(code, body(form, data), headers), call.warnings)
 
     async def _dispatch(self, call: Call) -> tuple[int, bytes]:
         info, verbs, subs = call.info, self.verbs, self.subresources
@@ -327,13 +336,13 @@ class ApiServer:
             review = reviews.answer(self.cluster, call.user, kind, info.namespace, asked)
             return 201, encode(review)
         if info.subresource == "binding":
-            return 201, subs.binding(call)
+            return 201, await subs.binding(call)
         if info.subresource == "eviction":
-            return 201, subs.eviction(call)
+            return 201, await subs.eviction(call)
         if info.subresource == "token":
             return 201, subs.token(call)
         if info.subresource == "scale":
-            return 200, subs.scale(call)
+            return 200, await subs.scale(call)
         match info.verb:
             case "get":
                 return 200, verbs.get(call)
@@ -342,11 +351,11 @@ class ApiServer:
             case "create":
                 return 201, await verbs.create(call)
             case "update":
-                return verbs.update(call)
+                return await verbs.update(call)
             case "patch":
-                return verbs.patch(call)
+                return await verbs.patch(call)
             case "delete":
-                return 200, verbs.delete(call)
+                return 200, await verbs.delete(call)
         return 200, await verbs.delete_collection(call)
 
     # ---- streams

@@ -50,7 +50,7 @@ class Subresources:
 
     # ---- pods
 
-    def binding(self, call: Call) -> bytes:
+    async def binding(self, call: Call) -> bytes:
         """Put a pod on a node."""
         obj = decoding.checked("", "v1", "Binding", call.body())
         target = obj.get("target") or {}
@@ -78,10 +78,12 @@ class Subresources:
             )
             return pod
 
-        self.cluster.update(call.resource, call.key, bind, "binding", call.origin)
+        origin = call.origin
+        origin.body = {"kind": "Binding", "apiVersion": "v1", **obj}
+        await self.verbs.settle(self.cluster.updating(call.resource, call.key, bind, "binding", origin))
         return encode(success(201))
 
-    def eviction(self, call: Call) -> bytes:
+    async def eviction(self, call: Call) -> bytes:
         """Delete a pod as a drain does."""
         body = decoding.checked("policy", "v1", "Eviction", call.body())
         name = (body.get("metadata") or {}).get("name") or call.info.name
@@ -92,7 +94,9 @@ class Subresources:
         options = options if isinstance(options, dict) else {}
         if errors := lifecycle.option_errors(options):
             raise invalid("meta.k8s.io", "DeleteOptions", "", errors)
-        self.cluster.delete(call.resource, call.key, options, call.deletion(options))
+        origin = call.deletion(options)
+        origin.body = {"kind": "Eviction", "apiVersion": "policy/v1", **body}
+        await self.verbs.settle(self.cluster.deleting(call.resource, call.key, options, origin))
         return encode(success(201))
 
     def log(self, call: Call) -> AsyncIterator[bytes]:
@@ -181,18 +185,22 @@ class Subresources:
 
     # ---- scale
 
-    def scale(self, call: Call) -> bytes:
+    async def scale(self, call: Call) -> bytes:
         """Get, update or patch the replicas of a custom resource."""
         resource = call.resource
         paths = _scale_paths(resource)
         if call.info.verb != "get":
+            origin = call.origin
 
             def changed(obj: Obj) -> Obj:
                 new = self._changed_scale(call, self._scale(resource, obj))
                 put(obj, paths["specReplicasPath"], new)
+                origin.body = self._scale(resource, obj)
                 return obj
 
-            entry = self.cluster.update(resource, call.key, changed, "", call.origin, owner=call.owner)
+            entry = await self.verbs.settle(
+                self.cluster.updating(resource, call.key, changed, "scale", origin, owner=call.owner)
+            )
         else:
             entry = self.cluster.get(resource, call.key)
         return encode(self._scale(resource, entry.decode()))

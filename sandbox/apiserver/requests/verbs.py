@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from sandbox.apiserver.admission.writes import Origin
 from sandbox.apiserver.auth import escalation
@@ -20,13 +21,14 @@ from sandbox.apiserver.machinery.apierrors import (
     success,
     too_long,
 )
-from sandbox.apiserver.machinery.jsonobject import Obj, without_nulls
+from sandbox.apiserver.machinery.jsonobject import Obj, copy, without_nulls
 from sandbox.apiserver.machinery.resources import Resource
 from sandbox.apiserver.registry import apply, lifecycle
-from sandbox.apiserver.registry.cluster_state import Cluster
+from sandbox.apiserver.registry.cluster_state import Cluster, Steps, settle
 from sandbox.apiserver.requests import decoding, fieldvalidation, listing, patch
 from sandbox.apiserver.requests.negotiate import Form, Renderer, encode
 from sandbox.apiserver.requests.requestinfo import RequestInfo, truthy
+from sandbox.apiserver.requests.webhooks import Webhooks
 from sandbox.apiserver.storage.revisions import Entry, Key
 from sandbox.apiserver.storage.watch import Filter, Options, WatchStream
 
@@ -34,6 +36,8 @@ _PATCHES = (patch.JSON, patch.MERGE, patch.STRATEGIC, patch.APPLY)
 _LONGEST_MANAGER = 128
 _ACCOUNT_SECONDS = 1.0
 _MODES = ("Ignore", "Warn", "Strict")
+_OPTIONS = ("fieldManager", "fieldValidation")
+_T = TypeVar("_T")
 
 
 @dataclass
@@ -64,7 +68,9 @@ class Call:
     @property
     def origin(self) -> Origin:
         """Who writes, and how."""
-        return Origin(self.user, self.dry_run, {}, self.warnings)
+        query = self.info.query
+        options = {key: query[key] for key in _OPTIONS if key in query}
+        return Origin(self.user, self.dry_run, options, self.warnings)
 
     def deletion(self, options: Obj) -> Origin:
         """The same of a deletion, which may be tried only by the query or by DeleteOptions."""
@@ -113,13 +119,30 @@ class Call:
             self.warnings += found
 
 
+def _itself(obj: Obj) -> Obj:
+    return obj
+
+
 class Verbs:
     """Get, list, watch, create, update, patch, delete, deletecollection."""
 
     def __init__(self, cluster: Cluster, stopping: asyncio.Event) -> None:
         self.cluster = cluster
         self.ingest = decoding.Ingest(cluster.registry)
+        self.webhooks = Webhooks(cluster, self.ingest)
         self._stopping = stopping
+
+    async def settle(self, steps: Steps[_T]) -> _T:
+        """Run a write through, and ask the webhooks where it stops for them."""
+        if not self.webhooks.any:
+            return settle(steps)
+        while True:
+            try:
+                write = next(steps)
+            except StopIteration as done:
+                result: _T = done.value
+                return result
+            await self.webhooks.ask(write)
 
     def get(self, call: Call) -> bytes:
         return Renderer(call.resource, call.form).one(self.cluster.get(call.resource, call.key))
@@ -151,7 +174,9 @@ class Verbs:
         escalation.check(self.cluster.authorizer, call.user, call.resource, call.info.namespace, obj)
         if call.resource.storage_name == "pods":
             await self._account(call.info.namespace, obj)
-        entry = self.cluster.create(call.resource, call.info.namespace, obj, call.origin, call.owner)
+        entry = await self.settle(
+            self.cluster.creating(call.resource, call.info.namespace, obj, call.origin, call.owner)
+        )
         return Renderer(call.resource, call.form).one(entry)
 
     async def _account(self, namespace: str, pod: Obj) -> None:
@@ -172,7 +197,7 @@ class Verbs:
                 "the namespace of the provided object does not match the namespace sent on the request"
             )
 
-    def update(self, call: Call) -> tuple[int, bytes]:
+    async def update(self, call: Call) -> tuple[int, bytes]:
         """(HTTP status, body): 201 when the PUT made the object."""
         obj = call.body()
         self.ingest.check_kind(call.resource, obj)
@@ -189,23 +214,31 @@ class Verbs:
         if found is None and call.resource.create_on_update and not call.info.subresource:
             if meta.pop("resourceVersion", None) or meta.get("uid"):
                 raise not_found(call.resource.group, call.resource.plural, call.info.name)
-            return 201, render(
-                self.cluster.create(call.resource, call.info.namespace, obj, call.origin, call.owner)
-            )
-        entry = self.cluster.update(
-            call.resource, call.key, lambda _: obj, call.info.subresource, call.origin, True, call.owner
+            made = self.cluster.creating(call.resource, call.info.namespace, obj, call.origin, call.owner)
+            return 201, render(await self.settle(made))
+        # Where webhooks are asked, it may have to begin again from what was sent.
+        again = copy if self.webhooks.any else _itself
+        steps = self.cluster.updating(
+            call.resource,
+            call.key,
+            lambda _: again(obj),
+            call.info.subresource,
+            call.origin,
+            True,
+            call.owner,
         )
+        entry = await self.settle(steps)
         return 200, render(entry)
 
     # ---- patch
 
-    def patch(self, call: Call) -> tuple[int, bytes]:
+    async def patch(self, call: Call) -> tuple[int, bytes]:
         """(HTTP status, body); server-side apply makes what is not there."""
         resource, kind = call.resource, call.content_type
         self.check_patch_type(resource, kind)
         render = Renderer(resource, call.form).one
         if kind == patch.APPLY:
-            status, entry = self._apply(call)
+            status, entry = await self._apply(call)
             return status, render(entry)
         if "force" in call.info.query:
             wrong = forbidden_field("force", "may not be specified for non-apply patch")
@@ -228,8 +261,10 @@ class Verbs:
             escalation.check(self.cluster.authorizer, call.user, resource, call.info.namespace, new)
             return new
 
-        entry = self.cluster.update(
-            resource, call.key, changed, call.info.subresource, call.origin, owner=call.owner
+        entry = await self.settle(
+            self.cluster.updating(
+                resource, call.key, changed, call.info.subresource, call.origin, owner=call.owner
+            )
         )
         return 200, render(entry)
 
@@ -247,7 +282,7 @@ class Verbs:
             raise StatusError(415, "UnsupportedMediaType", text)
         raise StatusError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
 
-    def _apply(self, call: Call) -> tuple[int, Entry]:
+    async def _apply(self, call: Call) -> tuple[int, Entry]:
         """Server-side apply: (201, the new object) or (200, the changed one)."""
         resource, info, query = call.resource, call.info, call.info.query
         if not query.get("fieldManager"):
@@ -273,20 +308,24 @@ class Verbs:
         if self.cluster.store.get(resource.storage_name, call.key) is None:
             if info.subresource or meta.get("uid"):
                 raise not_found(resource.group, resource.plural, info.name)
-            return 201, self.cluster.create(resource, info.namespace, merged(None), call.origin)
+            made = self.cluster.creating(resource, info.namespace, merged(None), call.origin)
+            return 201, await self.settle(made)
 
         def changed(old: Obj) -> Obj:
             live = resource.outward(old) if resource.outward else old
             return merged({"kind": resource.kind, "apiVersion": resource.api_version, **live})
 
-        return 200, self.cluster.update(resource, call.key, changed, info.subresource, call.origin)
+        steps = self.cluster.updating(resource, call.key, changed, info.subresource, call.origin)
+        return 200, await self.settle(steps)
 
     # ---- delete
 
-    def delete(self, call: Call) -> bytes:
+    async def delete(self, call: Call) -> bytes:
         options = self._options(call)
         resource = call.resource
-        entry, gone = self.cluster.delete(resource, call.key, options, call.deletion(options))
+        entry, gone = await self.settle(
+            self.cluster.deleting(resource, call.key, options, call.deletion(options))
+        )
         if gone and not resource.returns_deleted:
             details: Obj = {"name": call.info.name}
             if resource.group:
@@ -300,7 +339,8 @@ class Verbs:
         entries, meta = await listing.page(self.cluster, call.info, call.resource)
         for entry in entries:
             if self.cluster.store.get(call.resource.storage_name, entry.key) is not None:
-                self.cluster.delete(call.resource, entry.key, dict(options), call.deletion(options))
+                one = self.cluster.deleting(call.resource, entry.key, dict(options), call.deletion(options))
+                await self.settle(one)
         return Renderer(call.resource, call.form).many(entries, meta)
 
     def _options(self, call: Call) -> Obj:

@@ -36,6 +36,10 @@ ROOTS = [
 ] + [
     f"io.k8s.api.{name}"
     for name in [
+        "admissionregistration.v1.MutatingWebhookConfiguration",
+        "admissionregistration.v1.ValidatingAdmissionPolicy",
+        "admissionregistration.v1.ValidatingAdmissionPolicyBinding",
+        "admissionregistration.v1.ValidatingWebhookConfiguration",
         "apps.v1.ControllerRevision",
         "apps.v1.DaemonSet",
         "apps.v1.Deployment",
