@@ -43,7 +43,8 @@ class NotFoundPage(Exception):
 def _warned(response: web.Response, warnings: list[str]) -> web.Response:
     """The answer with what its reader should be warned of, each once."""
     for warning in dict.fromkeys(warnings):
-        text = " ".join(warning.split()).replace("\\", "\\\\").replace('"', '\\"')
+        text = "".join(c if c.isprintable() else " " for c in warning)
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
         response.headers.add("Warning", f'299 - "{text}"')
     return response
 
