@@ -18,6 +18,7 @@ from controller_runtime.bus import EventBus
 from reconsole.options import Options
 from reconsole.session import Session
 from tui.app import ConsoleApp
+from tui.source import Live
 
 SIZE = (120, 36)
 TARGET = Path(__file__).parent / "img" / "console.svg"
@@ -32,7 +33,7 @@ async def picture(directory: Path) -> str:
         health_probe_bind_address="0", leader_elect=False,
     )  # fmt: skip
     session = Session(options, bus)
-    app = ConsoleApp(bus.subscribe("console"), Actions(session.person, bus))
+    app = ConsoleApp(Live(bus.subscribe("console")), Actions(session.person, bus))
     thread = threading.Thread(target=session.run)
     thread.start()
     async with app.run_test(size=SIZE) as pilot:

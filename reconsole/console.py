@@ -32,6 +32,7 @@ def run_console(options: Options) -> int:
     failures: list[Failure] = []
 
     from tui.app import ConsoleApp
+    from tui.source import Live
 
     def run() -> None:
         try:
@@ -45,7 +46,9 @@ def run_console(options: Options) -> int:
 
     BusHandler(bus).install()
     actions = Actions(session.person, bus, read_only=options.read_only)
-    app = ConsoleApp(subscription, actions, read_only=options.read_only, tables=_tables(session.operator))
+    app = ConsoleApp(
+        Live(subscription), actions, read_only=options.read_only, tables=_tables(session.operator)
+    )
     worker = threads.start("session", run)
     signal.signal(signal.SIGTERM, lambda *_: app.exit(0))
     try:

@@ -13,13 +13,13 @@ from textual.app import App
 from textual.binding import Binding
 from textual.screen import Screen
 
-from controller_runtime.bus import Subscription
 from controller_runtime.kube.resource import Resource
 from controller_runtime.kube.terminal import safe_text
 from tui.ports import Actions
 from tui.pump import INTERVAL, Pump
 from tui.screens.confirm import ConfirmQuit
 from tui.screens.main import TABLES, Main
+from tui.source import EventSource
 from tui.state import ConsoleState
 from tui.theme import CHANGES, RECONSOLE
 
@@ -28,7 +28,7 @@ QUIT_WINDOW = 2.0  # seconds for the second ctrl+c
 
 
 class ConsoleApp(App[int]):
-    """Shows what arrives on ``subscription`` and asks ``actions`` for what the person wants done."""
+    """Shows what comes from ``source`` and asks ``actions`` for what the person wants done."""
 
     # Of its default screen an app does not load the styles itself.
     CSS_PATH = Path(__file__).parent / "screens" / "main.tcss"
@@ -41,23 +41,22 @@ class ConsoleApp(App[int]):
 
     def __init__(
         self,
-        subscription: Subscription,
+        source: EventSource,
         actions: Actions,
         *,
         read_only: bool = False,
         title: str = "reconsole",
         tables: Sequence[Resource] = TABLES,
-        clock: Callable[[], float] = time.time,
         stopwatch: Callable[[], float] = time.perf_counter,
     ) -> None:
         super().__init__()
         self.title = title
         self.state = ConsoleState()
-        self.pump = Pump(subscription, self.state, clock, stopwatch)
+        self.pump = Pump(source, self.state, stopwatch)
         self._actions = actions
         self._tables = tables
         self._read_only = read_only or actions.read_only
-        self._clock = clock
+        self._clock = source.now
         self._drains = 0
         self._interrupted = -QUIT_WINDOW
         self._main: Main | None = None

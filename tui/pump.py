@@ -1,20 +1,20 @@
-"""Moves events from the bus to the state, a few milliseconds at a time."""
+"""Moves events from their source to the state, a few milliseconds at a time."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
 
-from controller_runtime.bus import Subscription
 from controller_runtime.events import BusEvent
 from tui import reducer
+from tui.source import EventSource
 from tui.state import ConsoleState
 
 INTERVAL = 0.1  # seconds between drains
 BUDGET = 0.008  # seconds of work in one drain
 STORM = 500  # events that wait; from there on a drain may take longer
 STORM_BUDGET = 0.03  # seconds
-CHUNK = 64  # events taken from the subscription at once
+CHUNK = 64  # events taken from the source at once
 
 
 class Pump:
@@ -22,20 +22,18 @@ class Pump:
 
     def __init__(
         self,
-        subscription: Subscription,
+        source: EventSource,
         state: ConsoleState,
-        clock: Callable[[], float],
         stopwatch: Callable[[], float],
     ) -> None:
-        self._subscription = subscription
+        self._source = source
         self._state = state
-        self._clock = clock
         self._stopwatch = stopwatch
         self._waiting: deque[tuple[BusEvent, bool]] = deque()
 
     @property
     def backlog(self) -> int:
-        return len(self._waiting) + len(self._subscription)
+        return len(self._waiting) + len(self._source)
 
     def drain(self, budget: float | None = None) -> int:
         """Apply events until there are none or ``budget`` seconds are used up. Returns how many.
@@ -48,8 +46,8 @@ class Pump:
         applied = 0
         while True:
             if not self._waiting:
-                batch = self._subscription.drain(CHUNK)
-                reducer.dropped(self._state, batch.dropped, self._clock())
+                batch = self._source.drain(CHUNK)
+                reducer.dropped(self._state, batch.dropped, self._source.now())
                 self._waiting.extend((e, False) for e in batch.states)
                 self._waiting.extend((e, True) for e in batch.events)
                 if not self._waiting:

@@ -6,6 +6,7 @@ import sys
 
 from tests.tui.world import FakeActions, World
 from tui.app import ConsoleApp
+from tui.source import Live
 
 HOSTILE = "\x1b]0;OWNED\x07\x1b]52;c;T1dORUQ=\x07\x9b2J\u202eevil\u200b[/][bold]x[/bold]"
 
@@ -23,7 +24,7 @@ def main() -> None:
         world.pod("MODIFIED", f"a{HOSTILE}", "uid-evil", waiting=f"b{HOSTILE}", finalizers=[HOSTILE])
         world.watch("Service", "forbidden", message=HOSTILE, verb=HOSTILE)
     kind = Crashing if sys.argv[1] == "crash" else ConsoleApp
-    app = kind(world.subscription, FakeActions(world), clock=world.clock)
+    app = kind(Live(world.subscription, world.clock), FakeActions(world))
     app.run()
     sys.exit(app.return_code)
 

@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 
 from tests.tui.world import FakeActions, World
 from tui.app import ConsoleApp
+from tui.source import Live
 from tui.widgets.resource_table import ResourceTable
 
 
@@ -80,7 +81,7 @@ async def console(
 ) -> AsyncIterator[Console]:
     world = World(maxlen)
     actions = FakeActions(world, read_only=read_only, allowed=allowed)
-    app = ConsoleApp(world.subscription, actions, read_only=read_only, clock=world.clock)
+    app = ConsoleApp(Live(world.subscription, world.clock), actions, read_only=read_only)
     async with app.run_test(size=size, notifications=True) as pilot:
         it = Console(app, pilot, world, actions)
         if settled:

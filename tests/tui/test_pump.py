@@ -5,6 +5,7 @@ import itertools
 from tests.tui.world import World
 from tui.names import GroupKind
 from tui.pump import CHUNK, Pump
+from tui.source import Live
 from tui.state import ConsoleState
 
 POD = GroupKind("", "Pod")
@@ -16,7 +17,7 @@ def test_it_stops_when_the_time_is_used_up_and_goes_on_later() -> None:
         world.pod("ADDED", f"p-{i}", f"uid-{i}")
     ticks = itertools.count()
     state = ConsoleState()
-    pump = Pump(world.subscription, state, world.clock, lambda: next(ticks) * 0.004)
+    pump = Pump(Live(world.subscription, world.clock), state, lambda: next(ticks) * 0.004)
     first = pump.drain()
     assert 0 < first <= CHUNK
     assert pump.backlog == 500 - first
@@ -32,6 +33,6 @@ def test_states_come_before_the_events_that_followed_them() -> None:
     world.pod("MODIFIED", "a", "uid-a", restarts=2)
     world.pod("DELETED", "a", "uid-a")
     state = ConsoleState()
-    Pump(world.subscription, state, world.clock, world.clock).drain(1.0)
+    Pump(Live(world.subscription, world.clock), state, world.clock).drain(1.0)
     assert state.objects[POD] == {}
     assert state.dropped == 2

@@ -6,13 +6,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.events import ActionFinished
-from controller_runtime.bus import EventBus
-from controller_runtime.events import ApiWrite, Log, Outcome, ReconcileFinished, ReconcileStarted
+from controller_runtime.events import (
+    ApiWrite,
+    Log,
+    ObjectChanged,
+    Outcome,
+    ReconcileFinished,
+    ReconcileStarted,
+)
 from controller_runtime.kube.rules import to_yaml
 from tests.tui.world import World
 from tui import reducer
 from tui.names import GroupKind, ObjectName
 from tui.pump import Pump
+from tui.source import Live
 from tui.state import ConsoleState
 from tui.stream import Line, Ring
 
@@ -21,7 +28,7 @@ POD = GroupKind("", "Pod")
 
 def applied(world: World, state: ConsoleState | None = None) -> ConsoleState:
     state = state or ConsoleState()
-    Pump(world.subscription, state, world.clock, world.clock).drain(1e9)
+    Pump(Live(world.subscription, world.clock), state, world.clock).drain(1e9)
     return state
 
 
@@ -233,20 +240,19 @@ def test_splits_and_overflow_give_the_same_tables(
     publish(whole, life)
     expected = table(applied(whole))
 
-    small = World()
-    small.subscription.close()
-    small.bus = EventBus()
-    subscription = small.bus.subscribe("small", maxlen=maxlen)
+    small = World(maxlen)
+    subscription = small.subscription
     state = ConsoleState()
     all_events = World()
     publish(all_events, life)
     for index, event in enumerate(all_events.subscription.drain().events):
-        small.bus.publish(event)
+        assert isinstance(event, ObjectChanged)
+        small.show(event)
         if index % every == 0:
             batch = subscription.drain(1 + index % 3)
             for old in batch.states:
                 reducer.apply(state, old, news=False)
             for new in batch.events:
                 reducer.apply(state, new)
-    Pump(subscription, state, small.clock, small.clock).drain(1e9)
+    Pump(Live(subscription, small.clock), state, small.clock).drain(1e9)
     assert table(state) == expected

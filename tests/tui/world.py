@@ -168,12 +168,16 @@ class World:
             at=self.now, type=type_, ref=ref, resource_version=version, initial=initial,  # type: ignore[arg-type]
             raw=msgspec.Raw(json.dumps(o).encode()),
         )  # fmt: skip
-        store = self._stores[ref.kind]
-        store.pop(ref.uid, None)
-        if type_ != "DELETED":
-            store[ref.uid] = event
-        self.bus.publish(event)
+        self.show(event)
         return version
+
+    def show(self, event: ObjectChanged) -> None:
+        """Publish it when the store has it, as informers do."""
+        store = self._stores[event.ref.kind]
+        store.pop(event.ref.uid, None)
+        if event.type != "DELETED":
+            store[event.ref.uid] = event
+        self.bus.publish(event)
 
     def _listing(self, kind: str) -> Listing:
         api_version = f"{GROUPS[kind]}/v1" if GROUPS[kind] else "v1"
