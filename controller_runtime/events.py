@@ -111,10 +111,16 @@ class WatchStatus(BusEvent, frozen=True, tag="watch"):
     objects: int = 0
     message: str = ""  # the server's own words, or the network's
     missing_rule: PolicyRule | None = None  # when forbidden
+    selector: str = ""  # of what is watched, as in "-l app=a --field-selector spec.nodeName=n"; "" is all
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """Which watch it is: group, resource, scope and selector."""
+        return self.group, self.resource, self.scope, self.selector
 
     @property
     def state_key(self) -> Hashable:
-        return "watch", self.group, self.resource, self.scope
+        return "watch", *self.key
 
     @property
     def size(self) -> int:

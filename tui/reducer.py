@@ -218,7 +218,7 @@ def _heal(state: ConsoleState, event: Heal, news: bool) -> None:
 
 
 def _watch(state: ConsoleState, event: WatchStatus, news: bool) -> None:
-    key = (event.group, event.resource, event.scope)
+    key = event.key
     before = state.watches.get(key)
     state.watches[key] = event
     changed = before is None or before.state != event.state

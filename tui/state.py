@@ -20,7 +20,7 @@ V = TypeVar("V")
 REMEMBERED = 2_000
 HISTORY = 60  # lines of one object
 
-WatchKey = tuple[str, str, str]  # group, resource, scope
+WatchKey = tuple[str, str, str, str]  # group, resource, scope, selector
 
 
 @dataclass(slots=True)

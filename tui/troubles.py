@@ -41,7 +41,7 @@ def problems(state: ConsoleState, now: float) -> list[Problem]:
 
 
 def _of_watch(state: ConsoleState, watch: WatchStatus, now: float) -> Problem:
-    trouble = state.troubles.get((watch.group, watch.resource, watch.scope))
+    trouble = state.troubles.get(watch.key)
     parts = [f"attempt {watch.attempts}"] if watch.attempts else []
     if trouble is not None:
         parts.append(f"for {fine_age(now - trouble.since)}")

@@ -16,7 +16,7 @@ from controller_runtime.bus import EventBus, Listing
 from controller_runtime.cache.backoff import REAL_TIME, Timing
 from controller_runtime.cache.reflector import IDLE_TIMEOUT, Reflector
 from controller_runtime.cache.store import IndexFunction, Key, RawCache, Store
-from controller_runtime.cache.watchreport import WatchReport
+from controller_runtime.cache.watchreport import WatchReport, in_words
 from controller_runtime.client.client import Client
 from controller_runtime.events import ChangeType, ObjectChanged, Quarantined, WatchStatus
 from controller_runtime.kube.deltas import CreateEvent, DeleteEvent, Event, UpdateEvent
@@ -61,12 +61,14 @@ class Informer(Generic[K]):
         *,
         namespaces: Iterable[str] = (),
         label_selector: str = "",
+        field_selector: str = "",
         raw_cache: RawCache | None = None,
         timing: Timing = REAL_TIME,
         idle_timeout: float = IDLE_TIMEOUT,
         threads: Threads | None = None,
     ) -> None:
         self.kind = kind
+        self.publishes_objects = True  # the states of its watches are published in any case
         self.store: Store[K] = Store(kind)
         self._bus = bus
         self._raw = raw_cache if raw_cache is not None else RawCache()
@@ -89,8 +91,16 @@ class Informer(Generic[K]):
                 kind.resource,
                 scope,
                 self,
-                WatchReport(kind.resource, scope, bus, timing.wall, partial(self.store.count, scope)),
+                WatchReport(
+                    kind.resource,
+                    scope,
+                    bus,
+                    timing.wall,
+                    partial(self.store.count, scope),
+                    selector=in_words(label_selector, field_selector),
+                ),
                 label_selector=label_selector,
+                field_selector=field_selector,
                 timing=timing,
                 idle_timeout=idle_timeout,
                 threads=self._supervisor,
@@ -283,7 +293,7 @@ class Informer(Generic[K]):
         state_unknown: bool = False,
     ) -> int:
         """The number of the event, 0 without a bus."""
-        if self._bus is None:
+        if self._bus is None or not self.publishes_objects:
             return 0
         return self._bus.publish(
             ObjectChanged(

@@ -39,6 +39,7 @@ from controller_runtime.kube.wire import (
     decode_envelope,
     decode_page,
     lines,
+    selection,
     stream_error,
     with_kind,
 )
@@ -117,6 +118,7 @@ class Reflector:
         report: WatchReport,
         *,
         label_selector: str = "",
+        field_selector: str = "",
         timing: Timing = REAL_TIME,
         idle_timeout: float = IDLE_TIMEOUT,
         healthy_after: float = HEALTHY_AFTER,
@@ -130,7 +132,7 @@ class Reflector:
         self._scope = scope
         self._sink = sink
         self._path = resource.path(scope)
-        self._selector = {"labelSelector": label_selector} if label_selector else {}
+        self._selector = selection(label_selector, field_selector)
         self._timing = timing
         self._idle_timeout = idle_timeout
         self._healthy_after = healthy_after

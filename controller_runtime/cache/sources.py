@@ -26,7 +26,9 @@ class Informers(Protocol):
 
     @property
     def threads(self) -> Threads: ...
-    def informer(self, kind: type[KubeObject], *, label_selector: str = "") -> informers.Informer[Any]: ...
+    def informer(
+        self, kind: type[KubeObject], *, label_selector: str = "", field_selector: str = ""
+    ) -> informers.Informer[Any]: ...
 
 
 class Feed(Protocol):
@@ -49,10 +51,15 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """The objects of one kind, through the manager's shared informer."""
+    """The objects of one kind, through the manager's shared informer; with selectors, only those that they
+    name.
+
+    Selectors are as for kubectl, and the server's: what they leave out costs nothing here.
+    """
 
     kind: type[KubeObject]
     label_selector: str = ""
+    field_selector: str = ""
 
     @property
     def name(self) -> str:
@@ -63,8 +70,9 @@ class Kind:
         return self.kind.resource
 
     def start(self, manager: Informers, deliver: Deliver, stop: threading.Event) -> InformerFeed:
-        informer = manager.informer(self.kind, label_selector=self.label_selector)
-        return InformerFeed(informer, deliver, shows_all=not self.label_selector)
+        labels, fields = self.label_selector, self.field_selector
+        informer = manager.informer(self.kind, label_selector=labels, field_selector=fields)
+        return InformerFeed(informer, deliver, shows_all=not (labels or fields))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,12 @@ from controller_runtime.kube.wire import StreamError
 log = logging.getLogger("controller_runtime.cache.reflector")
 
 
+def in_words(label_selector: str, field_selector: str) -> str:
+    """A selection of objects as kubectl's options say it; "" for all."""
+    options = (("-l", label_selector), ("--field-selector", field_selector))
+    return " ".join(f"{name} {selector}" for name, selector in options if selector)
+
+
 class WatchReport:
     """Thread-safe. ``objects`` counts what the store holds of this watch."""
 
@@ -29,6 +35,8 @@ class WatchReport:
         bus: EventBus | None,
         wall: Callable[[], float],
         objects: Callable[[], int],
+        *,
+        selector: str = "",
     ) -> None:
         self.lists: Counter[str] = Counter()  # by reason: first, expired, failing, silent, bad_lines, polling
         self.errors: Counter[tuple[str, str]] = Counter()  # by verb, and HTTP status or what came instead
@@ -43,7 +51,7 @@ class WatchReport:
         now = wall()
         self._status = WatchStatus(
             at=now, resource=resource.plural, group=resource.group, kind=resource.kind, scope=scope,
-            state="starting", since=now,
+            selector=selector, state="starting", since=now,
         )  # fmt: skip
         self._publish(self._status)
 
@@ -124,9 +132,9 @@ class WatchReport:
             next_try, missing_rule = old.next_try, old.missing_rule
         self._status = WatchStatus(
             at=now, resource=old.resource, group=old.group, kind=old.kind, scope=old.scope,
-            state=state, since=old.since if state == old.state else now, verb=verb, attempts=attempts,
-            next_try=next_try, last_event=self._last_event, objects=self._objects(), message=message,
-            missing_rule=missing_rule,
+            selector=old.selector, state=state, since=old.since if state == old.state else now, verb=verb,
+            attempts=attempts, next_try=next_try, last_event=self._last_event, objects=self._objects(),
+            message=message, missing_rule=missing_rule,
         )  # fmt: skip
         self._publish(self._status)
         self._log(old, self._status)

@@ -19,6 +19,7 @@ from controller_runtime.kube.errors import NotFound
 from controller_runtime.kube.object import Decoder, KubeObject, kind_of, resource_of
 from controller_runtime.kube.resource import Ref, Resource
 from controller_runtime.kube.unstructured import Unstructured, unstructured
+from controller_runtime.kube.wire import selection
 
 K = TypeVar("K", bound=KubeObject)
 PatchType = Literal["merge", "json", "strategic"]
@@ -106,7 +107,7 @@ class Client(Requests):
         Selectors are as for kubectl: ``app in (a, b),!canary`` and ``spec.nodeName=n1``. Raises ApiError
         (400) for a field that the server does not select by.
         """
-        query = selectors(label_selector, field_selector) | {"limit": str(PAGE_SIZE)}
+        query = selection(label_selector, field_selector) | {"limit": str(PAGE_SIZE)}
         decode = Decoder(kind).decode
         found: builtins.list[K] = []
 
@@ -327,12 +328,6 @@ class Subresource:
         """As ``Client.apply``; the object has to be there."""
         applied: K = self._client._apply(obj, field_manager, force, self._name)
         return applied
-
-
-def selectors(label_selector: str, field_selector: str) -> dict[str, str]:
-    """The part of a list's or watch's query that says which objects are meant."""
-    named = (("labelSelector", label_selector), ("fieldSelector", field_selector))
-    return {name: selector for name, selector in named if selector}
 
 
 def _ref(resource: Resource, namespace: str, name: str, uid: str = "") -> Ref:

@@ -112,6 +112,12 @@ def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
         raise StreamError("the watch broke off in the middle of a line")
 
 
+def selection(label_selector: str, field_selector: str) -> dict[str, str]:
+    """The part of a list's or watch's query that says which objects are meant."""
+    named = (("labelSelector", label_selector), ("fieldSelector", field_selector))
+    return {name: selector for name, selector in named if selector}
+
+
 def stream_error(raw: msgspec.Raw) -> ApiError:
     """The exception for an event of type ERROR."""
     body = bytes(raw)

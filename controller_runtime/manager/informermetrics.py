@@ -22,7 +22,7 @@ class InformerCollector(Collector):
         self._now = now
 
     def collect(self) -> Iterator[Metric]:
-        labels = ["group", "resource", "scope"]
+        labels = ["group", "resource", "scope", "selector"]
         state = GaugeMetricFamily(
             "informer_state",
             "1 for the state that the watch is in, 0 for the others",
@@ -45,7 +45,7 @@ class InformerCollector(Collector):
         for informer in self._informers():
             for reflector in informer.reflectors:
                 status, report = reflector.status, reflector.report
-                values = [status.group, status.resource, status.scope]
+                values = list(status.key)
                 for name in STATES:
                     state.add_metric([*values, name], float(status.state == name))
                 synced.add_metric(values, float(informer.has_synced()))

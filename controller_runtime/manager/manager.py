@@ -85,7 +85,7 @@ class Manager:
         self._grace = graceful_shutdown_timeout
         self._lock = threading.Lock()
         self._raw = RawCache()  # one bound for all kinds
-        self._informers: dict[tuple[type[KubeObject], str], Informer[Any]] = {}
+        self._informers: dict[tuple[type[KubeObject], str, str], Informer[Any]] = {}
         self._informers_started = False
         self._names: set[str] = set()
         self._required: list[type[KubeObject]] = []
@@ -109,17 +109,26 @@ class Manager:
 
     # Putting together
 
-    def informer(self, kind: type[K], *, label_selector: str = "") -> Informer[K]:
-        """The shared informer of a kind. It runs while the manager does."""
+    def informer(self, kind: type[K], *, label_selector: str = "", field_selector: str = "") -> Informer[K]:
+        """The shared informer of a kind, or of a selection of its objects. It runs while the manager does.
+
+        Where there is one without selectors, the others of its kind do not publish objects: to them one that
+        is selected no more is gone.
+        """
         with self._lock:
-            key = (kind, label_selector)
+            key = (kind, label_selector, field_selector)
             found = self._informers.get(key)
             if found is None:
                 found = Informer(
                     self.client, kind, self.bus, namespaces=self.namespaces, label_selector=label_selector,
-                    raw_cache=self._raw, threads=self.threads,
+                    field_selector=field_selector, threads=self.threads,
+                    raw_cache=None if label_selector or field_selector else self._raw,
                 )  # fmt: skip
                 self._informers[key] = found
+                whole = (kind, "", "") in self._informers
+                for (other, *selectors), informer in self._informers.items():
+                    if other is kind and any(selectors):
+                        informer.publishes_objects = not whole
                 if self._informers_started:
                     found.start()
             return found

@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client import generate_latest
 
 from controller_runtime.bus import EventBus
+from controller_runtime.cache.sources import Kind
 from controller_runtime.client.client import Client
 from controller_runtime.client.config import load_configuration
 from controller_runtime.controller.builder import new_controller_managed_by
-from controller_runtime.controller.handlers import EnqueueRequestForObject
-from controller_runtime.events import LeaderStatus, ReconcileFinished, WatchStatus
+from controller_runtime.controller.handlers import EnqueueRequestForObject, Funcs
+from controller_runtime.events import LeaderStatus, ObjectChanged, ReconcileFinished, WatchStatus
 from controller_runtime.kube.errors import NotFound
 from controller_runtime.kube.kinds import ConfigMap, Service
 from controller_runtime.kube.resource import Request, Resource
@@ -136,6 +138,40 @@ def test_a_reconcile_sees_its_own_writes(kubeconfig: Path, namespace: str) -> No
     assert sorted(set(seen)) == list(range(31))
     assert len([n for n in seen if n < 30]) == 30
     assert max(f.duration for f in recording.of(ReconcileFinished)) < 5
+
+
+def test_a_selection_of_a_kind_is_a_watch_of_its_own(kubeconfig: Path, namespace: str) -> None:
+    """An object that is selected no more is gone for those who selected it, and for nobody else."""
+    admin, bus = client(kubeconfig), EventBus()
+    recording = Recording(bus)
+    mgr = Manager(client(kubeconfig, bus), bus, namespaces=[namespace])
+    mine = {"app": "mine"}
+    labelled = mgr.informer(ConfigMap, label_selector="app=mine", field_selector="metadata.name=a")
+    deleted: list[str] = []
+    builder = new_controller_managed_by(mgr).for_(ConfigMap)
+    selection = Kind(ConfigMap, label_selector="app=mine", field_selector="metadata.name=a")
+    builder.watches(selection, Funcs(delete=lambda event, queue: deleted.append(event.obj.key)))
+    builder.complete(Reconciling())
+    for name in ("a", "b"):
+        body = configmap(namespace, name)
+        body["metadata"]["labels"] = mine
+        admin.create(body)
+    with running(mgr):
+        eventually(lambda: len(mgr.informer(ConfigMap).list()) >= 2 and labelled.list())
+        assert [m.metadata.name for m in labelled.list()] == ["a"]
+        series = generate_latest(mgr.metrics.registry).decode().splitlines()
+        names = [line.rpartition(" ")[0] for line in series if line.startswith("informer_objects{")]
+        assert len(names) == len(set(names)) == 2
+        admin.patch(ConfigMap, namespace, "a", {"metadata": {"labels": {"app": "other"}}})
+        eventually(lambda: deleted == [f"{namespace}/a"] and not labelled.list())
+        assert mgr.informer(ConfigMap).get(namespace, "a") is not None
+    changes = [e for e in recording.of(ObjectChanged) if e.ref.name in ("a", "b")]
+    assert sorted((e.type, e.ref.name) for e in changes) == [
+        ("ADDED", "a"), ("ADDED", "b"), ("MODIFIED", "a"),
+    ]  # fmt: skip
+    assert {w.selector for w in recording.of(WatchStatus)} == {
+        "", "-l app=mine --field-selector metadata.name=a",
+    }  # fmt: skip
 
 
 def test_one_leads_and_the_other_stands_by(kubeconfig: Path, namespace: str) -> None:

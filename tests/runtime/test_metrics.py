@@ -72,7 +72,7 @@ def test_informers() -> None:
     metrics = Metrics()
     informers: list[object] = [FakeInformer()]
     metrics.registry.register(InformerCollector(lambda: informers, lambda: 100.0))  # type: ignore[arg-type,return-value]
-    labels = {"group": "", "resource": "pods", "scope": "ns"}
+    labels = {"group": "", "resource": "pods", "scope": "ns", "selector": ""}
 
     def value(name: str, **more: str) -> float | None:
         return metrics.registry.get_sample_value(name, {**labels, **more})
