@@ -41,8 +41,8 @@ def _run(argv: Sequence[str] | None) -> int:
     if args.command == "manifests":
         from reconsole.manifests import print_manifests
 
-        if args.operator and args.what != "rbac":
-            parser.error(f"only rbac is made of {args.operator}: reconsole manifests rbac {args.operator}")
+        if args.operator and args.what == "all":
+            parser.error(f"say what of it: reconsole manifests crd|rbac {args.operator}")
         return print_manifests(args.what, args.operator, args.namespace or "")
     options = _options(parser, args)
     if options.ui:
@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     manifests = commands.add_parser("manifests", help="YAML for kubectl apply -f -", allow_abbrev=False)
     manifests.add_argument("what", choices=("crd", "rbac", "all"), nargs="?", default="all")
     manifests.add_argument(
-        "operator", metavar="FILE.py | MODULE:FUNCTION", nargs="?", help="the roles of this operator"
+        "operator", metavar="FILE.py | MODULE:FUNCTION", nargs="?", help="those of this operator"
     )
     manifests.add_argument(
         "-n", "--namespace", metavar="NS", default=argparse.SUPPRESS, help="roles in one namespace only"

@@ -71,10 +71,23 @@ def documents(what: str) -> list[str]:
     ]
 
 
+def definitions_of(where: str) -> list[str]:
+    """The CRDs of the kinds that the operator in FILE.py or module:function declares. Raises Failure."""
+    found = load_operator(where).definitions()
+    if not found:
+        raise Failure(
+            f"{where} declares no kind with a definition: add definition = Definition() to its class"
+        )
+    return [to_yaml(definition) for definition in found]
+
+
 def print_manifests(what: str, operator: str | None = None, namespace: str = "") -> int:
     """The exit code. What is printed can be given to ``kubectl apply -f -``."""
     try:
-        texts = roles_of(operator, namespace) if operator else documents(what)
+        if operator is None:
+            texts = documents(what)
+        else:
+            texts = definitions_of(operator) if what == "crd" else roles_of(operator, namespace)
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         return 1

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
+from controller_runtime.kube.crd import DefinitionError, custom_resource_definition
 from controller_runtime.kube.markers import Marker, MarkerError, comment_markers, declared_on
 from controller_runtime.kube.object import KubeObject
 from reconsole.options import Failure
@@ -32,6 +33,13 @@ class Operator:
     kinds: tuple[type[KubeObject], ...]
     declared: tuple[type[KubeObject], ...]
     markers: tuple[Marker, ...]
+
+    def definitions(self) -> list[dict[str, Any]]:
+        """The CRDs of the declared kinds that have a definition. Raises Failure."""
+        try:
+            return [custom_resource_definition(kind) for kind in self.declared if kind.definition]
+        except DefinitionError as error:
+            raise Failure(str(error)) from error
 
 
 def load_operator(where: str) -> Operator:

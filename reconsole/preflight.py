@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from controller.crd import GROUP, PLURAL, VERSION
 from controller_runtime.client.client import Client
-from controller_runtime.kube.errors import ApiError, NotFound, Unauthorized, Unreachable
+from controller_runtime.kube.errors import AlreadyExists, ApiError, NotFound, Unauthorized, Unreachable
 from reconsole.options import Failure
 
 
@@ -16,8 +16,8 @@ class Server:
     identity: str
 
 
-def check(client: Client, *, needs_redis: bool = True) -> Server:
-    """Reach the API server, learn who we are and see that the Redis kind is installed."""
+def check(client: Client) -> Server:
+    """Reach the API server and learn who we are."""
     try:
         version = client.version()
     except Unreachable as error:
@@ -34,15 +34,33 @@ def check(client: Client, *, needs_redis: bool = True) -> Server:
                 f"the API server at {client.host} answers {error.status}: {error.message}"
             ) from error
         version = ""
-    if not needs_redis:
-        return Server(version, client.identity())
-    try:
-        client.get_json(f"/apis/{GROUP}/{VERSION}")
-    except NotFound as error:
-        raise Failure(
-            f"the cluster does not know {PLURAL}.{GROUP}; install it with: "
-            "reconsole manifests crd | kubectl apply -f -"
-        ) from error
-    except (ApiError, Unreachable):
-        pass  # Discovery may be closed to us. The watch will tell.
     return Server(version, client.identity())
+
+
+def check_installed(client: Client, definition: dict[str, Any], operator: str = "") -> None:
+    """See that the kind of this CRD is served, of ``operator`` or of our own."""
+    spec = definition["spec"]
+    group, plural = spec["group"], spec["names"]["plural"]
+    for version in spec["versions"]:
+        try:
+            served = client.get_json(f"/apis/{group}/{version['name']}").get("resources") or ()
+            missing = plural not in {resource.get("name") for resource in served}
+        except NotFound:
+            missing = True
+        except (ApiError, Unreachable):
+            return  # Discovery may be closed to us. The watch will show it.
+        if missing:
+            command = " ".join(filter(None, ("reconsole manifests crd", operator)))
+            raise Failure(
+                f"the cluster does not know {plural}.{group}; install it with: {command} | kubectl apply -f -"
+            )
+
+
+def install(client: Client, definition: dict[str, Any]) -> None:
+    """Create this CRD where there is none: for the embedded cluster."""
+    try:
+        client.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)
+    except AlreadyExists:
+        pass
+    except ApiError as error:
+        raise Failure(f"{definition['metadata']['name']} was refused: {error.message}") from error

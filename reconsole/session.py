@@ -98,7 +98,8 @@ class Session:
         except ConfigError as error:
             raise Failure(str(error)) from error
         client = Client(configuration, bus=self._bus)
-        server = check(client, needs_redis=self.operator is None)
+        server = check(client)
+        self._check_kinds(client, person)
         self._publish(
             "controller",
             "connected",
@@ -145,6 +146,20 @@ class Session:
             self.is_managing = False
             self.stop.set()
             heals.join(2.0)
+
+    def _check_kinds(self, client: Client, person: Client) -> None:
+        """The operator's own kinds are there: on the embedded cluster they are installed, else asked for."""
+        from controller.crd import custom_resource_definition
+        from reconsole.preflight import check_installed, install
+
+        if self.operator is None:
+            check_installed(client, custom_resource_definition())
+            return
+        for definition in self.operator.definitions():
+            if self._cluster:
+                install(person, definition)
+            else:
+                check_installed(client, definition, str(self._options.operator))
 
     @staticmethod
     def _set_up(operator: Operator, manager: Manager) -> None:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import msgspec
 
+from controller_runtime.kube.definition import Definition
 from controller_runtime.kube.resource import Ref, Resource
 
 
@@ -47,6 +48,7 @@ class KubeObject(msgspec.Struct, frozen=True, rename="camel", gc=False):
     metadata: ObjectMeta
 
     resource: ClassVar[Resource]
+    definition: ClassVar[Definition | None] = None
     declares: ClassVar[bool] = True  # whether ``kind_of`` is to find the class
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -57,7 +57,7 @@ users: [{{name: me, user: {{token: secret-token}}}}]
     [
         (None, [], "no such file"),
         ("", [], "kubeconfig"),
-        ("{nope", [], "not YAML"),
+        ("{nope", [], "did not find expected"),
         ("apiVersion: v1\nkind: Config\n", [], "kubeconfig"),
         ("good", ["--context", "elsewhere"], "elsewhere"),
         ("good", [], "cannot reach"),
