@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from sys import intern
 from typing import Any
 
@@ -12,9 +11,7 @@ from controller_runtime.kube.kinds import ContainerPort, is_true
 from controller_runtime.kube.object import ObjectMeta, OwnerReference
 from controller_runtime.kube.resource import Resource
 
-
-class Part(msgspec.Struct, rename="camel", gc=False, omit_defaults=True):
-    """A part of an object: unknown fields are ignored, null where a value may be absent is None."""
+from .selectors import Affinity, Part, SpreadConstraint
 
 
 class Meta(ObjectMeta, frozen=True, gc=False):
@@ -39,50 +36,35 @@ class Object(Part):
     metadata: Meta = msgspec.field(default_factory=Meta)
 
 
+class Port(ContainerPort, frozen=True, rename="camel", gc=False):
+    host_port: int = 0
+
+
+class Resources(Part):
+    requests: dict[str, str] | None = None
+
+
 class Container(Part):
     name: str = ""
     image: str = ""
     command: list[str] | None = None
     args: list[str] | None = None
-    ports: list[ContainerPort] | None = None
+    ports: list[Port] | None = None
+    resources: Resources | None = None
+    restart_policy: str = ""
+
+    @property
+    def requests(self) -> dict[str, str] | None:
+        return self.resources.requests if self.resources else None
 
 
-class Requirement(Part):
-    """Of a label selector, or of a term of node affinity."""
-
-    key: str = ""
-    operator: str = ""
-    values: list[str] | None = None
-
-    def matches(self, labels: Mapping[str, str]) -> bool:
-        """As labels.Requirement of apimachinery does."""
-        value, values = labels.get(self.key), self.values or []
-        match self.operator:
-            case "In":
-                return value is not None and value in values
-            case "NotIn":
-                return value is None or value not in values
-            case "Exists":
-                return value is not None
-            case "DoesNotExist":
-                return value is None
-        try:
-            number, bound = int(value or ""), int(values[0])
-        except (ValueError, IndexError):
-            return False
-        return number > bound if self.operator == "Gt" else number < bound
+class ClaimSource(Part):
+    claim_name: str = ""
 
 
-class LabelSelector(Part):
-    match_labels: dict[str, str] | None = None
-    match_expressions: list[Requirement] | None = None
-
-    def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether it selects what has these labels; an empty one selects everything."""
-        wanted = self.match_labels or {}
-        return all(labels.get(name) == value for name, value in wanted.items()) and all(
-            requirement.matches(labels) for requirement in self.match_expressions or ()
-        )
+class PodVolume(Part):
+    name: str = ""
+    claim: ClaimSource | None = msgspec.field(default=None, name="persistentVolumeClaim")
 
 
 class Toleration(Part):
@@ -107,6 +89,16 @@ class PodSpec(Part):
     init_containers: list[Container] | None = None
     tolerations: list[Toleration] | None = None
     scheduling_gates: list[dict[str, Any]] | None = None
+    affinity: Affinity | None = None
+    topology_spread_constraints: list[SpreadConstraint] | None = None
+    priority: int = 0
+    preemption_policy: str = ""
+    volumes: list[PodVolume] | None = None
+
+    def __post_init__(self) -> None:
+        # Most volumes are the token of the service account: nobody here asks for them.
+        if self.volumes:
+            self.volumes = [volume for volume in self.volumes if volume.claim] or None
 
 
 class Condition(Part):
@@ -144,6 +136,11 @@ class Pod(Object):
     @property
     def ready(self) -> bool:
         return is_true(self.status.conditions, "Ready")
+
+    @property
+    def claims(self) -> list[str]:
+        """The names of the claims that it mounts."""
+        return [volume.claim.claim_name for volume in self.spec.volumes or () if volume.claim]
 
     @property
     def finished(self) -> bool:

@@ -8,7 +8,8 @@ import msgspec
 
 from controller_runtime.kube.resource import Resource
 
-from .apiobjects import LabelSelector, Object, Part
+from .apiobjects import Object, Resources
+from .selectors import LabelSelector, Part
 
 Json = dict[str, Any]
 """An object, or a part of one, that is copied or compared whole."""
@@ -149,10 +150,6 @@ class CronJobSpec(Part):
 
 class CronJob(Workload):
     spec: CronJobSpec = msgspec.field(default_factory=CronJobSpec)
-
-
-class Resources(Part):
-    requests: dict[str, str] | None = None
 
 
 class ClaimSpec(Part):

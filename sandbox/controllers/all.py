@@ -8,6 +8,7 @@ from typing import Any
 from ..apiclient import Client
 from ..eventsink import EventSink
 from ..sharedcache import Informers
+from .claims import ClaimController
 from .endpoints import EndpointsController
 from .gc import GarbageCollector
 from .namespaces import NamespaceController
@@ -15,10 +16,17 @@ from .podgc import PodCollector
 from .served import Discovery
 from .serviceaccounts import ServiceAccountController
 from .workloads.base import Indexes, WorkloadController
+from .workloads.daemonset import DaemonSetController
 from .workloads.deployment import DeploymentController
 from .workloads.replicaset import ReplicaSetController
+from .workloads.statefulset import StatefulSetController
 
-WORKLOADS: tuple[type[WorkloadController[Any]], ...] = (ReplicaSetController, DeploymentController)
+WORKLOADS: tuple[type[WorkloadController[Any]], ...] = (
+    ReplicaSetController,
+    DeploymentController,
+    StatefulSetController,
+    DaemonSetController,
+)
 
 
 async def run_controllers(client: Client, *, bare: bool, informers: Informers | None = None) -> None:
@@ -50,5 +58,6 @@ async def run_with_nodes(informers: Informers) -> None:
         group.create_task(events.run())
         group.create_task(EndpointsController(informers).run())
         group.create_task(PodCollector(informers).run())
+        group.create_task(ClaimController(informers, events).run())
         for controller in WORKLOADS:
             group.create_task(controller(informers, indexes, events).run())

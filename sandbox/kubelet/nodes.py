@@ -11,8 +11,9 @@ from controller_runtime.kube.errors import ApiError
 from controller_runtime.kube.times import micro_timestamp, timestamp
 
 from ..apiclient import MERGE, STRATEGIC, UNREACHABLE, Client
-from ..apiobjects import LEASES, NAMESPACES, NODES, PODS, Node, Pod, Toleration
+from ..apiobjects import LEASES, NAMESPACES, NODES, PODS, Node, Pod
 from ..eventsink import EventSink
+from ..placement import tolerates
 from ..sharedcache import Informers
 from .knobs import GONE, KubeletOptions
 
@@ -256,12 +257,3 @@ def _tolerated(pod: Pod) -> float:
             seconds = toleration.toleration_seconds
             return float("inf") if seconds is None else float(seconds)
     return 0.0
-
-
-def tolerates(toleration: Toleration, key: str, value: str, effect: str) -> bool:
-    """Whether a toleration matches a taint."""
-    if toleration.effect not in ("", effect):
-        return False
-    if toleration.key not in ("", key) or (not toleration.key and toleration.operator != "Exists"):
-        return False
-    return toleration.operator == "Exists" or toleration.value == value

@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from controller_runtime.kube.errors import ApiError
-from controller_runtime.kube.kinds import ContainerPort
 from sandbox.apiclient import Client, Connection
-from sandbox.apiobjects import PODS, Container
+from sandbox.apiobjects import PODS, Container, Port
 from sandbox.kubelet.process import find_server, port_of
 
 from .nodeside import World, container, eventually, kubeconfig, node_world, sandbox_process, world
@@ -56,7 +55,7 @@ def is_running(pid: int) -> bool:
 
 
 def test_the_port_is_that_of_the_arguments_or_of_the_container() -> None:
-    ports = [ContainerPort(container_port=7000)]
+    ports = [Port(container_port=7000)]
     assert port_of(Container(args=["--port", "8333"], ports=ports)) == 8333
     assert port_of(Container(command=["redis-server", "--port=8334"])) == 8334
     assert port_of(Container(args=["--port", "99999"], ports=ports)) == 7000

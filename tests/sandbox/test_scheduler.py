@@ -41,7 +41,8 @@ async def test_no_node_fits_until_one_does(node_world: World) -> None:
     condition = refused(pod)[0]
     assert condition["reason"] == "Unschedulable"
     assert condition["message"] == (
-        "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector."
+        "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector. "
+        "preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
     )
     assert (await node_world.event("FailedScheduling"))["type"] == "Warning"
     await node_world.client.patch(NODES.path("", "node-2"), {"metadata": {"labels": {"disk": "fast"}}})

@@ -43,7 +43,13 @@ def _template(spec: Obj, path: str, restart: list[str], pod_spec: PodSpecCheck) 
     template = spec.get("template") or {}
     at = f"{path}.template"
     out = names.label_errors(dig(template, "metadata.labels") or {}, f"{at}.metadata.labels")
-    out += pod_spec(template.get("spec") or {}, f"{at}.spec")
+    pod = template.get("spec") or {}
+    # A StatefulSet's claims are volumes of its pods, beside or instead of those in the template.
+    claimed = {dig(claim, "metadata.name"): claim for claim in spec.get("volumeClaimTemplates") or []}
+    if claimed:
+        own = [volume for volume in pod.get("volumes") or [] if volume.get("name") not in claimed]
+        pod = {**pod, "volumes": [*own, *({"name": name, "emptyDir": {}} for name in claimed)]}
+    out += pod_spec(pod, f"{at}.spec")
     policy = dig(template, "spec.restartPolicy")
     if policy not in restart:
         out.append(not_supported(f"{at}.spec.restartPolicy", policy, restart))

@@ -14,9 +14,10 @@ from controller_runtime.kube.errors import ApiError, Forbidden
 from controller_runtime.kube.resource import Resource
 from controller_runtime.kube.times import parse_time, timestamp
 
-from ...apiobjects import Key, LabelSelector, Object, Pod
+from ...apiobjects import Key, Object, Pod
 from ...eventsink import EventSink
 from ...keyqueue import WorkQueue
+from ...selectors import LabelSelector
 from ...sharedcache import Informer, Informers
 from ...workloadobjects import Json, Workload
 from .children import Children, Owned

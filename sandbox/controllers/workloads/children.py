@@ -12,8 +12,9 @@ from controller_runtime.kube.errors import ApiError, NotFound
 from controller_runtime.kube.object import Decoder, OwnerReference
 
 from ...apiclient import STRATEGIC
-from ...apiobjects import Key, LabelSelector, Meta, Object
+from ...apiobjects import Key, Meta, Object
 from ...keyqueue import WorkQueue
+from ...selectors import LabelSelector
 from ...sharedcache import Informer, Informers
 from ...workloadobjects import Json
 
