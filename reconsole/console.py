@@ -34,10 +34,8 @@ def run_console(options: Options) -> int:
     from tui.app import ConsoleApp
     from tui.source import Live
 
-    def run() -> None:
-        try:
-            session.run()
-        except Failure as failure:
+    def ended(failure: Failure | None) -> None:
+        if failure is not None:
             failures.append(failure)
             _leave(app)
 
@@ -49,14 +47,14 @@ def run_console(options: Options) -> int:
     app = ConsoleApp(
         Live(subscription), actions, read_only=options.read_only, tables=_tables(session.operator)
     )
-    worker = threads.start("session", run)
+    session.start(ended)
     signal.signal(signal.SIGTERM, lambda *_: app.exit(0))
     try:
         app.run()
     finally:
         session.stop.set()
         actions.close()
-        worker.join(30.0)
+        session.close()
     for reason in failures:
         print(f"error: {reason}", file=sys.stderr)
     return 1 if failures else app.return_code or 0

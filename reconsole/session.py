@@ -1,4 +1,4 @@
-"""One run of the controller: connect, start the manager, publish everything, stop in order."""
+"""One stay at a cluster: connect, run the manager, publish everything, stop in order, close all of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,7 +14,7 @@ import msgspec
 
 from controller.events import Connection
 from controller_runtime.bus import EventBus
-from controller_runtime.threads import Threads
+from controller_runtime.threads import SupervisedThread, Threads
 from reconsole.embedded import EmbeddedCluster
 from reconsole.operators import load_operator
 from reconsole.options import Failure, Options
@@ -26,12 +27,17 @@ if TYPE_CHECKING:
 
 
 LEASE = "reconsole.myapp.tangx.in"
+CLOSE_TIMEOUT = 35.0  # seconds; the manager's grace and a little more
 NAMESPACE = "k8s-operator-demo-system"
 IN_CLUSTER_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 class Session:
-    """``run`` blocks until ``stop`` is set and everything has ended. It may run on any thread."""
+    """``run`` blocks until ``stop`` is set and everything has ended. It may run on any thread.
+
+    One can be left (``close``) and another begun in the same process, elsewhere and
+    on a bus of its own.
+    """
 
     def __init__(
         self,
@@ -56,6 +62,10 @@ class Session:
             if options.embedded
             else None
         )
+        self._opened = ExitStack()
+        if self._cluster:
+            self._opened.callback(self._cluster.close)
+        self._runner: SupervisedThread | None = None
 
     def run(self) -> None:
         """Raises Failure with one sentence when there is nothing to talk to."""
@@ -66,8 +76,35 @@ class Session:
             raise
         finally:
             self.person.cancel()
-            if self._cluster:
-                self._cluster.close()
+            self._opened.close()
+
+    def start(self, ended: Callable[[Failure | None], None] = lambda failure: None) -> None:
+        """``run`` on a thread of its own, where ``ended`` is called with what went wrong. Once."""
+
+        def run() -> None:
+            try:
+                self.run()
+            except Failure as failure:
+                ended(failure)
+            else:
+                ended(None)
+
+        if self._runner is None:
+            self._runner = self._threads.start("session", run)
+
+    def close(self, timeout: float = CLOSE_TIMEOUT) -> bool:
+        """Leave: stop, wait at most ``timeout`` seconds, close what was opened. May be called again.
+
+        False when something did not end in time and is left behind.
+        """
+        self.stop.set()
+        if self._runner is not None:
+            self._runner.join(timeout)
+            if self._runner.is_alive():
+                return False
+        self.person.cancel()
+        self._opened.close()
+        return True
 
     def abandon(self) -> None:
         """End what runs outside this process; ``run`` is left behind."""
@@ -97,7 +134,9 @@ class Session:
             person = Client(load_configuration(kubeconfig, options.context), bus=self._bus)
         except ConfigError as error:
             raise Failure(str(error)) from error
+        self._opened.callback(person.transport.close)
         client = Client(configuration, bus=self._bus)
+        self._opened.callback(client.transport.close)
         server = check(client)
         self._check_kinds(client, person)
         self._publish(
