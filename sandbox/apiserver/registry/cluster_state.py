@@ -5,7 +5,15 @@ import uuid
 from collections.abc import Callable, Generator
 from typing import TypeVar
 
-from sandbox.apiserver.admission import cel, defaulting, definitions, fieldrules, structural, validation
+from sandbox.apiserver.admission import (
+    cel,
+    defaulting,
+    definitions,
+    fieldrules,
+    registrations,
+    structural,
+    validation,
+)
 from sandbox.apiserver.admission.plugins import Plugins
 from sandbox.apiserver.admission.writes import CREATE, DELETE, UPDATE, Origin, Write
 from sandbox.apiserver.auth.authn import Tokens
@@ -63,7 +71,7 @@ class Cluster:
         self.registry = registry()
         self.authorizer = Authorizer(self.store)
         self.tokens = Tokens(self.store)
-        self.plugins = Plugins(self.store)
+        self.plugins = Plugins(self.store, self.registry)
         self.addresses = Addresses()
 
     # ---- reading
@@ -322,6 +330,10 @@ class Cluster:
     def _put(self, resource: Resource, key: Key, obj: Obj, dry_run: bool) -> Entry:
         if resource.storage_name == definitions.STORAGE:
             definitions.accept(obj)
+        elif resource.storage_name == registrations.POLICIES:
+            # A controller checks the types of its expressions; there is nothing to say of them here.
+            generation = obj["metadata"]["generation"]
+            obj["status"] = {"observedGeneration": generation, "typeChecking": {}}
         if dry_run:
             return unstored(key, obj)
         fields = (self.registry.by_storage(resource.storage_name) or resource).field_values(obj)
