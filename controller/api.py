@@ -8,6 +8,7 @@ import msgspec
 
 from controller.crd import GROUP, IMAGE_PATTERN, KIND, MAX_NAME, MAX_REPLICAS, PLURAL, VERSION
 from controller_runtime.kube.object import KubeObject
+from controller_runtime.kube.ownership import finalizers_under
 from controller_runtime.kube.resource import Resource
 
 # One finalizer for each pod, "pods.myapp.tangx.in/<pod>": together they are the ledger of the pods.
@@ -51,11 +52,7 @@ class Redis(KubeObject, frozen=True):
     @property
     def ledger(self) -> tuple[str, ...]:
         """The names of the pods in the finalizers, in their order."""
-        return tuple(
-            f.removeprefix(FINALIZER_PREFIX)
-            for f in self.metadata.finalizers
-            if f.startswith(FINALIZER_PREFIX)
-        )
+        return tuple(finalizers_under(self, FINALIZER_PREFIX))
 
 
 def problems(redis: Redis) -> list[str]:

@@ -12,8 +12,9 @@ from functools import lru_cache
 from typing import Any
 
 from controller.api import Redis
-from controller.crd import GROUP, KIND, MAX_REPLICAS, VERSION
+from controller.crd import GROUP, MAX_REPLICAS
 from controller_runtime.kube.kinds import Pod, Service
+from controller_runtime.kube.ownership import set_controller_reference
 
 MANAGED_BY = "reconsole"
 
@@ -54,22 +55,14 @@ def labels(redis: Redis) -> dict[str, str]:
 
 
 def _metadata(redis: Redis, name: str, template: str) -> dict[str, Any]:
-    return {
+    meta: dict[str, Any] = {
         "name": name,
         "namespace": redis.metadata.namespace,
         "labels": labels(redis),
         "annotations": {TEMPLATE_HASH: template},
-        "ownerReferences": [
-            {
-                "apiVersion": f"{GROUP}/{VERSION}",
-                "kind": KIND,
-                "name": redis.metadata.name,
-                "uid": redis.metadata.uid,
-                "controller": True,
-                "blockOwnerDeletion": True,
-            }
-        ],
     }
+    set_controller_reference(redis, {"metadata": meta})
+    return meta
 
 
 def pod(redis: Redis, ordinal: int) -> dict[str, Any]:

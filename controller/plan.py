@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from controller.api import Redis
 from controller.desired import is_current, is_selected, ordinal_of, ordinals, pod_name
 from controller_runtime.kube.kinds import Pod
-from controller_runtime.kube.object import KubeObject
+from controller_runtime.kube.ownership import has_controller_reference
 
 # The garbage collector's own finalizer: present until it has taken the owner out of every dependent.
 ORPHAN = "orphan"
@@ -40,16 +40,10 @@ class Plan:
     foreign: tuple[str, ...]  # names in use by somebody else's pods
 
 
-def is_owned(redis: Redis, obj: KubeObject) -> bool:
-    """Whether this Redis, and no other of its name, is the object's controller."""
-    controller = obj.controller
-    return controller is not None and controller.uid == redis.metadata.uid
-
-
 def plan(redis: Redis, pods: Iterable[Pod]) -> Plan:
     """``pods`` are those of the namespace that this Redis owns, or that have one of its names."""
     by_name = {p.metadata.name: p for p in pods}
-    owned = {name: p for name, p in by_name.items() if is_owned(redis, p)}
+    owned = {name: p for name, p in by_name.items() if has_controller_reference(p, redis)}
     deleting = redis.metadata.deletion_timestamp is not None
     names = {pod_name(redis, ordinal): ordinal for ordinal in ordinals(redis)}
     foreign = tuple(n for n in names if n in by_name and n not in owned)

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from controller import desired
 from controller.api import Redis
 from controller.batches import Batches
-from controller.plan import Plan, is_owned
+from controller.plan import Plan
 from controller.refusals import Refusal
 from controller_runtime.client.client import Client
 from controller_runtime.kube.errors import AlreadyExists, Conflict, NotFound
 from controller_runtime.kube.kinds import Pod
+from controller_runtime.kube.ownership import has_controller_reference
 from controller_runtime.manager.recorder import EventRecorder
 
 MAX_NOTE = 1024  # bytes; the API takes no longer note in an Event
@@ -44,7 +45,7 @@ class PodWriter:
                 self._delete(pod, exact=exact)
             except Conflict:
                 live = self._live(pod)
-                if live is not None and is_owned(redis, live) and not live.is_terminating:
+                if live is not None and has_controller_reference(live, redis) and not live.is_terminating:
                     self._delete(live, exact=exact)
             return pod.metadata.name
 

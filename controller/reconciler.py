@@ -24,6 +24,7 @@ from controller_runtime.controller.workqueue import Queue
 from controller_runtime.kube.deltas import DeleteEvent
 from controller_runtime.kube.errors import Conflict, NotFound
 from controller_runtime.kube.kinds import Pod, Service
+from controller_runtime.kube.ownership import set_finalizers_under
 from controller_runtime.kube.resource import Request
 from controller_runtime.manager.manager import Manager
 
@@ -195,11 +196,11 @@ class RedisReconciler:
 
         That pods are made again matters more than the ledger: their owner references hold without it.
         """
-        others = [f for f in redis.metadata.finalizers if not f.startswith(FINALIZER_PREFIX)]
-        finalizers = others + [FINALIZER_PREFIX + name for name in steps.ledger]
-        if finalizers == list(redis.metadata.finalizers):
+        wanted = set_finalizers_under(redis, FINALIZER_PREFIX, steps.ledger)
+        if wanted is redis:
             return redis, None
-        body = {"metadata": {"finalizers": finalizers, "resourceVersion": redis.metadata.resource_version}}
+        meta = wanted.metadata
+        body = {"metadata": {"finalizers": meta.finalizers, "resourceVersion": meta.resource_version}}
         try:
             return self._client.patch(Redis, redis.metadata.namespace, redis.metadata.name, body), None
         except (Conflict, NotFound):

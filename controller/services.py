@@ -5,12 +5,12 @@ from __future__ import annotations
 from controller import desired
 from controller.api import Redis
 from controller.conditions import Problem
-from controller.plan import is_owned
 from controller.refusals import REFUSED, Refusal
 from controller_runtime.cache.informer import Informer
 from controller_runtime.client.client import Client
 from controller_runtime.kube.errors import AlreadyExists
 from controller_runtime.kube.kinds import Service
+from controller_runtime.kube.ownership import has_controller_reference
 from controller_runtime.manager.recorder import EventRecorder
 
 
@@ -46,7 +46,7 @@ class ServiceWriter:
                     self._recorder.event(redis.ref, "Normal", "ServiceCreated", "Create", note)
             if found is None or found.metadata.deletion_timestamp is not None:
                 return None
-            if not is_owned(redis, found):
+            if not has_controller_reference(found, redis):
                 words = f"somebody else's Service has the name {name}: delete it, then ours takes its place"
                 return Problem("ServiceConflict", words)
             if patch := desired.service_patch(redis, found):

@@ -43,11 +43,16 @@ if TYPE_CHECKING:
     from controller_runtime.kube.markers import rbac
     from controller_runtime.kube.object import KubeObject, ObjectMeta, OwnerReference
     from controller_runtime.kube.ownership import (
+        AlreadyOwnedError,
+        add_finalizer,
+        contains_finalizer,
+        finalizers_under,
+        has_controller_reference,
         owner_reference,
+        remove_finalizer,
         set_controller_reference,
+        set_finalizers_under,
         set_owner_reference,
-        with_finalizer,
-        without_finalizer,
     )
     from controller_runtime.kube.resource import Ref, Request, Resource
     from controller_runtime.manager.leaderelection import LeaderElectionConfig
@@ -83,11 +88,16 @@ _ROOMS = {
     "kube.markers": ("rbac",),
     "kube.object": ("KubeObject", "ObjectMeta", "OwnerReference"),
     "kube.ownership": (
+        "AlreadyOwnedError",
+        "add_finalizer",
+        "contains_finalizer",
+        "finalizers_under",
+        "has_controller_reference",
         "owner_reference",
+        "remove_finalizer",
         "set_controller_reference",
+        "set_finalizers_under",
         "set_owner_reference",
-        "with_finalizer",
-        "without_finalizer",
     ),
     "kube.resource": ("Ref", "Request", "Resource"),
     "manager.leaderelection": ("LeaderElectionConfig",),
@@ -99,6 +109,7 @@ _HOME["InformerSource"] = "cache.sources", "Informer"
 
 __all__ = [
     "AlreadyExists",
+    "AlreadyOwnedError",
     "ApiError",
     "Builder",
     "BuilderError",
@@ -139,14 +150,18 @@ __all__ = [
     "TerminalError",
     "Unreachable",
     "UpdateEvent",
+    "add_finalizer",
+    "contains_finalizer",
+    "finalizers_under",
+    "has_controller_reference",
     "load_configuration",
     "new_controller_managed_by",
     "owner_reference",
     "rbac",
+    "remove_finalizer",
     "set_controller_reference",
+    "set_finalizers_under",
     "set_owner_reference",
-    "with_finalizer",
-    "without_finalizer",
 ]
 
 

@@ -3,16 +3,20 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from controller_runtime.kube.kinds import Namespace
 from controller_runtime.kube.object import ObjectMeta, OwnerReference
 from controller_runtime.kube.ownership import (
     AlreadyOwnedError,
+    add_finalizer,
+    contains_finalizer,
+    finalizers_under,
     has_controller_reference,
+    remove_finalizer,
     set_controller_reference,
+    set_finalizers_under,
     set_owner_reference,
-    with_finalizer,
-    without_finalizer,
 )
 from tests.runtime.fakes import configmap
 
@@ -68,8 +72,36 @@ def test_who_controls() -> None:
     assert not has_controller_reference(configmap("x"), owner)
 
 
+def test_references_of_typed_objects_are_other_objects() -> None:
+    owner, obj = configmap("owner"), configmap("x")
+    owned = set_controller_reference(owner, obj)
+    assert has_controller_reference(owned, owner)
+    assert obj.metadata.owner_references == ()
+    assert set_controller_reference(owner, owned) is owned
+    with pytest.raises(AlreadyOwnedError, match="ns/x is already owned"):
+        set_controller_reference(configmap("second"), owned)
+    newer = configmap("owner", version="2")
+    again = replace(newer, metadata=replace(newer.metadata, uid="uid-of-the-next"))
+    (reference,) = set_controller_reference(again, owned).metadata.owner_references
+    assert reference.uid == "uid-of-the-next"
+
+
 def test_finalizers() -> None:
-    assert with_finalizer((), "a/b") == ["a/b"]
-    assert with_finalizer(("a/b", "c"), "a/b") == ["a/b", "c"]
-    assert without_finalizer(("a/b", "c"), "a/b") == ["c"]
-    assert without_finalizer(("c",), "a/b") == ["c"]
+    obj, data = configmap("x", finalizers=("a/b",)), body()
+    assert add_finalizer(obj, "a/b") is obj
+    both = add_finalizer(obj, "c")
+    assert (both.metadata.finalizers, obj.metadata.finalizers) == (("a/b", "c"), ("a/b",))
+    assert remove_finalizer(both, "a/b").metadata.finalizers == ("c",)
+    assert remove_finalizer(obj, "c") is obj
+    assert not contains_finalizer(data, "a/b")
+    assert add_finalizer(data, "a/b") is data
+    assert contains_finalizer(data, "a/b")
+    assert remove_finalizer(data, "a/b")["metadata"]["finalizers"] == []
+
+
+def test_finalizers_as_a_ledger() -> None:
+    obj = configmap("x", finalizers=("pods/a", "other", "pods/b"))
+    assert finalizers_under(obj, "pods/") == ["a", "b"]
+    changed = set_finalizers_under(obj, "pods/", ["b", "c"])
+    assert changed.metadata.finalizers == ("other", "pods/b", "pods/c")
+    assert set_finalizers_under(changed, "pods/", ["b", "c"]) is changed
