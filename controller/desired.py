@@ -18,6 +18,9 @@ from controller_runtime.kube.ownership import set_controller_reference
 
 MANAGED_BY = "reconsole"
 
+# The user "redis" of the official images (github.com/redis/docker-library-redis).
+REDIS_USER = 999
+
 TEMPLATE_HASH = f"{GROUP}/template-hash"  # annotation of pods and Services
 
 
@@ -80,8 +83,13 @@ def pod_hash(redis: Redis) -> str:
 
 
 def _pod_template(image: str, port: int) -> dict[str, Any]:
-    """The part of a pod's spec that all pods of a Redis share."""
+    """What all pods of a Redis share; the level ``restricted`` of PodSecurity admits it."""
     return {
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": REDIS_USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
         "containers": [
             {
                 "name": "redis",
@@ -89,6 +97,10 @@ def _pod_template(image: str, port: int) -> dict[str, Any]:
                 "args": ["redis-server", "--port", str(port)],
                 "ports": [{"name": "redis", "containerPort": port, "protocol": "TCP"}],
                 "readinessProbe": {"tcpSocket": {"port": "redis"}, "periodSeconds": 5},
+                "securityContext": {
+                    "allowPrivilegeEscalation": False,
+                    "capabilities": {"drop": ["ALL"]},
+                },
             }
         ],
     }

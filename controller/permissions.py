@@ -20,7 +20,7 @@ WRITES = (
     PolicyRule((GROUP,), (PLURAL,), ("patch",)),
     # blockOwnerDeletion needs it where the admission plugin OwnerReferencesPermissionEnforcement is on.
     PolicyRule((GROUP,), (f"{PLURAL}/finalizers",), ("update",)),
-    PolicyRule((GROUP,), (f"{PLURAL}/status",), ("get", "patch")),
+    PolicyRule((GROUP,), (f"{PLURAL}/status",), ("patch",)),
     PolicyRule(("events.k8s.io",), ("events",), ("create", "patch")),
 )
 

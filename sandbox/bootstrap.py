@@ -95,7 +95,8 @@ async def load(client: Client, cluster: Cluster, objects: list[Obj]) -> None:
             raise BootstrapError(f"{obj['kind']} of {obj['apiVersion']} is not served by the sandbox")
         base = f"/apis/{resource.group}/{resource.version}" if resource.group else "/api/v1"
         if resource.namespaced:
-            base += f"/namespaces/{obj['metadata'].get('namespace', 'default')}"
+            obj = {**obj, "metadata": {"namespace": "default", **obj["metadata"]}}
+            base += f"/namespaces/{obj['metadata']['namespace']}"
         await client.create(f"{base}/{resource.plural}", _applied(obj))
 
 

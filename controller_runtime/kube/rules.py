@@ -26,7 +26,7 @@ class PolicyRule(msgspec.Struct, frozen=True, rename="camel"):
         return {key: list(values) for key, values in sorted(msgspec.to_builtins(self).items()) if values}
 
 
-WATCH_VERBS = ("get", "list", "watch")
+WATCH_VERBS = ("list", "watch")
 
 # An authorizer's refusal: apiserver pkg/endpoints/handlers/responsewriters/errors.go, ForbiddenStatusError.
 _REFUSAL = re.compile(
@@ -39,7 +39,7 @@ LEASE_RULES = (PolicyRule(("coordination.k8s.io",), ("leases",), ("create", "get
 
 
 def watch_rules(kinds: Iterable[type[KubeObject]]) -> list[PolicyRule]:
-    """What it takes to watch these kinds."""
+    """What it takes to watch these kinds; who reads them otherwise asks for get as well."""
     return [PolicyRule((k.resource.group,), (k.resource.plural,), WATCH_VERBS) for k in kinds]
 
 

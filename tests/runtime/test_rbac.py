@@ -15,9 +15,9 @@ def test_rules_come_from_what_a_controller_watches_and_what_is_declared() -> Non
     controller = builder.watches(Lease, Funcs()).watches(ManualSource(), Funcs()).build(Reconciling())
     extra = [PolicyRule(("",), ("pods",), ("create", "delete", "get"))]
     assert controller_rules([controller], extra) == [
-        PolicyRule(("",), ("configmaps", "services"), ("get", "list", "watch")),
+        PolicyRule(("",), ("configmaps", "services"), ("list", "watch")),
         PolicyRule(("",), ("pods",), ("create", "delete", "get", "list", "watch")),
-        PolicyRule(("coordination.k8s.io",), ("leases",), ("get", "list", "watch")),
+        PolicyRule(("coordination.k8s.io",), ("leases",), ("list", "watch")),
     ]
 
 
