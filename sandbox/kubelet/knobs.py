@@ -22,6 +22,8 @@ IMAGE_PULL_ERROR = PREFIX + "image-pull-error"
 """On a pod: the message of a failing image pull; the pod waits until the annotation goes."""
 GONE = PREFIX + "gone"
 """On a node: its kubelet is silent until the annotation goes."""
+REJECT = PREFIX + "reject-pods"
+"""On a node: the reason for which its kubelet takes no new pod (OutOfcpu, NodeAffinity ...)."""
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,8 @@ class Kubelet:
         for container in worker.state.containers:
             container.restarts = self._lost.get(uid, {}).get(container.spec.name, 0)
         self._lost.pop(uid, None)
+        if not pod.status.container_statuses and (reason := self._nodes.rejection(node)):
+            worker.reject(reason)
         self._workers[uid] = worker
         task = self._tasks[uid] = asyncio.create_task(worker.run())
         task.add_done_callback(lambda task: self._ended(uid, task))

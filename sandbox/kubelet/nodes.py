@@ -15,7 +15,7 @@ from ..apiobjects import LEASES, NAMESPACES, NODES, PODS, Node, Pod
 from ..eventsink import EventSink
 from ..placement import tolerates
 from ..sharedcache import Informers
-from .knobs import GONE, KubeletOptions
+from .knobs import GONE, REJECT, KubeletOptions
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +56,11 @@ class Nodes:
 
     def alive(self, name: str) -> bool:
         return name in self.numbers and name not in self.gone
+
+    def rejection(self, name: str) -> str:
+        """Why a node takes no new pods, "" when it does."""
+        node = self._informer.get("", name)
+        return (node.metadata.annotation(REJECT) or "") if node else ""
 
     async def register(self) -> None:
         """Make the nodes and their leases; one that is there already is brought up to date."""

@@ -76,6 +76,8 @@ class PodState:
     address: str = ""
     failed: tuple[str, str] | None = None
     """Reason and message of a pod that was ended as a whole."""
+    rejected: tuple[str, str] | None = None
+    """The same of one that was never begun."""
     _conditions: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
@@ -94,6 +96,11 @@ class PodState:
 
     def patch(self) -> dict[str, Any]:
         """A strategic merge patch of the status; the uid guards against another pod of that name."""
+        if self.rejected:
+            reason, message = self.rejected
+            status: dict[str, Any] = {"phase": "Failed"}
+            status |= {"reason": reason, "message": message, "startTime": self.started}
+            return {"metadata": {"uid": self.uid}, "status": status}
         phase = self.phase
         done = phase in ("Succeeded", "Failed")
         ready = not done and all(c.ready for c in self.containers)
@@ -102,7 +109,7 @@ class PodState:
             self._condition("Initialized", True, "PodCompleted" if phase == "Succeeded" else ""),
             *(self._condition(kind, ready, self._unready(phase)) for kind in ("Ready", "ContainersReady")),
         ]
-        status: dict[str, Any] = {
+        status = {
             "phase": phase,
             "conditions": conditions,
             "containerStatuses": [container.json() for container in self.containers],

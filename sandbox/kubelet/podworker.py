@@ -88,6 +88,19 @@ class PodWorker:
                         container.running, float(self.pod.spec.termination_grace_period_seconds or 0)
                     )
 
+    def reject(self, reason: str) -> None:
+        """Not admitted to the node: failed before anything of it was started.
+
+        Source: rejectPod in pkg/kubelet/kubelet.go, and pkg/kubelet/lifecycle/predicate.go.
+        """
+        what = reason.removeprefix("OutOf")
+        text = f"Predicate {reason} failed"
+        if what != reason:
+            text = f"Node didn't have enough resource: {what}, requested: 1, used: 0, capacity: 0"
+        self._event(reason, text, warn=True)
+        self.state.rejected = reason, f"Pod was rejected: {text}"
+        self._ending.set()
+
     def removed(self) -> None:
         """Deleted by force: end at once and write nothing more."""
         self.gone = True

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.apiobjects import LEASES, NODES, PODS
 from sandbox.kubelet import LogError
-from sandbox.kubelet.knobs import FAIL, GONE, IMAGE_PULL_ERROR, START_DELAY, STOP_DELAY
+from sandbox.kubelet.knobs import FAIL, GONE, IMAGE_PULL_ERROR, REJECT, START_DELAY, STOP_DELAY
 
 from .nodeside import World, container, eventually, is_ready, kubeconfig, node_world, world
 
@@ -102,6 +102,22 @@ async def test_the_restart_policy_is_kept(node_world: World, policy: str, phase:
         PODS, "p", lambda o: o["status"]["phase"] == "Failed" or container(o)["restartCount"]
     )
     assert pod["status"]["phase"] == phase
+
+
+async def test_a_node_that_rejects_pods_fails_them_before_anything_starts(node_world: World) -> None:
+    node = "node-1"
+    await node_world.annotate(NODES, node, {REJECT: "OutOfcpu"})
+    await node_world.pod("p", nodeName=node)
+    pod = await node_world.until(PODS, "p", lambda o: o["status"]["phase"] == "Failed")
+    message = "Pod was rejected: Node didn't have enough resource: cpu, requested: 1, used: 0, capacity: 0"
+    assert (pod["status"]["reason"], pod["status"]["message"]) == ("OutOfcpu", message)
+    assert "containerStatuses" not in pod["status"]
+    assert (await node_world.event("OutOfcpu"))["type"] == "Warning"
+    await node_world.client.delete(PODS.path(node_world.namespace, "p"))
+    await node_world.gone(PODS, "p")
+    await node_world.annotate(NODES, node, {REJECT: None})
+    await node_world.pod("p", nodeName=node)
+    await node_world.running("p")
 
 
 async def test_an_evicted_pod_has_failed_and_stays(node_world: World) -> None:
