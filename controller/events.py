@@ -48,6 +48,7 @@ class Heal(BusEvent, frozen=True, tag="heal"):
     ready: float | None = None
     by: str = ""  # "you" for the console's own deletes
     reconcile: int = 0  # number of the reconcile that made the replacement
+    amended: bool = False  # the stage was published before; only now it is known who, or since when
 
     @property
     def state_key(self) -> Hashable:

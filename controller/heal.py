@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -93,7 +93,7 @@ class HealTracker:
             _remember(self._makers, uid, number)
             heal = self._open.get((write.ref.namespace, write.ref.name))
             if heal and heal.new_uid == uid and not heal.reconcile:
-                return [self._keep(replace(heal, at=write.at, cause=write.seq, reconcile=number))]
+                return [self._amend(heal, write, reconcile=number)]
         elif write.verb == "delete":
             _remember(self._deletes, uid, write)
             heal = self._open.get((write.ref.namespace, write.ref.name))
@@ -104,17 +104,7 @@ class HealTracker:
                 and (requested < heal.requested or (write.action and not heal.by))
             ):
                 by = "you" if write.action else heal.by
-                return [
-                    self._keep(
-                        replace(
-                            heal,
-                            at=write.at,
-                            cause=write.seq,
-                            requested=min(requested, heal.requested),
-                            by=by,
-                        )
-                    )
-                ]
+                return [self._amend(heal, write, requested=min(requested, heal.requested), by=by)]
         return []
 
     def _owner_changed(self, event: ObjectChanged) -> list[Heal]:
@@ -194,6 +184,11 @@ class HealTracker:
             requested=requested,
             by="you" if write and write.action else "",
         )
+
+    def _amend(self, heal: Heal, write: ApiWrite, **known: Any) -> Heal:
+        """The answer to a write may come after the event that shows it: the stage is what it was."""
+        kept = self._keep(replace(heal, at=write.at, cause=write.seq, **known))
+        return replace(kept, amended=True)
 
     def _keep(self, heal: Heal) -> Heal:
         self._open[heal.namespace, heal.name] = heal

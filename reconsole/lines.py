@@ -38,7 +38,7 @@ def text_line(event: BusEvent) -> str | None:
             words = f"#{event.number} {event.result} in {event.duration * 1000:.0f} ms, {event.writes} writes"
             error = f": {escape(event.error)}" if event.error else ""
             return f"{clock}  RECONCILE {event.controller:8} {escape(event.key)}  {words}{error}"
-        case Heal():
+        case Heal(amended=False):
             seconds = event.seconds
             words = f"healed in {seconds:.2f} s" if seconds is not None else event.stage
             return f"{clock}  HEAL      Pod      {escape(event.key)}  {words}"
@@ -90,7 +90,7 @@ def _record(event: BusEvent) -> dict[str, Any] | None:
                 "writes": event.writes,
                 "error": event.error,
             }
-        case Heal():
+        case Heal(amended=False):
             return {
                 "time": time,
                 "type": "HEAL",

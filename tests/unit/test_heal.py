@@ -14,6 +14,7 @@ from controller.heal import HealTracker, heal_histogram, watch_heals
 from controller_runtime.bus import EventBus
 from controller_runtime.events import ApiWrite, ObjectChanged, ReconcileStarted
 from controller_runtime.kube.resource import Ref
+from reconsole.lines import json_line, text_line
 from tests.cluster import eventually
 
 OURS = "myapp.tangx.in/v1"
@@ -101,6 +102,24 @@ def test_the_answer_to_the_delete_may_come_after_its_watch_event() -> None:
     )
     assert heals[-1].requested == 10.0
     assert heals[-1].by == "you"
+
+
+def test_each_stage_is_printed_once_in_whatever_order_answers_and_events_come() -> None:
+    heals = run(
+        redis(0),
+        pod(10.1, "MODIFIED", "old", **TERMINATING),
+        write(10.2, "delete", "old", duration=0.2, action="action-1"),
+        pod(11, "DELETED", "old", **TERMINATING),
+        ReconcileStarted(at=11.0, controller="redis", key="default/db", id="x", number=42),
+        pod(11.1, "ADDED", "new"),
+        write(11.2, "create", "new", reconcile="x"),
+        pod(12, "MODIFIED", "new", ready=True),
+    )
+    assert [h.stage for h in heals if h.amended] == ["deleting", "recreated"]
+    printed = [json.loads(line) for heal in heals if (line := json_line(heal))]
+    assert [p["stage"] for p in printed] == ["deleting", "gone", "recreated", "ready"]
+    assert [bool(text_line(heal)) for heal in heals] == [not heal.amended for heal in heals]
+    assert printed[-1]["reconcile"] == 42
 
 
 def test_scale_down_and_the_end_of_a_redis_are_no_heals() -> None:
