@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import logging
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from controller_runtime.client.client import Client
-from controller_runtime.kube.errors import AlreadyExists, ApiError, NotFound, Unauthorized, Unreachable
+from controller_runtime.kube.errors import (
+    AlreadyExists,
+    ApiError,
+    Forbidden,
+    NotFound,
+    TooManyRequests,
+    Unreachable,
+)
+from reconsole.advice import sentence
 from reconsole.options import Failure
+
+PATIENCE = 60.0  # seconds for a server that asks to come again later, as one does that starts
+RETRY_PERIOD = 1.0  # seconds, when it does not say when
+
+log = logging.getLogger("reconsole")
 
 
 @dataclass(frozen=True)
@@ -16,25 +32,42 @@ class Server:
     identity: str
 
 
-def check(client: Client) -> Server:
-    """Reach the API server and learn who we are."""
-    try:
-        version = client.version()
-    except Unreachable as error:
-        raise Failure(
-            f"cannot reach the API server at {client.host}: {error}; check the kubeconfig and that it runs"
-        ) from error
-    except Unauthorized as error:
-        raise Failure(
-            f"the API server at {client.host} does not accept these credentials: log in again"
-        ) from error
-    except ApiError as error:
-        if error.status != 403:
-            raise Failure(
-                f"the API server at {client.host} answers {error.status}: {error.message}"
-            ) from error
-        version = ""
+def check(
+    client: Client,
+    wait: Callable[[float], object] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Server:
+    """Reach the API server and learn who we are.
+
+    A server that is not ready yet (429, 503) is asked again, for a minute. ``wait`` is given seconds;
+    what it returns, if true, ends the waiting. Raises Failure.
+    """
+    version = _version(client, wait, clock)
     return Server(version, client.identity())
+
+
+def _version(client: Client, wait: Callable[[float], object], clock: Callable[[], float]) -> str:
+    """ "" when we may not ask for it."""
+    until = clock() + PATIENCE
+    while True:
+        try:
+            return client.version()
+        except (ApiError, Unreachable) as error:
+            if isinstance(error, Forbidden) and error.reason and "impersonate" not in error.message:
+                return ""
+            pause = _pause(error)
+            if pause is None or clock() + pause > until:
+                raise Failure(sentence(client.host, error)) from error
+            log.warning("The API server asks to come again in %g s: %s", pause, error)
+            if wait(pause):
+                raise Failure(sentence(client.host, error)) from error
+
+
+def _pause(error: ApiError | Unreachable) -> float | None:
+    """Seconds until it may go better; None when a person has to do something."""
+    if isinstance(error, TooManyRequests) or (isinstance(error, ApiError) and error.status == 503):
+        return RETRY_PERIOD if error.retry_after is None else error.retry_after
+    return None
 
 
 def check_installed(client: Client, definition: dict[str, Any], operator: str = "") -> None:

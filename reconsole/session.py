@@ -137,7 +137,12 @@ class Session:
         self._opened.callback(person.transport.close)
         client = Client(configuration, bus=self._bus)
         self._opened.callback(client.transport.close)
-        server = check(client)
+        try:
+            server = check(client, self.stop.wait)
+        except Failure:
+            if self.stop.is_set():
+                return
+            raise
         self._check_kinds(client, person)
         self._publish(
             "controller",

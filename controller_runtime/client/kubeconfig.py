@@ -165,7 +165,9 @@ def _read(path: str) -> _File | None:
         raise ConfigError(f"cannot read the kubeconfig {path}: {reason}") from error
     try:
         return _decode(data)
-    except (YamlError, _Unfit) as error:
+    except YamlError as error:
+        raise ConfigError(f"the kubeconfig {path} is of no use: it is not YAML ({error})") from None
+    except _Unfit as error:
         raise ConfigError(f"the kubeconfig {path} is of no use: {error}") from None
 
 

@@ -30,7 +30,35 @@ class _Item(msgspec.Struct):
     metadata: ObjectMeta = ObjectMeta()
 
 
+class _Version(msgspec.Struct, rename="camel"):
+    git_version: str = ""
+
+
+class _UserInfo(msgspec.Struct, frozen=True):
+    username: str = ""
+
+
+class _SelfStatus(msgspec.Struct, frozen=True, rename="camel"):
+    user_info: _UserInfo = _UserInfo()
+
+
+class _SelfSubjectReview(msgspec.Struct):
+    status: _SelfStatus = _SelfStatus()
+
+
+class _AccessStatus(msgspec.Struct):
+    allowed: bool
+    reason: str = ""
+
+
+class _SelfSubjectAccessReview(msgspec.Struct):
+    status: _AccessStatus
+
+
 _decode_item = msgspec.json.Decoder(_Item).decode
+_decode_version = msgspec.json.Decoder(_Version).decode
+_decode_self = msgspec.json.Decoder(_SelfSubjectReview).decode
+_decode_access = msgspec.json.Decoder(_SelfSubjectAccessReview).decode
 
 
 class Requests:
@@ -76,19 +104,22 @@ class Requests:
 
     def version(self) -> str:
         """The server's version, as in v1.36.2."""
-        return str(self.get_json("/version").get("gitVersion", ""))
+        return read(self._ask("GET", "/version"), _decode_version, "version of Kubernetes").git_version
 
     def identity(self) -> str:
         """The user name that the server knows us by; "" when it does not say."""
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
         try:
-            answer = self.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", body)
+            answer = self._ask("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=encode(body))
+            return read(answer, _decode_self, "SelfSubjectReview").status.user_info.username
         except (ApiError, Unreachable):
             return ""
-        return str(answer["status"]["userInfo"].get("username", ""))
 
     def can_i(self, verb: str, resource: Resource, namespace: str = "", name: str = "") -> tuple[bool, str]:
-        """Whether we may, and the server's reason (a SelfSubjectAccessReview)."""
+        """Whether we may, and the server's reason (a SelfSubjectAccessReview).
+
+        Raises UnexpectedAnswer when the server does not say.
+        """
         attributes = {"verb": verb, "group": resource.group, "resource": resource.plural}
         attributes |= {k: v for k, v in (("namespace", namespace), ("name", name)) if v}
         body = {
@@ -96,8 +127,11 @@ class Requests:
             "kind": "SelfSubjectAccessReview",
             "spec": {"resourceAttributes": attributes},
         }
-        status = self.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body)["status"]
-        return bool(status.get("allowed")), str(status.get("reason", ""))
+        answer = self._ask(
+            "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body=encode(body)
+        )
+        status = read(answer, _decode_access, "SelfSubjectAccessReview").status
+        return status.allowed, status.reason
 
     # What the client is made of
 

@@ -407,6 +407,8 @@ def _reason(error: BaseException) -> str:
         return "timed out"
     if isinstance(error, OSError) and error.strerror:
         return re.sub(r" \(_ssl\.c:\d+\)$", "", error.strerror)
+    if isinstance(error, http.client.BadStatusLine) and not isinstance(error, ConnectionError):
+        return "the answer is not HTTP"
     if isinstance(error, (ValueError, http.client.IncompleteRead)):
         return "the connection was closed in the middle of an answer"
     return str(error) or type(error).__name__

@@ -13,12 +13,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def server_context(directory: Path, authority: str) -> tuple[ssl.SSLContext, Path]:
-    """A server's TLS context and the file with the authority that it is signed by."""
+def server_context(
+    directory: Path, authority: str, *, now: datetime.datetime | None = None
+) -> tuple[ssl.SSLContext, Path]:
+    """A server's TLS context and the file with the authority that it is signed by, good for two hours."""
     directory.mkdir(parents=True, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, authority)])
-    now = datetime.datetime.now(datetime.UTC)
+    now = now or datetime.datetime.now(datetime.UTC)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)

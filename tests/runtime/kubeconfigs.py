@@ -124,7 +124,7 @@ SHAPES: Sequence[Shape] = (
         "b/l": _same,
     }, sends="Bearer filed"),
     _listed("one of a list that is broken", "DIR/k:DIR/l", {"k": _same, "l": lambda good: "a: ["},
-            words="the kubeconfig .*/l is of no use: line"),
+            words="the kubeconfig .*/l is of no use: it is not YAML .line"),
     _listed("a folder in the list", "DIR/k:DIR", {"k": _same}, words="cannot read the kubeconfig .*: Is a directory"),
     Shape("a colon in the path of --kubeconfig", {"dir:v1/config": _same}, explicit="dir:v1/config"),
     # How the file is written
