@@ -16,7 +16,7 @@ LIBRARY = "controller_runtime"
 
 # A concept, the module whose docstring introduces it, and modules whose public names belong to it.
 PAGES: dict[str, tuple[str, ...]] = {
-    "manager": ("manager.manager",),
+    "manager": ("manager.manager", "manager.signals"),
     "leader-election": ("manager.leaderelection",),
     "controllers": ("controller.builder", "controller.controller", "controller.reconcile"),
     "handlers": ("controller.handlers", "kube.deltas"),

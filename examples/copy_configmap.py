@@ -1,7 +1,6 @@
 """Copies ConfigMaps labelled copy/me=true into every namespace labelled copy/here=true."""
 
 import sys
-import threading
 from pathlib import Path
 
 from controller_runtime import (
@@ -63,4 +62,4 @@ if __name__ == "__main__":
     bus = EventBus()
     manager = Manager(Client(load_configuration(Path(sys.argv[1])), bus=bus), bus)
     setup(manager)
-    manager.start(threading.Event())
+    manager.run()  # until SIGTERM or ctrl+c

@@ -41,6 +41,10 @@ class Registration:
         """Everything that was there at the start has been delivered to this handler."""
         return self._informer.has_synced()
 
+    def resync(self) -> None:
+        """Deliver every object that is there once more, as an UpdateEvent from itself to itself."""
+        self._informer._resync(self)
+
     def remove(self) -> None:
         """Deliver nothing more."""
         self._informer._remove(self)
@@ -199,6 +203,13 @@ class Informer(Generic[K]):
         """
         for reflector in self.reflectors:
             reflector.report.handlers += (handler,)
+
+    def _resync(self, registration: Registration) -> None:
+        for key in self.store.keys(""):
+            with self._delivery:  # one by one, so that no watch has to wait for all of them
+                obj = self.store.get(*key)
+                if obj is not None and registration in self._handlers:
+                    _deliver((registration,), UpdateEvent(obj, obj))
 
     def _remove(self, registration: Registration) -> None:
         with self._delivery:

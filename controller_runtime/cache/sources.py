@@ -105,6 +105,10 @@ class InformerFeed:
             s.state in ("starting", "syncing") for s in self.informer.statuses()
         )
 
+    def resync(self) -> None:
+        """Deliver every object once more, as an update that changes nothing."""
+        self._registration.resync()
+
     # As ownwrites.Shown
 
     def get(self, namespace: str, name: str) -> KubeObject | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
 import uuid
@@ -41,6 +42,9 @@ CACHE_SYNC_TIMEOUT = 120.0  # seconds
 SYNC_POLL = 0.01  # seconds
 SYNC_POLL_GROWTH = 1.5
 SYNC_POLL_MAX = 0.25  # seconds
+# controller-runtime pkg/cache/cache.go (defaultSyncPeriod) and pkg/cache/internal/informers.go.
+RESYNC_PERIOD = 36000.0  # seconds
+RESYNC_JITTER = 0.1
 SNAPSHOT_INTERVAL = 0.5  # seconds
 SNAPSHOT_SETTLE = 0.05  # seconds; what comes and goes faster is not worth a worker's time
 SNAPSHOT_ROWS = 500
@@ -53,11 +57,16 @@ class Options:
     """``reconcile_timeout`` is in seconds; None is no limit.
 
     ``max_retry_delay``: seconds that a key waits at most after a failure, however often it has failed.
+
+    ``resync_period``: seconds, give or take a tenth, after which every object that is watched comes again, as
+    an update that changes nothing and with low priority: for what depends on things outside the cluster, and
+    in case that something was missed. ``generation_changed`` does not let it pass. 0 is never.
     """
 
     max_concurrent_reconciles: int = 1
     reconcile_timeout: float | None = None
     max_retry_delay: float = MAX_DELAY
+    resync_period: float = RESYNC_PERIOD
     needs_leader_election: bool = True
     skip_name_validation: bool = False
 
@@ -92,8 +101,10 @@ class Controller:
         resource: Resource | None = None,
         options: Options | None = None,
         clock: Callable[[], float] = time.monotonic,
+        rng: Callable[[], float] = random.random,
     ) -> None:
         self.name = name
+        self._random = rng
         self.resource = resource
         self.options = options or Options()
         self.needs_leader_election = self.options.needs_leader_election
@@ -213,7 +224,7 @@ class Controller:
             f"{self.name}-queue", self._publish_snapshots, done=self._is_shut_down
         )
         if self._wait_for_sync(feeds, stop):
-            self._work(stop)
+            self._work([feed for _, feed in feeds if isinstance(feed, InformerFeed)], stop)
         self.queue.shutdown()
         monitor.join()
 
@@ -236,7 +247,7 @@ class Controller:
                 return False
             pause = min(pause * SYNC_POLL_GROWTH, SYNC_POLL_MAX)
 
-    def _work(self, stop: threading.Event) -> None:
+    def _work(self, feeds: Sequence[InformerFeed], stop: threading.Event) -> None:
         count = self.options.max_concurrent_reconciles
         log.info("Starting workers", extra=self.fields(**{"worker count": count}))
         workers = [Worker(self, n) for n in range(count)]
@@ -246,12 +257,18 @@ class Controller:
             )
             for n, worker in enumerate(workers)
         ]
-        stop.wait()
+        while not stop.wait(self._next_resync()):
+            for feed in feeds:
+                feed.resync()
         log.info("Shutdown signal received, waiting for all workers to finish", extra=self.fields())
         self.queue.shutdown()
         for thread in threads:
             thread.join()
         log.info("All workers finished", extra=self.fields())
+
+    def _next_resync(self) -> float | None:
+        period = self.options.resync_period
+        return period * (1 + RESYNC_JITTER * (2 * self._random() - 1)) if period > 0 else None
 
     def _is_shut_down(self) -> bool:
         return self.queue.is_shut_down

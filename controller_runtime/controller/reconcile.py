@@ -12,6 +12,9 @@ from controller_runtime.kube.resource import Request
 class Result:
     """``requeue_after``: seconds until the key is to be reconciled again; 0 is never.
 
+    So it is a timer per object, and each reconcile sets it anew: one that comes earlier, because of an event,
+    takes the place of the one that was due, and what it returns says when the next is due, if ever.
+
     ``priority`` overrides the priority the key comes back with; None keeps the one it had.
     """
 
@@ -32,4 +35,10 @@ class ReconcileError(Exception):
 
 
 class Reconciler(Protocol):
+    """``reconcile`` brings one object to what it should be, whatever woke it; None is the empty Result.
+
+    It runs on a worker's thread, never twice at once for one key. What it raises is logged, published and
+    tried again with back-off; after a server's Retry-After not before that time.
+    """
+
     def reconcile(self, request: Request) -> Result | None: ...

@@ -18,7 +18,7 @@ T = TypeVar("T", bound=KubeObject, covariant=True)
 class Trigger(msgspec.Struct, frozen=True):
     """The watch event that put a key on a queue."""
 
-    type: str  # ADDED, MODIFIED, DELETED or GENERIC
+    type: str  # ADDED, MODIFIED, DELETED, GENERIC, or RESYNC when nothing has changed
     ref: Ref
     resource_version: str = ""
     seq: int = 0  # of the watch event on the bus
@@ -65,7 +65,9 @@ _TYPES = {CreateEvent: "ADDED", UpdateEvent: "MODIFIED", DeleteEvent: "DELETED",
 def trigger_of(event: Event[KubeObject]) -> Trigger:
     """The event as a cause, in the words of the bus."""
     obj = event.obj
-    return Trigger(_TYPES[type(event)], obj.ref, obj.metadata.resource_version, event.seq)
+    is_resync = isinstance(event, UpdateEvent) and event.old is event.new
+    type_ = "RESYNC" if is_resync else _TYPES[type(event)]
+    return Trigger(type_, obj.ref, obj.metadata.resource_version, event.seq)
 
 
 def is_low_priority(event: Event[KubeObject]) -> bool:

@@ -31,6 +31,7 @@ from controller_runtime.manager.metrics import Metrics
 from controller_runtime.manager.probes import Check, Checks, HttpServer, metrics_page
 from controller_runtime.manager.recorder import EventBroadcaster, EventRecorder
 from controller_runtime.manager.runnables import Runnable, RunnableGroup
+from controller_runtime.manager.signals import setup_signal_handler
 from controller_runtime.threads import Threads
 
 log = logging.getLogger("controller_runtime")
@@ -212,6 +213,13 @@ class Manager:
         return elector
 
     # Running
+
+    def run(self) -> None:
+        """``start`` until SIGTERM or SIGINT; a second signal ends the process at once, with 1.
+
+        Call it on the main thread. Raises what ``start`` raises.
+        """
+        self.start(setup_signal_handler())
 
     def start(self, stop: threading.Event) -> None:
         """Run until ``stop`` is set, then wind up. Call it once.

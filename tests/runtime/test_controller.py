@@ -15,13 +15,16 @@ from typing import Any
 import pytest
 
 from controller_runtime.bus import EventBus
+from controller_runtime.cache.sources import Informer
 from controller_runtime.client.context import ReconcileCancelled, Write, current_reconcile
 from controller_runtime.controller.builder import Builder, new_controller_managed_by
 from controller_runtime.controller.controller import Controller
 from controller_runtime.controller.handlers import EnqueueRequestForObject, Funcs
 from controller_runtime.controller.ownwrites import OwnWrites
+from controller_runtime.controller.predicates import generation_changed
 from controller_runtime.controller.reconcile import ReconcileError, Result, TerminalError
 from controller_runtime.controller.worker import Worker
+from controller_runtime.controller.workqueue import LOW_PRIORITY
 from controller_runtime.events import Enqueued, QueueSnapshot, ReconcileFinished, ReconcileStarted
 from controller_runtime.kube.deltas import CreateEvent, DeleteEvent, Event, GenericEvent, UpdateEvent
 from controller_runtime.kube.errors import TooManyRequests
@@ -30,6 +33,7 @@ from controller_runtime.manager.manager import Manager
 from controller_runtime.threads import DEATH_SHOWN, STUCK_AFTER
 from tests.cluster import eventually
 from tests.runtime.fakes import ManualSource, Reconciling, configmap, manager
+from tests.runtime.harness import world
 from tests.runtime.sandboxed import Recording, running
 
 KEY = Request("ns", "a")
@@ -292,6 +296,46 @@ def test_requeue_after() -> None:
     assert second.at - first.at >= 0.03
     assert [s.attempt for s in world.recording.of(ReconcileStarted)] == [1, 1]
     assert world.metric("reconcile_total", result="requeue_after") == 1
+
+
+def test_a_timer_is_set_anew_by_each_reconcile_and_ended_by_one_that_names_none() -> None:
+    results = iter([Result(requeue_after=30.0), Result(requeue_after=0.2), None])
+
+    with World(lambda _: next(results)) as w:
+        w.send(GenericEvent(configmap("a")))
+        w.finished(1)
+        w.send(GenericEvent(configmap("a")))  # does not wait for the timer, and takes its place
+        ends = [e.at for e in w.finished(3)]
+        assert ends[2] - ends[1] >= 0.2
+        assert len(w.controller.queue) == 0, "no timer is left"
+
+
+def test_every_object_comes_again_after_the_resync_period() -> None:
+    with world(pods=("a", "b")) as fault:
+        bus = EventBus()
+        recording = Recording(bus)
+        mgr = manager(bus)
+        source = Informer(fault.informer)
+        changed = Funcs(update=lambda event, queue: queue.add(Request("ns", "never")))
+        reconciler = Reconciling()
+        controller = (
+            new_controller_managed_by(mgr)
+            .named("test")
+            .watches(source, EnqueueRequestForObject())
+            .watches(source, changed, generation_changed)
+            .with_options(resync_period=0.2)
+            .complete(reconciler)
+        )
+        with running(mgr):
+            eventually(lambda: len(reconciler.requests) >= 6, seconds=5)
+        enqueued = recording.of(Enqueued)
+        assert {e.key for e in enqueued} == {"default/a", "default/b"}
+        again = [e for e in enqueued if e.trigger is not None and e.trigger.type == "RESYNC"]
+        assert len(again) >= 4
+        assert {e.priority for e in again} == {LOW_PRIORITY}
+    assert controller.options.resync_period == 0.2
+    periods = Controller("x", Reconciling(), manager(), rng=iter([0.0, 0.5, 1.0]).__next__)
+    assert [periods._next_resync() for _ in range(3)] == pytest.approx([32400.0, 36000.0, 39600.0])
 
 
 def test_one_key_never_runs_twice_at_once_and_keys_run_side_by_side() -> None:
