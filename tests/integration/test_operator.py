@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from controller.api import FINALIZER_PREFIX, Condition, Redis
+from controller.api import FINALIZER_PREFIX, Redis
 from controller.events import Heal
-from controller.permissions import RULES
 from controller_runtime.client.client import Client
 from controller_runtime.events import (
     ApiWrite,
@@ -21,9 +19,8 @@ from controller_runtime.events import (
 )
 from controller_runtime.kube.errors import AlreadyExists, Conflict, Invalid, NotFound
 from controller_runtime.kube.kinds import ConfigMap, Pod, Service
-from controller_runtime.kube.rules import PolicyRule
 from tests.cluster import eventually
-from tests.integration.conftest import CRDS, Operator, call, operating
+from tests.integration.conftest import CRDS, Operator
 
 pytestmark = pytest.mark.cluster
 
@@ -185,42 +182,6 @@ def test_an_orphaned_pod_stays(admin: Client, operator: Operator, namespace: str
     eventually(lambda: not admin.list(Redis, namespace), 60)
     assert ready(admin, namespace) == before
     assert admin.get(Pod, namespace, "db-0").controller is None
-
-
-def test_a_refused_write_is_reported_and_made_when_the_grant_comes(
-    kubeconfig: Path, admin: Client, namespace: str
-) -> None:
-    def grant(*rules: PolicyRule) -> dict[str, Any]:
-        return {
-            "rules": [{"apiGroups": r.api_groups, "resources": r.resources, "verbs": r.verbs} for r in rules]
-        }
-
-    rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
-    less = [r for r in RULES if not {"create", "delete"} & set(r.verbs)]
-    watch = PolicyRule(("",), ("pods", "services"), ("get", "list", "watch", "patch"))
-    call(admin, "POST", f"{rbac}/roles", {"metadata": {"name": "operator"}, **grant(*less, watch)})
-    subject = {"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "limited"}
-    role = {"kind": "Role", "apiGroup": "rbac.authorization.k8s.io", "name": "operator"}
-    binding = {"metadata": {"name": "operator"}, "subjects": [subject], "roleRef": role}
-    call(admin, "POST", f"{rbac}/rolebindings", binding)
-
-    def degraded() -> Condition | None:
-        return admin.get(Redis, namespace, "db").status.condition("Degraded")
-
-    with operating(kubeconfig, namespace, user="limited") as operator:
-        admin.create(redis(namespace, replicas=1))
-        eventually(lambda: (d := degraded()) and d.status == "True", 30)
-        found = degraded()
-        assert found is not None
-        assert found.reason == "Forbidden"
-        assert 'User "limited" cannot create resource "pods"' in found.message
-        refused = [e for e in operator.events() if isinstance(e, ApiWrite) and e.status == 403]
-        assert PolicyRule(("",), ("pods",), ("create",)) in [e.missing_rule for e in refused]
-        assert PolicyRule(("",), ("services",), ("create",)) in [e.missing_rule for e in refused]
-        call(admin, "PUT", f"{rbac}/roles/operator", {"metadata": {"name": "operator"}, **grant(*RULES)})
-        eventually(lambda: ready(admin, namespace), 30)
-        eventually(lambda: admin.list(Service, namespace))
-        eventually(lambda: (d := degraded()) and d.status == "False")
 
 
 def test_the_client_tells_refusals_apart(admin: Client, namespace: str) -> None:
