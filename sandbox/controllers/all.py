@@ -16,8 +16,10 @@ from .podgc import PodCollector
 from .served import Discovery
 from .serviceaccounts import ServiceAccountController
 from .workloads.base import Indexes, WorkloadController
+from .workloads.cronjob import CronJobController
 from .workloads.daemonset import DaemonSetController
 from .workloads.deployment import DeploymentController
+from .workloads.job import JobController
 from .workloads.replicaset import ReplicaSetController
 from .workloads.statefulset import StatefulSetController
 
@@ -26,6 +28,8 @@ WORKLOADS: tuple[type[WorkloadController[Any]], ...] = (
     DeploymentController,
     StatefulSetController,
     DaemonSetController,
+    JobController,
+    CronJobController,
 )
 
 

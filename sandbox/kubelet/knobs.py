@@ -18,6 +18,10 @@ STOP_DELAY = PREFIX + "stop-delay"
 """On a pod: seconds from SIGTERM to the end, at most the grace period."""
 FAIL = PREFIX + "fail"
 """On a pod: crash, oom or evict, as soon as it runs and for as long as the annotation is there."""
+RUN_FOR = PREFIX + "run-for"
+"""On a pod: seconds that its simulated containers run before they end; pods of a Job end without it."""
+EXIT_CODE = PREFIX + "exit-code"
+"""On a pod: how they end, 0 when it is not there."""
 IMAGE_PULL_ERROR = PREFIX + "image-pull-error"
 """On a pod: the message of a failing image pull; the pod waits until the annotation goes."""
 GONE = PREFIX + "gone"
@@ -33,6 +37,7 @@ class KubeletOptions:
     nodes: how many nodes are registered, node-1 upwards.
     runtime: auto runs a real redis-server or valkey-server for Redis images where there is one, at most
         `max_processes` of them; process does so without that limit; simulated never.
+    run_for: how long simulated containers of a Job run.
     start_delay, stop_delay: of simulated containers, each with up to 20 % of seeded jitter.
     crash_backoff: of the second restart, doubled up to max_crash_backoff (the kubelet: 10 and 300).
     image_backoff: between two image pulls, doubled likewise.
@@ -44,6 +49,7 @@ class KubeletOptions:
     runtime: RuntimeName = "auto"
     seed: int = 0
     start_delay: float = 0.4
+    run_for: float = 1.0
     stop_delay: float = 0.1
     crash_backoff: float = 10.0
     max_crash_backoff: float = 300.0

@@ -10,7 +10,7 @@ from controller_runtime.kube.errors import ApiError
 from ..apiclient import STRATEGIC, UNREACHABLE, Client
 from ..apiobjects import PODS, Pod
 from ..eventsink import EventSink
-from .knobs import FAIL, IMAGE_PULL_ERROR, START_DELAY, STOP_DELAY, KubeletOptions
+from .knobs import EXIT_CODE, FAIL, IMAGE_PULL_ERROR, RUN_FOR, START_DELAY, STOP_DELAY, KubeletOptions
 from .podstatus import ContainerState, PodState
 from .runtimes import Exit, Order, Running, Runtime, jitter
 
@@ -196,6 +196,7 @@ class PodWorker:
             ),
             self._seconds(STOP_DELAY, self._jitter(STOP_DELAY, self._options.stop_delay)),
             log,
+            0 if self._run_time() is None else 143,  # 128 + SIGTERM
         )
         field = f"spec.containers{{{name}}}"
         try:
@@ -211,6 +212,8 @@ class PodWorker:
             self._event("Started", f"Started container {name}", field=field)
             if self.pod.metadata.annotation(FAIL):
                 asyncio.get_running_loop().call_later(FAIL_AFTER, self._fail)
+            if simulated and (seconds := self._run_time()) is not None:
+                asyncio.get_running_loop().call_later(seconds, running.fail, self._exit())
             return await self._watch(container, running)
         finally:
             if container.running and self._ending.is_set() is False:
@@ -287,6 +290,17 @@ class PodWorker:
         self._event("BackOff", text, warn=True, field=f"spec.containers{{{name}}}")
         self._changed(self)
         await asyncio.sleep(seconds)
+
+    def _run_time(self) -> float | None:
+        """Seconds until a simulated container ends by itself; None when it does not."""
+        owner = self.pod.metadata.controller
+        if self.pod.metadata.annotation(RUN_FOR) is None and (owner is None or owner.kind != "Job"):
+            return None
+        return self._seconds(RUN_FOR, self._options.run_for)
+
+    def _exit(self) -> Exit:
+        text = self.pod.metadata.annotation(EXIT_CODE) or ""
+        return Exit(int(text) % 256 if text.isdecimal() else 0)
 
     def _fail(self) -> None:
         how = self.pod.metadata.annotation(FAIL) or ""

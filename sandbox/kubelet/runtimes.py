@@ -35,6 +35,8 @@ class Order:
     start_delay: float
     stop_delay: float
     log: Log
+    stop_code: int = 0
+    """The exit code of a simulated container after SIGTERM: one that had something to finish fails."""
 
 
 class Running(Protocol):
@@ -97,7 +99,7 @@ class SimulatedContainer:
         if not self.ended.done():
             self._say("received SIGTERM, ending")
             await asyncio.sleep(min(grace, self._order.stop_delay))
-            self.fail(Exit(0))
+            self.fail(Exit(self._order.stop_code))
 
     def fail(self, how: Exit) -> None:
         if not self.ended.done():

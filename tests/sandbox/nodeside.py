@@ -184,6 +184,7 @@ async def node_world(world: World, request: pytest.FixtureRequest, tmp_path: Pat
         "runtime": "simulated",
         "start_delay": 0.05,
         "stop_delay": 0.02,
+        "run_for": 0.1,
         "crash_backoff": 0.2,
         "max_crash_backoff": 0.4,
         "image_backoff": 0.1,

@@ -91,7 +91,7 @@ class WorkloadController(Generic[W]):
 
     async def write_status(self, item: W, status: Json) -> None:
         """Write what is new in it; a key with None goes."""
-        if all(_same(item.status.get(name), value) for name, value in status.items()):
+        if is_written(item, status):
             return
         body = {"metadata": {"uid": item.metadata.uid}, "status": status}
         try:
@@ -104,9 +104,10 @@ class WorkloadController(Generic[W]):
         self._events.about(self.resource, item.metadata, (self.component, ""), reason, message, warn=warn)
 
 
-def _same(a: object, b: object) -> bool:
-    """Equal, or both nothing: the API leaves out what is empty."""
-    return a == b or (not a and not b)
+def is_written(item: Workload, status: Json) -> bool:
+    """Whether the object has that status: equal, or both nothing, for the API leaves out what is empty."""
+    pairs = [(item.status.get(name), value) for name, value in status.items()]
+    return all(a == b or (not a and not b) for a, b in pairs)
 
 
 def pod_from(template: Json, *, labels: Mapping[str, str] | None = None) -> Json:
