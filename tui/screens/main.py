@@ -104,6 +104,10 @@ class Main(Screen[None]):
         yield self._filter_bar
         yield Footer(show_command_palette=False, compact=False)
 
+    def on_mount(self) -> None:
+        # Not left to AUTO_FOCUS, which comes after the first picture: a key may come before it.
+        self.set_focus(self._front)
+
     # Commits --------------------------------------------------------------------------------------
 
     def commit_stream(self) -> None:
@@ -184,6 +188,11 @@ class Main(Screen[None]):
         """What a filter is for: the focused table or stream, or else the table that is in front."""
         if isinstance(self.focused, ResourceTable | EventLog):
             return self.focused
+        return self._front
+
+    @property
+    def _front(self) -> ResourceTable:
+        """The table that was focused last."""
         return next((t for t in self._tables if t.has_class("-active")), self._tables[0])
 
     def action_filter(self) -> None:
