@@ -47,6 +47,10 @@ class Actions:
         self._ids = itertools.count(1)
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="action")
 
+    def use(self, client: Future[Client]) -> None:
+        """Act through this client from now on: the cluster is another one."""
+        self._client = client
+
     def delete(self, ref: Ref, *, grace_period: int | None = None, propagation: str = "Background") -> str:
         """Delete the object with the uid of ``ref``; one that took its name since is left alone.
 

@@ -14,7 +14,7 @@ class Connection(BusEvent, frozen=True, tag="connection"):
     """Who we are and what we talk to. ``state`` says whether the API server answers."""
 
     role: Literal["controller", "person"]
-    state: Literal["connecting", "connected", "failed"]
+    state: Literal["connecting", "connected", "failed", "ended"]  # ended: our own cluster is no more
     cluster: str = ""  # "embedded cluster", or the cluster's name in the kubeconfig
     context: str = ""
     server: str = ""

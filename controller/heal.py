@@ -1,4 +1,4 @@
-"""Pairs a deleted pod with its replacement and times the way between: deleting, gone, recreated, ready.
+"""Pairs what was deleted with its replacement and times the way between: deleting, gone, recreated, ready.
 
 It reads the bus and nothing else, so a recording of the bus gives the same times again.
 """
@@ -18,7 +18,7 @@ from controller.api import Redis
 from controller.events import Heal
 from controller_runtime.bus import LINGER, EventBus
 from controller_runtime.events import ApiWrite, BusEvent, ObjectChanged, ReconcileStarted
-from controller_runtime.kube.kinds import Pod
+from controller_runtime.kube.kinds import Pod, Service
 from controller_runtime.kube.resource import Ref
 from controller_runtime.threads import SupervisedThread, Threads
 
@@ -70,20 +70,20 @@ class HealTracker:
     def __init__(self) -> None:
         self._deletes: OrderedDict[str, ApiWrite] = OrderedDict()  # by uid
         self._numbers: OrderedDict[str, int] = OrderedDict()  # reconcile id -> number
-        self._open: dict[tuple[str, str], Heal] = {}  # by namespace and name
-        self._makers: OrderedDict[str, int] = OrderedDict()  # uid of a made pod -> reconcile number
+        self._open: dict[tuple[str, str, str], Heal] = {}  # by kind, namespace and name
+        self._makers: OrderedDict[str, int] = OrderedDict()  # uid of what was made -> reconcile number
         self._replicas: dict[tuple[str, str], int] = {}  # of each owner that is there to stay
 
     def observe(self, event: BusEvent) -> list[Heal]:
         match event:
             case ReconcileStarted(id=id_, number=number):
                 _remember(self._numbers, id_, number)
-            case ApiWrite(ref=ref, outcome="answered", error="") if _is_pod(ref):
+            case ApiWrite(ref=ref, outcome="answered", error="") if _is_made(ref):
                 return self._write(event)
             case ObjectChanged(ref=ref) if _is_redis(ref):
                 return self._owner_changed(event)
-            case ObjectChanged(ref=ref) if _is_pod(ref):
-                return self._pod_changed(event)
+            case ObjectChanged(ref=ref) if _is_made(ref):
+                return self._child_changed(event)
         return []
 
     def _write(self, write: ApiWrite) -> list[Heal]:
@@ -91,12 +91,12 @@ class HealTracker:
         if write.verb == "create":
             number = self._numbers.get(write.reconcile, 0)
             _remember(self._makers, uid, number)
-            heal = self._open.get((write.ref.namespace, write.ref.name))
+            heal = self._open.get(_slot(write.ref))
             if heal and heal.new_uid == uid and not heal.reconcile:
                 return [self._amend(heal, write, reconcile=number)]
         elif write.verb == "delete":
             _remember(self._deletes, uid, write)
-            heal = self._open.get((write.ref.namespace, write.ref.name))
+            heal = self._open.get(_slot(write.ref))
             requested = write.at - write.duration
             if (
                 heal
@@ -121,18 +121,20 @@ class HealTracker:
         return [self._close(replace(h, at=event.at, cause=event.seq, stage="abandoned")) for h in mine]
 
     def _is_wanted(self, heal: Heal) -> bool:
-        """Whether a replacement is due: its owner is there and asks for that ordinal."""
+        """Whether a replacement is due: its owner is there and, of pods, asks for that ordinal."""
         name = heal.owner.rpartition("/")[2]
         replicas = self._replicas.get((heal.namespace, name))
+        if heal.kind != Pod.resource.kind:
+            return replicas is not None
         ordinal = heal.name.rpartition("-")[2]
         return replicas is not None and ordinal.isdigit() and int(ordinal) < replicas
 
-    def _pod_changed(self, event: ObjectChanged) -> list[Heal]:
-        pod = _decode(event)
-        owner = self._owner_of(pod) if pod else None
-        if pod is None or owner is None:
+    def _child_changed(self, event: ObjectChanged) -> list[Heal]:
+        child = _decode(event)
+        owner = self._owner_of(child) if child else None
+        if child is None or owner is None:
             return []
-        slot = (event.ref.namespace, event.ref.name)
+        slot = _slot(event.ref)
         heal = self._open.get(slot)
         if event.type == "DELETED":
             if heal is None or heal.old_uid != event.ref.uid:
@@ -141,14 +143,16 @@ class HealTracker:
                 self._open.pop(slot, None)
                 return [replace(heal, at=event.at, cause=event.seq, stage="abandoned", gone=event.at)]
             return [self._keep(replace(heal, at=event.at, cause=event.seq, stage="gone", gone=event.at))]
-        if pod.metadata.deletion_timestamp:
+        if child.metadata.deletion_timestamp:
             if event.initial or (heal and heal.old_uid == event.ref.uid):
                 return []
             heal = self._begin(event, owner.name)
             return [self._keep(heal)] if self._is_wanted(heal) else []
         if heal is None or heal.old_uid == event.ref.uid:
             return []
-        ready = any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions or ())
+        ready = not _is_pod(event.ref) or any(
+            c.type == "Ready" and c.status == "True" for c in child.status.conditions or ()
+        )
         made = replace(
             heal,
             at=event.at,
@@ -166,8 +170,8 @@ class HealTracker:
         self._open[slot] = made
         return [made] if changed else []
 
-    def _owner_of(self, pod: _Object) -> _Owner | None:
-        references = pod.metadata.owner_references or ()
+    def _owner_of(self, child: _Object) -> _Owner | None:
+        references = child.metadata.owner_references or ()
         return next((o for o in references if o.controller and _is_redis(o)), None)
 
     def _begin(self, event: ObjectChanged, owner: str) -> Heal:
@@ -178,6 +182,7 @@ class HealTracker:
             cause=event.seq,
             namespace=event.ref.namespace,
             name=event.ref.name,
+            kind=event.ref.kind,
             owner=f"{event.ref.namespace}/{owner}",
             old_uid=event.ref.uid,
             stage="deleting",
@@ -191,11 +196,11 @@ class HealTracker:
         return replace(kept, amended=True)
 
     def _keep(self, heal: Heal) -> Heal:
-        self._open[heal.namespace, heal.name] = heal
+        self._open[heal.kind, heal.namespace, heal.name] = heal
         return heal
 
     def _close(self, heal: Heal) -> Heal:
-        self._open.pop((heal.namespace, heal.name), None)
+        self._open.pop((heal.kind, heal.namespace, heal.name), None)
         return heal
 
 
@@ -205,6 +210,15 @@ def _is_redis(named: Ref | _Owner) -> bool:
 
 def _is_pod(ref: Ref) -> bool:
     return Pod.resource.is_kind(ref.api_version, ref.kind)
+
+
+def _is_made(ref: Ref) -> bool:
+    """Whether it is of a kind that the operator makes again when it is deleted."""
+    return any(kind.resource.is_kind(ref.api_version, ref.kind) for kind in (Pod, Service))
+
+
+def _slot(ref: Ref) -> tuple[str, str, str]:
+    return ref.kind, ref.namespace, ref.name
 
 
 def _decode(event: ObjectChanged) -> _Object | None:
@@ -250,7 +264,7 @@ def watch_heals(
             for event in (*batch.states, *batch.events):
                 for heal in tracker.observe(event):
                     bus.publish(heal)
-                    if heal.seconds is not None:
+                    if heal.seconds is not None and heal.kind == Pod.resource.kind:
                         observe(heal.seconds)
         subscription.close()
 

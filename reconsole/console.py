@@ -30,14 +30,29 @@ def run_console(options: Options) -> int:
         print(f"error: {failure}", file=sys.stderr)
         return 1
     failures: list[Failure] = []
+    replaced: list[Session] = []
 
     from tui.app import ConsoleApp
     from tui.source import Live
 
     def ended(failure: Failure | None) -> None:
-        if failure is not None:
+        if failure is not None and session not in replaced:
             failures.append(failure)
             _leave(app)
+
+    def begin_again() -> None:
+        """Another embedded cluster in the place of the one that has ended."""
+        nonlocal session
+        replaced.append(session)
+        session.close()
+        try:
+            session = Session(options, bus, threads)
+        except Failure as failure:
+            failures.append(failure)
+            _leave(app)
+            return
+        actions.use(session.person)
+        session.start(ended)
 
     from controller.actions import Actions
     from controller_runtime.manager.buslog import BusHandler
@@ -45,8 +60,9 @@ def run_console(options: Options) -> int:
     BusHandler(bus).install()
     actions = Actions(session.person, bus, read_only=options.read_only)
     app = ConsoleApp(
-        Live(subscription), actions, read_only=options.read_only, tables=_tables(session.operator)
-    )
+        Live(subscription), actions, read_only=options.read_only, tables=_tables(session.operator),
+        restart=(lambda: threads.start("restart", begin_again)) if options.embedded else None,
+    )  # fmt: skip
     session.start(ended)
     signal.signal(signal.SIGTERM, lambda *_: app.exit(0))
     try:

@@ -126,6 +126,7 @@ class Session:
         if self._cluster:
             ready = self._cluster.ready()
             kubeconfig = ready.kubeconfig
+            self._threads.start("sandbox-end", self._say_that_it_ended)
             # The account of the Redis operator has just its own rights.
             foreign = options.impersonate or self.operator
             own = ready.kubeconfig if foreign else ready.operator_kubeconfig
@@ -205,6 +206,14 @@ class Session:
             else:
                 check_installed(client, definition, str(self._options.operator))
 
+    def _say_that_it_ended(self) -> None:
+        assert self._cluster is not None
+        code = self._cluster.wait()
+        if not self.stop.is_set():
+            log = self._options.sandbox_dir / "sandbox.log"
+            message = f"its process ended with exit code {code}; its last words are in {log}"
+            self._publish("controller", "ended", cluster="embedded cluster", message=message)
+
     @staticmethod
     def _set_up(operator: Operator, manager: Manager) -> None:
         try:
@@ -220,7 +229,7 @@ class Session:
     def _publish(
         self,
         role: Literal["controller", "person"],
-        state: Literal["connecting", "connected", "failed"],
+        state: Literal["connecting", "connected", "failed", "ended"],
         **fields: str,
     ) -> None:
         event = Connection(at=time.time(), role=role, state=state, namespaces=self._options.namespaces)

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from textual.app import App
@@ -47,6 +48,7 @@ class ConsoleApp(App[int]):
         read_only: bool = False,
         title: str = "reconsole",
         tables: Sequence[Resource] = TABLES,
+        restart: Callable[[], object] | None = None,
         stopwatch: Callable[[], float] = time.perf_counter,
     ) -> None:
         super().__init__()
@@ -56,6 +58,7 @@ class ConsoleApp(App[int]):
         self._actions = actions
         self._tables = tables
         self._read_only = read_only or actions.read_only
+        self._restart = restart  # starts the embedded cluster, which has ended, again
         self._clock = source.now
         self._drains = 0
         self._interrupted = -QUIT_WINDOW
@@ -67,7 +70,7 @@ class ConsoleApp(App[int]):
     def get_default_screen(self) -> Screen[object]:
         self._main = Main(
             self.state, self._actions, self._clock,
-            title=self.title, read_only=self._read_only, tables=self._tables,
+            title=self.title, read_only=self._read_only, tables=self._tables, restart=self._restart,
         )  # fmt: skip
         return self._main  # type: ignore[return-value]
 
@@ -80,11 +83,10 @@ class ConsoleApp(App[int]):
     def _leave_on_signals(self) -> None:
         """Without this the terminal would stay as the console needs it when someone ends the process."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, getattr(signal, "SIGHUP", None)):
+        for name, code in (("SIGTERM", 0), ("SIGHUP", 0), ("SIGQUIT", 128 + 3)):
             # Only the main thread may, and not on Windows.
-            with suppress(NotImplementedError, RuntimeError, ValueError):
-                if number is not None:
-                    loop.add_signal_handler(number, self.exit, 0)
+            with suppress(NotImplementedError, RuntimeError, ValueError, AttributeError):
+                loop.add_signal_handler(getattr(signal, name), partial(self.exit, code, code))
 
     def tick(self) -> None:
         """One turn of the pump: drain, show the stream, and every third time the tables."""

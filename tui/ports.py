@@ -8,7 +8,7 @@ from controller_runtime.kube.resource import Ref
 
 
 class Actions(Protocol):
-    """Both calls return the id of the action at once; its result arrives as ``ActionFinished``."""
+    """Calls return the id of the action at once; its result arrives as ``ActionFinished``."""
 
     read_only: bool
 

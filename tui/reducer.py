@@ -204,14 +204,26 @@ def _heal(state: ConsoleState, event: Heal, news: bool) -> None:
     before = state.heals.get(event.old_uid)
     remember(state.heals, event.old_uid, event)
     about = ObjectName(state.group_of(event.kind), event.kind, event.namespace, event.name)
+    subject = f"{event.kind} {event.name}"
     remember(state.heal_of, about, event.old_uid)
     if not news or (before is not None and before.stage == event.stage):
         return
     if event.stage == "ready" and event.seconds is not None:
         what = f"in {event.seconds:.2f} s"
-        _say(state, Line(event.at, "ok", "✓", "HEALED", event.name, what, about=about))
+        _say(state, Line(event.at, "ok", "✓", "HEALED", subject, what, about=about))
     elif event.stage == "abandoned":
-        _say(state, Line(event.at, "muted", "·", "LEFT", event.name, "no replacement is wanted", about=about))
+        _say(
+            state,
+            Line(
+                event.at,
+                "muted",
+                "·",
+                "LEFT",
+                f"{event.kind} {event.name}",
+                "no replacement is wanted",
+                about=about,
+            ),
+        )
 
 
 # Watches and connection ---------------------------------------------------------------------------
@@ -258,10 +270,14 @@ def _connection(state: ConsoleState, event: Connection, news: bool) -> None:
         state.person = event
         return
     before, state.connection = state.connection, event
+    if before is not None and before.state == "ended" and event.state == "connecting":
+        state.forget_cluster()
     if not news or (before is not None and before.state == event.state):
         return
     if event.state == "failed":
         _say(state, Line(event.at, "error", "✗", "NO ANSWER", event.server, event.message, fault=True))
+    elif event.state == "ended":
+        _say(state, Line(event.at, "error", "✗", "ENDED", event.cluster, event.message, fault=True))
     elif event.state == "connected":
         _say(
             state,
@@ -303,8 +319,14 @@ def _log(state: ConsoleState, event: Log, news: bool) -> None:
     if event.level not in ("warning", "error"):
         return
     style, glyph = ("error", "✗") if event.level == "error" else ("warn", "!")
-    about = name_of(event.ref) if event.ref else None
-    _say(state, Line(event.at, style, glyph, event.level.upper(), event.message, about=about, fault=True))
+    ref = event.ref
+    about = name_of(ref) if ref else None
+    subject = f"{ref.kind} {ref.name}" if ref else event.logger.rpartition(".")[2]
+    word = event.level.upper()
+    _say(
+        state,
+        Line(event.at, style, glyph, word, subject, event.message, about=about, fault=True),
+    )
 
 
 def _quarantined(state: ConsoleState, event: Quarantined, news: bool) -> None:

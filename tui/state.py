@@ -139,6 +139,14 @@ class ConsoleState:
         for changed in self._followers.get(kind, ()):
             changed.add(uid)
 
+    def forget_cluster(self) -> None:
+        """Another cluster takes the place of this one: its objects and watches are no more."""
+        for kind, objects in self.objects.items():
+            for uid in objects:
+                self.touch(kind, uid)
+        for table in (self.objects, self.current, self.gone, self.watches, self.troubles, self.denials):
+            table.clear()
+
     def find(self, ref: Ref) -> ObjectView | None:
         """The object itself, not another one of its name."""
         return self.objects.get(kind_of(ref), {}).get(uid_of(ref))

@@ -35,6 +35,9 @@ def problems(state: ConsoleState, now: float) -> list[Problem]:
         problem = _of_denial(denial, now)
         found.setdefault(problem.key, problem)
     connection = state.connection
+    if connection is not None and connection.state == "ended":
+        title = "THE EMBEDDED CLUSTER HAS ENDED · press r to start it again"
+        return [Problem(("ended",), title, f"{fine_age(now - connection.at)} ago", connection.message)]
     if not found and connection is not None and connection.state == "failed":
         return [Problem(("connection",), "NO CONNECTION", "", connection.message)]
     return list(found.values())

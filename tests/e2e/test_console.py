@@ -102,7 +102,7 @@ def test_delete_a_pod_and_watch_it_come_back(console: Terminal, tmp_path: Path) 
     console.shows("Delete", "my-op-redis-0", "Cancel")
     assert cluster.ready_pods() == before, "nothing may be deleted before the answer"
     console.press("y")
-    console.shows("DELETED", "HEALED    my-op-redis-0", "healed in")
+    console.shows("DELETED", "HEALED    Pod my-op-redis-0", "healed in")
     eventually(lambda: len(cluster.ready_pods()) == 2)
     assert cluster.ready_pods()["my-op-redis-0"] != before["my-op-redis-0"]
     assert cluster.ready_pods()["my-op-redis-1"] == before["my-op-redis-1"]
@@ -113,12 +113,12 @@ def test_delete_a_pod_and_watch_it_come_back(console: Terminal, tmp_path: Path) 
     without = {"rules": [r for r in role["rules"] if "services" not in r["resources"]]}
     cluster.request("PATCH", ROLE, without, content_type=MERGE)
     cluster.request("POST", "/debug/faults", {"dropWatches": True})
-    console.shows("services is forbidden", "forbidden")
+    console.shows("FORBIDDEN · list Services", "forbidden")
     cluster.request("PATCH", ROLE, {"rules": role["rules"]}, content_type=MERGE)
-    console.until(lambda text: "services is forbidden: User" not in text, "the banner to go")
+    console.until(lambda text: "FORBIDDEN · list Services" not in text, "the banner to go")
 
     cluster.request("DELETE", f"{PODS}/my-op-redis-1")
-    console.shows("HEALED    my-op-redis-1")
+    console.shows("HEALED    Pod my-op-redis-1")
 
     console.press("q")
     console.shows("Cancel")

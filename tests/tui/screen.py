@@ -78,10 +78,11 @@ async def console(
     read_only: bool = False,
     allowed: bool = True,
     maxlen: int = 10_000,
+    restart: Callable[[], object] | None = None,
 ) -> AsyncIterator[Console]:
     world = World(maxlen)
     actions = FakeActions(world, read_only=read_only, allowed=allowed)
-    app = ConsoleApp(Live(world.subscription, world.clock), actions, read_only=read_only)
+    app = ConsoleApp(Live(world.subscription, world.clock), actions, read_only=read_only, restart=restart)
     async with app.run_test(size=size, notifications=True) as pilot:
         it = Console(app, pilot, world, actions)
         if settled:

@@ -54,7 +54,7 @@ def test_the_story_says_who_did_what() -> None:
     assert news[0] == "MODIFIED Pod my-op-redis-1 deleting by you"
     assert news[1] == "DELETED Pod my-op-redis-1  by you"
     assert news[2] == "ADDED Pod my-op-redis-1  by reconcile #42"
-    assert "HEALED my-op-redis-1 in 1.24 s by" in news
+    assert "HEALED Pod my-op-redis-1 in 1.24 s by" in news
     heal = state.heal_for(world.ref("Pod", "my-op-redis-1", "uid-2"))
     assert heal is not None
     assert heal.stage == "ready"

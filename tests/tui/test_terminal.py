@@ -126,12 +126,12 @@ def test_a_crash_restores_the_terminal_and_says_why() -> None:
         assert b"a bug in the console" in t.output
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_signals_restore_the_terminal(number: int) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGHUP, 0), (signal.SIGQUIT, 131)])
+def test_signals_restore_the_terminal(number: int, code: int) -> None:
     with terminal("plain") as t:
         t.read_until(b"my-op-redis-0")
         t.process.send_signal(number)
-        assert t.read_rest() == 0
+        assert t.read_rest() == code
         assert is_restored(t.output)
 
 

@@ -267,6 +267,16 @@ class World:
             )
         )  # fmt: skip
 
+    def service_heal(self) -> None:
+        self.bus.publish(
+            Heal(
+                at=self.now, namespace="default", name="my-op-redis", owner="default/my-op-redis",
+                kind="Service",
+                old_uid="uid-svc-old", stage="ready", requested=self.now - 0.5, gone=self.now - 0.4,
+                created=self.now, ready=self.now,
+            )
+        )  # fmt: skip
+
     def story(self) -> None:
         """Pod 1 is deleted by the person and made again by reconcile #42, ready after 1.24 s."""
         for _ in self.chapters():

@@ -86,6 +86,24 @@ def test_pods_of_another_operators_redis_are_not_ours() -> None:
     assert run(redis(0), pod(1, "DELETED", "old", owner=opstree), pod(2, "ADDED", "new", owner=opstree)) == []
 
 
+def test_a_service_is_healed_as_soon_as_it_is_there() -> None:
+    def service(at: float, type_: Any, uid: str) -> ObjectChanged:
+        change = pod(at, type_, uid, name="db")
+        return msgspec.structs.replace(change, ref=Ref("Service", "default", "db", uid))
+
+    heals = run(
+        redis(0),
+        service(5, "DELETED", "old"),
+        pod(5.1, "ADDED", "x", name="db"),
+        service(5.5, "ADDED", "new"),
+    )
+    assert [(h.kind, h.stage, h.seconds) for h in heals] == [
+        ("Service", "gone", None),
+        ("Service", "ready", 0.5),
+    ]
+    assert [h.stage for h in run(redis(0, type_="DELETED"), service(5, "DELETED", "old"))] == ["abandoned"]
+
+
 def test_a_delete_by_somebody_else_counts_from_its_first_sign() -> None:
     heals = run(
         redis(0), pod(5, "DELETED", "old"), pod(5.5, "ADDED", "new"), pod(6, "MODIFIED", "new", ready=True)

@@ -46,6 +46,9 @@ def card_text(problem: Problem, identity: str) -> Content:
         rows += [Content(""), Content.assemble(("To see whether it is there:", "$muted"))]
         rows.append(Content.assemble((f"  {safe_text(check_command(problem, identity))}", "$accent")))
         rows += [Content(""), Content.assemble(("This goes by itself when the rule is there.", "$muted"))]
+    elif problem.key[0] == "ended":
+        what = "What is shown is the last that was known. r starts an empty cluster in its place."
+        rows += [Content(""), Content.assemble((what, "$muted"))]
     elif problem.key[0] in ("unreachable", "connection"):
         what = "What is shown is the last that was known. It goes on by itself when the server answers."
         rows += [Content(""), Content.assemble((what, "$muted"))]

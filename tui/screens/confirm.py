@@ -13,7 +13,7 @@ from textual.widgets import Button, Static
 from controller_runtime.kube.rules import to_yaml
 from controller_runtime.kube.terminal import safe_text
 from tui.kinds.model import ObjectView
-from tui.names import name_of
+from tui.names import kind_of, name_of
 from tui.ports import Actions
 from tui.state import ConsoleState
 from tui.text import identity_forms
@@ -99,6 +99,8 @@ class ConfirmDelete(Confirm):
     def _obstacle(self) -> str | None:
         """Why it cannot be deleted; None when nothing is known to be in the way."""
         ref = self._target.ref
+        if away := self._away():
+            return away
         if self._state.find(ref) is None:
             if self._state.named(name_of(ref)) is not None:
                 return "it is gone; a newer one has its name"
@@ -107,6 +109,15 @@ class ConfirmDelete(Confirm):
         if action is not None and action.finished is not None and not action.finished.ok:
             return action.finished.message
         return None
+
+    def _away(self) -> str:
+        """What happens when the server is not there: nothing, now or later."""
+        connection = self._state.connection
+        watches = self._state.watch_of(kind_of(self._target.ref))
+        is_gone = connection is not None and connection.state in ("failed", "ended")
+        if is_gone or (watches and all(w.state == "unreachable" for w in watches)):
+            return "no answer: nothing is deleted, now or later"
+        return ""
 
     def lines(self) -> Content:
         ref = self._target.ref

@@ -39,10 +39,11 @@ TABLES = (Redis.resource, Pod.resource, Service.resource)
 MOST_TABLES = 3
 WIDE = 180  # columns from which the tables, with all of theirs, stand beside the stream
 TALL = 28  # lines from which all tables are shown at once
+LOW = 20  # lines below which there is room for a table or the stream, not for both
 LEAST_TABLE = 4  # lines: border, head and one row
 LEAST_STREAM = 7
 # Keys that work only on some panes or at some times, and what they ask for.
-SOMETIMES = {"c": "copy_rule", "w": "why", "ctrl+d": "delete", "y": "yaml"}
+SOMETIMES = {"c": "copy_rule", "w": "why", "ctrl+d": "delete", "y": "yaml", "r": "restart"}
 
 
 class Main(Screen[None]):
@@ -58,6 +59,7 @@ class Main(Screen[None]):
         Binding("p", "pause", "Pause", id="main.pause"),
         Binding("ctrl+z", "faults", "Faults", id="main.faults"),
         Binding("w", "why", "Why", id="main.why"),
+        Binding("r", "restart", "Start again", id="main.restart"),
         Binding("c", "copy_rule", "Copy rule", show=False, id="main.copy-rule"),
         Binding("question_mark", "help", "Help", key_display="?", id="main.help"),
         Binding("q", "app.ask_quit", "Quit", id="main.quit"),
@@ -73,11 +75,13 @@ class Main(Screen[None]):
         title: str,
         read_only: bool,
         tables: Sequence[Resource] = TABLES,
+        restart: Callable[[], object] | None = None,
     ) -> None:
         super().__init__(id="main")
         self._state = state
         self._actions = actions
         self._clock = clock
+        self._restart = restart
         self._faults = False
         self._takes_turns = False
         self._header = Header(state, clock, title=title, read_only=read_only)
@@ -89,6 +93,7 @@ class Main(Screen[None]):
         for table in self._tables:
             table.others = [(t.number, t.title) for t in self._tables if t is not table]
         self._activate(self._tables[min(1, len(self._tables) - 1)])
+        self._column = Vertical(*self._tables, id="tables")
         self._stream = EventLog(state, len(self._tables) + 1)
         self._timeline = Timeline(state, clock)
         self._filter_bar = FilterBar()
@@ -98,7 +103,7 @@ class Main(Screen[None]):
         yield Static("Enlarge to 60×15", id="enlarge")
         yield self._banner
         with Container(id="body"):
-            yield Vertical(*self._tables, id="tables")
+            yield self._column
             yield self._stream
         yield self._timeline
         yield self._filter_bar
@@ -142,7 +147,7 @@ class Main(Screen[None]):
             value = height or "1fr"
             if table.styles.height is None or str(table.styles.height) != str(value):
                 table.styles.height = value
-        tables = self.query_one("#tables")
+        tables = self._column
         total = f"{sum(heights)}" if sum(heights) and not self.has_class("-wide") else "1fr"
         if str(tables.styles.height) != total:
             tables.styles.height = int(total) if total.isdigit() else total
@@ -156,6 +161,7 @@ class Main(Screen[None]):
         for table in self._tables:
             table.takes_turns = self._takes_turns
         self.set_class(event.size.height < 30, "-short")
+        self._show_one(stream=self.focused is self._stream and not tiny)
         self.call_after_refresh(self.commit)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
@@ -172,9 +178,21 @@ class Main(Screen[None]):
         for table in self._tables:
             if table.number == number:
                 self._activate(table)
+                self._show_one(stream=False)
                 self.set_focus(table)
-        if number == self._stream.number:
+        if number == self._stream.number and self.has_class("-tiny"):
+            self.notify(
+                "Not available here: the stream needs 60×15 at least.", severity="warning", markup=False
+            )
+        elif number == self._stream.number:
+            self._show_one(stream=True)
             self.set_focus(self._stream)
+
+    def _show_one(self, *, stream: bool) -> None:
+        """Where the table and the stream have no room together, show the one that is wanted."""
+        is_low = self.size.height < LOW
+        self._stream.display = stream or not is_low
+        self._column.display = not (stream and is_low)
 
     @on(ResourceTable.Highlighted)
     def show_timeline(self, event: ResourceTable.Highlighted) -> None:
@@ -235,6 +253,8 @@ class Main(Screen[None]):
             return bool(self._banner.rule)
         if action == "why":
             return bool(self._banner.problems)
+        if action == "restart":
+            return self._has_ended
         return True
 
     def why_not(self, action: str) -> str:
@@ -244,15 +264,22 @@ class Main(Screen[None]):
                 return "no RBAC rule is missing"
             case "why":
                 return "nothing is denied or broken"
+            case "restart":
+                return "the cluster is there"
             case _:
                 return "choose an object in a table first (1 to " + f"{len(self._tables)})"
 
     def on_key(self, event: events.Key) -> None:
-        """Keys that work elsewhere say why they do not here."""
-        if (action := SOMETIMES.get(event.key)) is None:
-            return
+        """Keys that work elsewhere say why they do not here; others say where to look."""
         here = self.app.active_bindings.get(event.key)
-        if here is None or not here.enabled:
+        if here is not None and here.enabled:
+            return
+        action = SOMETIMES.get(event.key)
+        if action is None:
+            if event.is_printable:
+                said = f"{event.character} does nothing here; ? shows the keys."
+                self.notify(safe_text(said), severity="warning", timeout=2, markup=False)
+        else:
             event.stop()
             self.notify(f"Not available here: {self.why_not(action)}.", severity="warning", markup=False)
 
@@ -261,6 +288,16 @@ class Main(Screen[None]):
 
     def action_why(self) -> None:
         self.show_card(Banner.Opened(self._banner.problems[0]))
+
+    @property
+    def _has_ended(self) -> bool:
+        connection = self._state.connection
+        return self._restart is not None and connection is not None and connection.state == "ended"
+
+    def action_restart(self) -> None:
+        assert self._restart is not None
+        self._restart()
+        self.notify("Starting the embedded cluster again …", markup=False)
 
     @on(Banner.Opened)
     def show_card(self, event: Banner.Opened) -> None:

@@ -80,7 +80,7 @@ class Banner(LineView):
         self._cursor = max(min(index, len(self._problems) - 1), 0)
         top, height = round(self.scroll_offset.y), max(self.size.height, 1)
         if not top <= self._cursor < top + height:
-            self.scroll_to(y=max(self._cursor - height + 1, 0), animate=False, immediate=True)
+            self.scroll_to(y=max(self._cursor - height + 1, 0), animate=False, immediate=True, force=True)
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:

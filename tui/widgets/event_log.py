@@ -30,7 +30,7 @@ def line_row(line: Line, width: int, *, subject: bool = True) -> Row:
     ]
     left = width - WORD - 12
     by = f"by {line.by}" if line.by else ""
-    about = safe_text(line.subject) if subject else ""
+    about = safe_text(line.subject) if subject or not line.detail else ""
     detail = safe_text(line.detail)
     if by and left - cell_len(by) < 8:
         by = ""

@@ -54,8 +54,9 @@ class Header(Panel):
         spaces = connection.namespaces
         where.append((", ".join(spaces) if spaces else "all namespaces", "text"))
         leader = self._leader()
-        if connection.state == "failed":
-            where.insert(0, ("✗ no connection", "error"))
+        if connection.state in ("failed", "ended"):
+            words = "no connection" if connection.state == "failed" else "the cluster has ended"
+            where.insert(0, (f"✗ {words}", "error"))
         who = [[(f"as {form}", "muted")] for form in identity_forms(connection.identity) if form] or [[]]
         # Who acts matters more than what the context is called; a shortened name more than none.
         choices = [(c, w) for w in who for c in (context, [])] + [([], [])]

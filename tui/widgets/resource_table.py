@@ -216,9 +216,9 @@ class ResourceTable(LineView):
         if scroll:
             top, height = round(self.scroll_offset.y), max(self.size.height - 1, 1)
             if self._cursor < top:
-                self.scroll_to(y=self._cursor, animate=False, immediate=True)
+                self.scroll_to(y=self._cursor, animate=False, immediate=True, force=True)
             elif self._cursor >= top + height:
-                self.scroll_to(y=self._cursor - height + 1, animate=False, immediate=True)
+                self.scroll_to(y=self._cursor - height + 1, animate=False, immediate=True, force=True)
         self.announce()
         if before != self._cursor:
             self.refresh()

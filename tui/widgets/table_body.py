@@ -14,6 +14,8 @@ BLIND = (*FAILED, "stopped")
 def blind_since(state: ConsoleState, kind: GroupKind) -> float | None:
     """When the rows were last known to be true, in Unix seconds; None while they are."""
     watches = state.watch_of(kind)
+    if state.connection is not None and state.connection.state == "ended":
+        return state.connection.at
     if not watches or not all(w.state in BLIND for w in watches):
         return None
     known = [w.last_event or w.since for w in watches]

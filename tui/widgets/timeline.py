@@ -15,6 +15,7 @@ from tui.state import ConsoleState
 from tui.text import age, milliseconds
 from tui.widgets.event_log import line_row
 from tui.widgets.lines import Panel, Piece, Row
+from tui.widgets.table_body import blind_since
 
 
 def seconds(span: float) -> str:
@@ -95,7 +96,8 @@ class Timeline(Panel):
     def rows(self, width: int) -> list[Row]:
         if self._ref is None:
             return [[("Put the cursor on an object to see what happened to it.", "muted")]]
-        now = self._clock()
+        blind = blind_since(self._state, kind_of(self._ref))
+        now = self._clock() if blind is None else blind
         heal = self._state.heal_for(self._ref)
         rows: list[Row] = []
         if heal is not None:
