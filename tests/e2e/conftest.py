@@ -25,7 +25,7 @@ class Headless:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "reconsole", "--no-ui", "-o", "json", *arguments],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1"}, cwd=directory,
         )  # fmt: skip
         self.readers = [
             threading.Thread(target=self._read_records, daemon=True),

@@ -7,16 +7,13 @@ import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
-from controller_runtime import Client, NotFound
-from controller_runtime.kube.kinds import ConfigMap, Namespace
-from tests.cluster import eventually
-from tests.conftest import a_namespace
+from controller_runtime import Client
+from tests.examples import EXAMPLES, SCENARIOS, install
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,30 +61,16 @@ def _copy(distribution: importlib.metadata.Distribution, packages: Path) -> None
             shutil.copy(str(file.locate()), target)
 
 
-@pytest.fixture
-def example(python: Path, kubeconfig: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[None]:
-    """An example runs there, against the API server of the tests."""
-    source = ROOT / "examples" / request.param
+@pytest.mark.parametrize("example", SCENARIOS)
+def test_an_example_runs_there(
+    example: str, python: Path, admin: Client, kubeconfig: Path, namespace: str, tmp_path: Path
+) -> None:
+    install(admin, example)
     with (tmp_path / "said").open("wb") as said:
-        process = subprocess.Popen([python, source, kubeconfig], cwd=tmp_path, stderr=said)
-        yield
+        process = subprocess.Popen([python, EXAMPLES / example, kubeconfig], cwd=tmp_path, stderr=said)
+    try:
+        SCENARIOS[example](admin, namespace, tmp_path)
         assert process.poll() is None, (tmp_path / "said").read_text()
+    finally:
         process.terminate()
         process.wait(10)
-
-
-@pytest.mark.parametrize("example", ["copy_configmap.py"], indirect=True)
-@pytest.mark.usefixtures("example")
-def test_the_copier(admin: Client, namespace: str) -> None:
-    admin.patch(Namespace, "", namespace, {"metadata": {"labels": {"copy/here": "true"}}})
-    with a_namespace(admin) as source:
-        meta = {"name": "settings", "namespace": source, "labels": {"copy/me": "true"}}
-        admin.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"a": "1"}})
-        eventually(lambda: _data(admin, namespace, "settings") == {"a": "1"})
-
-
-def _data(admin: Client, namespace: str, name: str) -> object:
-    try:
-        return admin.get(ConfigMap, namespace, name).data
-    except NotFound:
-        return None

@@ -9,13 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from controller_runtime import Client, EventBus, Manager, NotFound, load_configuration
+from controller_runtime import Client, EventBus, Manager, load_configuration
 from controller_runtime.events import ApiWrite, WatchStatus
-from controller_runtime.kube.kinds import ConfigMap, Namespace
 from reconsole.cli import main
 from reconsole.operators import load_operator
-from tests.cluster import eventually
-from tests.conftest import a_namespace
+from tests.examples import EXAMPLES, SCENARIOS, install
 from tests.runtime.sandboxed import Recording, running
 
 ROOT = Path(__file__).parents[2]
@@ -47,38 +45,32 @@ def grant(admin: Client, role: dict[str, Any], user: str) -> Callable[[], None]:
     return take_away
 
 
-def value(admin: Client, namespace: str) -> object:
-    try:
-        return admin.get(ConfigMap, namespace, "settings").data["a"]
-    except NotFound:
-        return None
-
-
-def test_with_its_role_the_copier_is_refused_nothing(
-    capsys: pytest.CaptureFixture[str], admin: Client, kubeconfig: Path, namespace: str
+@pytest.mark.parametrize("example", SCENARIOS)
+def test_with_its_role_an_example_is_refused_nothing(
+    capsys: pytest.CaptureFixture[str],
+    admin: Client,
+    kubeconfig: Path,
+    namespace: str,
+    example: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    example = str(ROOT / "examples" / "copy_configmap.py")
-    (role,) = printed(capsys, example)
-    user = f"copier-{namespace}"
+    monkeypatch.chdir(tmp_path)
+    install(admin, example)
+    (role,) = printed(capsys, str(EXAMPLES / example))
+    user = f"{example}-{namespace}"
     take_away = grant(admin, role, user)
     bus = EventBus()
     recording = Recording(bus)
     manager = Manager(Client(load_configuration(kubeconfig, impersonate=user), bus=bus), bus)
-    load_operator(example).setup(manager)
+    load_operator(str(EXAMPLES / example)).setup(manager)
     try:
-        with running(manager), a_namespace(admin) as source:
-            admin.patch(Namespace, "", namespace, {"metadata": {"labels": {"copy/here": "true"}}})
-            meta = {"name": "settings", "namespace": source, "labels": {"copy/me": "true"}}
-            admin.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"a": "1"}})
-            eventually(lambda: value(admin, namespace) == "1")
-            admin.patch(ConfigMap, source, "settings", {"data": {"a": "2"}})
-            eventually(lambda: value(admin, namespace) == "2")
-            admin.delete(ConfigMap, source, "settings")
-            eventually(lambda: "delete" in [w.verb for w in recording.of(ApiWrite)])
+        with running(manager):
+            SCENARIOS[example](admin, namespace, tmp_path)
     finally:
         take_away()
-    assert [w.error for w in recording.of(ApiWrite) if w.error] == []
-    assert {w.verb for w in recording.of(ApiWrite)} == {"create", "update", "delete"}
+    # (A namespace that ends refuses all that is created in it.)
+    assert [w.error for w in recording.of(ApiWrite) if w.status == 403 and "cannot" in w.error] == []
     assert "forbidden" not in {s.state for s in recording.of(WatchStatus)}
 
 

@@ -2,26 +2,55 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from controller_runtime import Client, load_configuration
 from reconsole.operators import load_operator
 from reconsole.options import Failure
 from tests.cluster import eventually
 from tests.e2e.conftest import Headless
+from tests.examples import EXAMPLES, folders
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "copy_configmap.py"
+EXAMPLE = EXAMPLES / "copy_configmap.py"
 
 
-def test_an_operator_runs_on_the_embedded_cluster(tmp_path: Path) -> None:
-    run = Headless(tmp_path, "run", str(EXAMPLE), "--sandbox-dir", str(tmp_path))
+def test_an_operator_runs_on_the_embedded_cluster_where_its_kind_is_installed(tmp_path: Path) -> None:
+    run = Headless(tmp_path, "run", str(EXAMPLES / "folder.py"), "--sandbox-dir", str(tmp_path))
     try:
-        eventually(lambda: run.find(type="RECONCILE", controller="configmap") or run.process.poll(), 30)
-        assert run.find(type="RECONCILE", controller="configmap", result="success"), run.log
+        kubeconfig = tmp_path / "kubeconfig"
+        eventually(lambda: kubeconfig.exists() or run.process.poll(), 30)
+        admin = Client(load_configuration(kubeconfig))
+        folders(admin, "default", tmp_path)
+        assert run.find(type="RECONCILE", controller="folder", result="success"), run.log
         assert not run.find(type="RECONCILE", controller="redis")
     finally:
         assert run.stop() == 0
+
+
+def test_on_another_cluster_a_kind_that_is_missing_is_asked_for(tmp_path: Path, kubeconfig: Path) -> None:
+    (tmp_path / "mine.py").write_text(MISSING)
+    command = ["--kubeconfig", str(kubeconfig), "run", str(tmp_path / "mine.py"), "--no-ui"]
+    ran = subprocess.run(
+        [sys.executable, "-m", "reconsole", *command], capture_output=True, text=True, timeout=60
+    )
+    assert ran.returncode == 1
+    assert f"install it with: reconsole manifests crd {tmp_path}/mine.py | kubectl apply -f -" in ran.stderr
+
+
+MISSING = """
+from controller_runtime import *
+from controller_runtime.kube.definition import Definition
+
+class Ghost(KubeObject, frozen=True):
+    resource = Resource("nowhere.example.com", "v1", "Ghost", "ghosts")
+    definition = Definition()
+
+def setup(manager): ...
+"""
 
 
 def test_its_kinds_are_those_that_the_file_names() -> None:
