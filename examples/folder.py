@@ -3,11 +3,11 @@
 import os
 import shutil
 import sys
-import threading
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
+from msgspec.structs import replace
 
 from controller_runtime import (
     Client,
@@ -16,11 +16,12 @@ from controller_runtime import (
     Manager,
     Request,
     Resource,
+    add_finalizer,
+    contains_finalizer,
     load_configuration,
     new_controller_managed_by,
     rbac,
-    with_finalizer,
-    without_finalizer,
+    remove_finalizer,
 )
 from controller_runtime.kube.crd import schema
 from controller_runtime.kube.definition import Column, Definition
@@ -52,7 +53,8 @@ class Folder(KubeObject, frozen=True):
     status: FolderStatus = FolderStatus()
 
 
-@rbac(groups=GROUP, resources="folders;folders/status", verbs="patch")
+@rbac(groups=GROUP, resources="folders", verbs="get;update")
+@rbac(groups=GROUP, resources="folders/status", verbs="update")
 class Keeper:
     def __init__(self, manager: Manager) -> None:
         self.client, self.folders = manager.client, manager.informer(Folder)
@@ -60,25 +62,18 @@ class Keeper:
 
     def reconcile(self, request: Request) -> None:
         folder = self.folders.get(*request)
-        path = ROOT / request.namespace / request.name
         if folder is None:
             return
-        finalizers = folder.metadata.finalizers
+        path = ROOT / request.namespace / request.name
         if folder.is_terminating:
             shutil.rmtree(path, ignore_errors=True)
-            self.keep(folder, without_finalizer(finalizers, CLEANUP))
+            self.client.update(remove_finalizer(folder, CLEANUP))
             return
-        self.keep(folder, with_finalizer(finalizers, CLEANUP))  # before there is anything to clean up
+        if not contains_finalizer(folder, CLEANUP):  # before there is anything to clean up
+            folder = self.client.update(add_finalizer(folder, CLEANUP))
         path.mkdir(parents=True, exist_ok=True)
         path.chmod(int(folder.spec.mode, 8))
-        if folder.status.path != str(path):
-            self.client.status.patch(Folder, *request, {"status": {"path": str(path)}})
-
-    def keep(self, folder: Folder, finalizers: list[str]) -> None:
-        meta = folder.metadata
-        if finalizers != list(meta.finalizers):
-            change = {"finalizers": finalizers, "resourceVersion": meta.resource_version}
-            self.client.patch(Folder, meta.namespace, meta.name, {"metadata": change})
+        self.client.status.update(replace(folder, status=FolderStatus(str(path))))
 
 
 def setup(manager: Manager) -> None:
@@ -90,4 +85,4 @@ if __name__ == "__main__":
     bus = EventBus()
     manager = Manager(Client(load_configuration(Path(sys.argv[1])), bus=bus), bus)
     setup(manager)
-    manager.start(threading.Event())
+    manager.run()  # until SIGTERM or ctrl+c

@@ -72,4 +72,4 @@ if __name__ == "__main__":
     bus = EventBus()
     manager = Manager(Client(load_configuration(Path(sys.argv[1])), bus=bus), bus)
     setup(manager)
-    manager.start(threading.Event())
+    manager.run()  # until SIGTERM or ctrl+c

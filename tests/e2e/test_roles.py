@@ -98,9 +98,9 @@ def test_comments_decorators_and_what_is_watched_in_one_namespace(
     (tmp_path / "quiet.py").write_text(OPERATOR)
     found = printed(capsys, str(tmp_path / "quiet.py"), "-n", "mine")
     assert {(r["kind"], r["metadata"].get("namespace")): _flat(r) for r in found} == {
-        ("ClusterRole", None): {"get /metrics", "get namespaces", "list namespaces", "watch namespaces"},
+        ("ClusterRole", None): {"get /metrics", "list namespaces", "watch namespaces"},
         ("Role", "mine"): {
-            "create events", "patch events", "create pods/eviction", "get pods", "list pods", "watch pods",
+            "create events", "patch events", "create pods/eviction", "list pods", "watch pods",
         },
         ("Role", "vault"): {"get secrets"},
     }  # fmt: skip
