@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import takewhile
 from typing import Any
 
 import yaml
@@ -63,12 +64,23 @@ def roles_of(where: str, namespace: str = "") -> list[str]:
 
 
 def documents(what: str) -> list[str]:
-    """The texts for ``crd``, ``rbac`` or ``all``, in the order in which they are to be applied."""
-    resources = yaml.safe_load((MANIFESTS / "kustomization.yaml").read_text())["resources"]
+    """The texts for ``crd``, ``rbac`` or ``all``, in the order in which they are to be applied.
+
+    Before ``all`` stands, as a comment, how to install and how to remove it.
+    """
+    kustomization = (MANIFESTS / "kustomization.yaml").read_text()
+    resources = yaml.safe_load(kustomization)["resources"]
     chosen = [r for r in resources if what == "all" or r.startswith(f"{what}/")]
-    return [
+    texts = [
         to_yaml(GENERATED[name]()) if name in GENERATED else (MANIFESTS / name).read_text() for name in chosen
     ]
+    if what == "all":
+        texts[0] = "".join(takewhile(_is_comment, kustomization.splitlines(keepends=True))) + texts[0]
+    return texts
+
+
+def _is_comment(line: str) -> bool:
+    return line.startswith("#")
 
 
 def definitions_of(where: str) -> list[str]:

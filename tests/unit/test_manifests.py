@@ -37,6 +37,16 @@ def test_every_file_is_in_the_kustomization() -> None:
     assert there - listed == {"kustomization.yaml", "samples/redis.yaml"}
 
 
+def test_how_to_remove_it_is_said_wherever_it_is_installed_from() -> None:
+    text = documents("all")[0]
+    commands = [line.removeprefix("#     ") for line in text.splitlines() if line.startswith("#     ")]
+    removal = commands[1:3]
+    assert removal == ["kubectl delete redis --all --all-namespaces", "kubectl delete -k manifests/"]
+    readme, guide = ((MANIFESTS.parent / name).read_text() for name in ("README.md", "docs/redis.md"))
+    assert all(f"    {command}\n" in readme for command in removal)
+    assert all(f"    {command}\n" in guide for command in commands[1:])
+
+
 def test_all_is_one_stream_of_documents() -> None:
     kinds = [d["kind"] for d in yaml.safe_load_all("---\n".join(documents("all")))]
     assert kinds[:2] == ["Namespace", "CustomResourceDefinition"]
