@@ -113,6 +113,10 @@ def _add_common(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     where.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces (the default)")
     where.add_argument("--as", dest="impersonate", metavar="USER", help="the controller's identity")
     where.add_argument(
+        "--as-group", dest="groups", metavar="GROUP", action="append", default=[],
+        help="a group of that identity; may be repeated",
+    )  # fmt: skip
+    where.add_argument(
         "--sandbox-dir", metavar="DIR", type=Path,
         help=f"where the embedded cluster keeps its kubeconfigs (default: {DEFAULT_SANDBOX_DIR})",
     )  # fmt: skip
@@ -185,6 +189,7 @@ def _options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Optio
         embedded=not (real or in_cluster),
         namespaces=(args.namespace,) if args.namespace else (),
         impersonate=args.impersonate,
+        groups=tuple(args.groups),
         sandbox_dir=args.sandbox_dir or _default_dir(),
         ui=args.ui,
         output=args.output or "text",

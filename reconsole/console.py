@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from controller_runtime.bus import EventBus
@@ -63,6 +64,7 @@ def run_console(options: Options) -> int:
         Live(subscription), actions, read_only=options.read_only, tables=_tables(session.operator),
         restart=(lambda: threads.start("restart", begin_again)) if options.embedded else None,
     )  # fmt: skip
+    session.with_terminal = partial(_suspended, app)
     session.start(ended)
     signal.signal(signal.SIGTERM, lambda *_: app.exit(0))
     try:
@@ -85,11 +87,25 @@ def _tables(operator: Operator | None) -> Sequence[Resource]:
     return [kind.resource for kind in operator.kinds]
 
 
+def _suspended(app: ConsoleApp, run: Callable[[], None]) -> None:
+    """Run it with the terminal as it was before the app, whose screen comes back afterwards."""
+
+    def suspended() -> None:
+        with app.suspend():
+            run()
+
+    _call(app, suspended)
+
+
 def _leave(app: ConsoleApp) -> None:
-    """End the app from another thread, also when it is still on its way up."""
+    _call(app, partial(app.exit, return_code=1))
+
+
+def _call(app: ConsoleApp, function: Callable[[], object]) -> None:
+    """Run it in the app, from another thread, also when the app is still on its way up."""
     while True:
         try:
-            app.call_from_thread(app.exit, return_code=1)
+            app.call_from_thread(function)
         except RuntimeError:
             if app.is_running or app.return_code is not None:
                 return

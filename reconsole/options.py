@@ -21,6 +21,7 @@ class Options:
     metrics_bind_address: str
     health_probe_bind_address: str
     leader_elect: bool
+    groups: tuple[str, ...] = ()  # to act in, beside ``impersonate``
     operator: str | None = None  # of ``reconsole run``: FILE.py or module:function; None is Redis
 
 

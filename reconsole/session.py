@@ -21,6 +21,7 @@ from reconsole.options import Failure, Options
 
 if TYPE_CHECKING:
     from controller_runtime.client.client import Client
+    from controller_runtime.client.execplugin import WithTerminal
     from controller_runtime.manager.leaderelection import LeaderElectionConfig
     from controller_runtime.manager.manager import Manager
     from reconsole.operators import Operator
@@ -50,6 +51,7 @@ class Session:
         """Raises Failure for an operator that cannot be loaded. ``on_lost`` is as in LeaderElectionConfig."""
         self.operator = load_operator(options.operator) if options.operator else None
         self.stop = threading.Event()
+        self.with_terminal: WithTerminal | None = None  # how a credential plugin gets to ask the person
         self.is_managing = False  # the manager runs: what holds it up is its own affair
         self._threads = threads
         self._on_lost = on_lost
@@ -116,6 +118,7 @@ class Session:
         from controller.operator import add_redis_controller, watch_redis
         from controller_runtime.client.client import Client
         from controller_runtime.client.config import ConfigError, load_configuration
+        from controller_runtime.client.execplugin import Plugins
         from controller_runtime.manager.leaderelection import LeaderElectionLost
         from controller_runtime.manager.manager import GracefulShutdownTimeout, Manager
         from reconsole.preflight import check
@@ -128,11 +131,14 @@ class Session:
             kubeconfig = ready.kubeconfig
             self._threads.start("sandbox-end", self._say_that_it_ended)
             # The account of the Redis operator has just its own rights.
-            foreign = options.impersonate or self.operator
+            foreign = options.impersonate or options.groups or self.operator
             own = ready.kubeconfig if foreign else ready.operator_kubeconfig
+        plugins = Plugins(self.with_terminal)
         try:
-            configuration = load_configuration(own, options.context, options.impersonate)
-            person = Client(load_configuration(kubeconfig, options.context), bus=self._bus)
+            configuration = load_configuration(
+                own, options.context, options.impersonate, groups=options.groups, plugins=plugins
+            )
+            person = Client(load_configuration(kubeconfig, options.context, plugins=plugins), bus=self._bus)
         except ConfigError as error:
             raise Failure(str(error)) from error
         self._opened.callback(person.transport.close)

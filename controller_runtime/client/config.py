@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from controller_runtime.client.credentials import ANONYMOUS, Credential, Credentials, Source, Static
-from controller_runtime.client.execplugin import ExecPlugin, WithTerminal
+from controller_runtime.client.execplugin import Plugins
 from controller_runtime.client.kubeconfig import Cluster, ConfigError, User, load_kubeconfig
 from controller_runtime.client.proxy import Proxy, is_loopback, parse_proxy, proxy_from_environment
 from controller_runtime.client.tls import TlsError, client_context
@@ -59,15 +59,16 @@ def load_configuration(
     impersonate: str | None = None,
     *,
     groups: Sequence[str] = (),
-    with_terminal: WithTerminal | None = None,
+    plugins: Plugins | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Configuration:
     """The configuration of a kubeconfig, or of the pod that this runs in when none is named.
 
     With ``context`` alone the kubeconfig is found as kubectl does: ``KUBECONFIG``, or ``~/.kube/config``.
-    ``impersonate`` and ``groups`` go before what the kubeconfig impersonates. ``with_terminal`` lends
-    the terminal to a credential plugin that asks. Raises ConfigError.
+    ``impersonate`` and ``groups`` go before what the kubeconfig impersonates. Configurations with the same
+    ``plugins`` share the runs of a credential plugin. Raises ConfigError.
     """
+    running = plugins or Plugins()
     acting = User(impersonate=impersonate or "", as_groups=list(groups))
     if kubeconfig is None and context is None:
         return _checked(_impersonating(_in_cluster(environ), acting), "in-cluster configuration")
@@ -77,13 +78,13 @@ def load_configuration(
         chosen = choose(found, context, acting)
         if before is not None and before.source == chosen:
             return before
-        made = _impersonating(_of(chosen, environ, with_terminal), chosen.user)
+        made = _impersonating(_of(chosen, environ, running), chosen.user)
         return replace(_checked(made, f"kubeconfig {found.where}"), reload=load, source=chosen)
 
     return load(None)
 
 
-def _of(chosen: Chosen, environ: Mapping[str, str], with_terminal: WithTerminal | None) -> Configuration:
+def _of(chosen: Chosen, environ: Mapping[str, str], plugins: Plugins) -> Configuration:
     cluster, user = chosen.cluster, chosen.user
     host = server_url(cluster.server)
     authorities = None
@@ -93,7 +94,7 @@ def _of(chosen: Chosen, environ: Mapping[str, str], with_terminal: WithTerminal 
         )
     return Configuration(
         host=host,
-        credentials=_credentials(user, cluster, authorities, with_terminal),
+        credentials=_credentials(user, cluster, authorities, plugins),
         authorities=authorities,
         server_name=cluster.tls_server_name,
         insecure=cluster.insecure_skip_tls_verify,
@@ -103,9 +104,7 @@ def _of(chosen: Chosen, environ: Mapping[str, str], with_terminal: WithTerminal 
     )
 
 
-def _credentials(
-    user: User, cluster: Cluster, authorities: Source | None, with_terminal: WithTerminal | None
-) -> Credentials:
+def _credentials(user: User, cluster: Cluster, authorities: Source | None, plugins: Plugins) -> Credentials:
     """A plugin is not asked where there is something else (client-go plugin/pkg/client/auth/exec)."""
     token = basic = certificate = None
     if user.token or user.token_file:
@@ -118,12 +117,7 @@ def _credentials(
             Source("client key", user.client_key_data, user.client_key),
         )
     if user.exec is not None and not (token or basic or certificate):
-        return ExecPlugin(
-            user.exec,
-            cluster,
-            authorities.get if authorities else lambda: b"",
-            with_terminal=with_terminal,
-        )
+        return plugins.plugin(user.exec, cluster, authorities.get if authorities else bytes)
     if user.auth_provider is not None and not (token or basic or certificate):
         raise ConfigError(
             f"the auth-provider {user.auth_provider.name!r} is not supported; "

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 API_VERSIONS = frozenset(f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1"))
 TIMEOUT = 60.0  # seconds for a plugin that asks nobody
 ASKING_TIMEOUT = 300.0  # seconds for one that may ask a person
+ASK_AGAIN_AFTER = 30.0  # seconds; who has just sent a question away is not asked with every request
 CLUSTER_EXTENSION = "client.authentication.k8s.io/exec"
 _LONGEST = 300  # characters of a plugin's own words in an error
 
@@ -77,6 +78,28 @@ class _Waiter:
         self._cancelled = True
 
 
+class Plugins:
+    """The credential plugins of one process: configurations that name the same one share its runs.
+
+    ``with_terminal`` lends the terminal to one that asks; without it, it has the terminal at once.
+    """
+
+    def __init__(self, with_terminal: WithTerminal | None = None) -> None:
+        self._with_terminal = with_terminal
+        self._lock = threading.Lock()
+        self._plugins: dict[bytes, ExecPlugin] = {}
+
+    def plugin(self, config: ExecConfig, cluster: Cluster, authorities: Callable[[], bytes]) -> ExecPlugin:
+        """``authorities`` is asked for the cluster's CA in PEM."""
+        key = msgspec.json.encode((config, cluster))
+        with self._lock:
+            if key not in self._plugins:
+                self._plugins[key] = ExecPlugin(
+                    config, cluster, authorities, with_terminal=self._with_terminal
+                )
+            return self._plugins[key]
+
+
 class ExecPlugin:
     """Credentials of a plugin, kept until they expire or are refused."""
 
@@ -104,6 +127,7 @@ class ExecPlugin:
         self._lock = threading.Lock()
         self._flight: _Flight | None = None
         self._kept: Credential | None = None
+        self._sent_away: tuple[float, str] | None = None  # when a question led to nothing, and the error
         self._expires: float | None = None  # seconds since the epoch
 
     def get(self, cancel: Cancel | None = None) -> Credential:
@@ -132,6 +156,7 @@ class ExecPlugin:
     def _fly(self, flight: _Flight) -> None:
         try:
             credential, expires = self._decode(self._run())
+            self._sent_away = None
         except NoCredentials as error:
             credential, expires, flight.failure = None, None, str(error)
         except Exception as error:
@@ -145,6 +170,10 @@ class ExecPlugin:
     def _run(self) -> bytes:
         """What the plugin writes to stdout. Raises NoCredentials with its own words."""
         asking = self._may_ask()
+        if self._sent_away is not None and asking:
+            left = self._sent_away[0] + ASK_AGAIN_AFTER - self._now()
+            if 0 < left <= ASK_AGAIN_AFTER:
+                raise NoCredentials(f"{self._sent_away[1]}; it asks again in {left:.0f} s")
         command = shutil.which(self._config.command)
         if command is None:
             raise NoCredentials(self._fault("is not installed", self._config.install_hint))
@@ -168,6 +197,7 @@ class ExecPlugin:
         if not output:
             raise NoCredentials(self._fault("needs the terminal, which it could not have"))
         if isinstance(output[0], NoCredentials):
+            self._sent_away = self._now(), str(output[0])
             raise output[0]
         return output[0]
 
@@ -187,6 +217,9 @@ class ExecPlugin:
             raise NoCredentials(self._fault(f"cannot be run: {_shown(reason)}")) from error
         try:
             output, words = process.communicate(timeout=timeout)
+        except KeyboardInterrupt:  # of a person who is asked, where that is done by the main thread
+            self._kill(process, group=not asking)
+            raise NoCredentials(self._fault("was interrupted")) from None
         except subprocess.TimeoutExpired:
             self._kill(process, group=not asking)
             raise NoCredentials(self._fault(f"did not end within {timeout:g} s")) from None

@@ -20,7 +20,7 @@ import pytest
 
 from controller_runtime.client.config import load_configuration
 from controller_runtime.client.credentials import Credential
-from controller_runtime.client.execplugin import ExecPlugin
+from controller_runtime.client.execplugin import ExecPlugin, Plugins
 from controller_runtime.client.kubeconfig import Cluster, EnvVar, ExecConfig
 from controller_runtime.client.transport import Cancel, Cancelled, Transport
 from controller_runtime.kube.errors import NoCredentials, Unauthorized
@@ -285,7 +285,7 @@ def test_answers_that_are_of_no_use(tmp_path: Path, answer: str, words: str) -> 
 
 
 def _plugin(command: Path | str, **more: Any) -> ExecPlugin:
-    options = {name: more.pop(name) for name in ("timeout", "with_terminal") if name in more}
+    options = {name: more.pop(name) for name in ("timeout", "with_terminal", "now") if name in more}
     config = ExecConfig(str(command), api_version=V1, **{"interactive_mode": "Never", **more})
     return ExecPlugin(config, Cluster(), lambda: b"", **options)
 
@@ -349,6 +349,38 @@ def test_one_that_asks_has_the_terminal_meanwhile(tmp_path: Path, monkeypatch: p
     os.close(ours)
     assert lent == [0, 1]
     assert [run["spec"] for run in script.runs] == [{"interactive": True}]
+
+
+def test_who_sent_the_question_away_is_not_asked_with_every_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script, now = Script(tmp_path), [1000.0]
+    script.does("exit 1")
+    ours, theirs = pty.openpty()
+    with open(theirs, "rb") as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        plugin = _plugin(script.command, interactive_mode="Always", now=lambda: now[0])
+        with pytest.raises(NoCredentials, match=r"failed with exit code 1$"):
+            plugin.get()
+        now[0] += 10
+        with pytest.raises(NoCredentials, match=r"failed with exit code 1; it asks again in 20 s"):
+            plugin.get()
+        now[0] += 21
+        with pytest.raises(NoCredentials, match=r"failed with exit code 1$"):
+            plugin.get()
+    os.close(ours)
+    assert len(script.runs) == 2
+
+
+def test_configurations_share_the_runs_of_one_plugin(world: World) -> None:
+    world.accepted = {"one"}
+    world.script.answers("one")
+    file = kubeconfig(world.path, cluster={"server": world.server.url}, user=world.script.user())
+    plugins = Plugins()
+    for user in (None, "jane"):
+        Transport(load_configuration(file, impersonate=user, plugins=plugins)).request("GET", "/version")
+    assert len(world.script.runs) == 1
+    assert [seen.headers.get("Impersonate-User") for seen in world.server.requests] == [None, "jane"]
 
 
 def test_nothing_secret_is_shown() -> None:

@@ -54,6 +54,20 @@ def test_groups_without_a_user_are_refused(tmp_path: Path) -> None:
         load_configuration(kubeconfig(tmp_path / "k", user={"token": "t", "as-groups": ["a"]}))
 
 
+def test_groups_of_the_command_line_go_before_those_of_the_kubeconfig(tmp_path: Path) -> None:
+    file = kubeconfig(tmp_path / "k", user={"token": "t", "as": "jane", "as-groups": ["a"], "as-uid": "7"})
+    found = load_configuration(file, impersonate="joe", groups=["b", "ç"])
+    assert found.impersonate == "joe"
+    assert found.impersonation == (
+        ("Impersonate-Uid", "7"), ("Impersonate-Group", "b"), ("Impersonate-Group", "ç"),
+    )  # fmt: skip
+    environ = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": "1"}
+    with pytest.raises(ConfigError, match="--as-group needs --as"):
+        load_configuration(groups=["b"], environ=environ)
+    with pytest.raises(ConfigError, match=r"cannot impersonate 'a.nb': it holds a character"):
+        load_configuration(impersonate="a\nb", environ=environ)
+
+
 def test_a_context_without_a_user_impersonates_nobody(tmp_path: Path) -> None:
     document = yaml.safe_load(kubeconfig(tmp_path / "k").read_text())
     del document["contexts"][0]["context"]["user"]
