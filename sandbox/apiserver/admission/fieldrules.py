@@ -26,24 +26,28 @@ _CORE = "io.k8s.api.core.v1."
 
 def check(group: str, version: str, kind: str, obj: Obj) -> list[FieldError]:
     """What the rows of the table say of an object and of all that is in it."""
-    name = schemas.name_of(group, version, kind)
-    return list(_walk(obj, name, "")) if name else []
+    name, out = schemas.name_of(group, version, kind), list[FieldError]()
+    if name:
+        _walk(obj, name, "", out)
+    return out
 
 
-def _walk(value: Any, name: str, path: str) -> Iterator[FieldError]:
+def _walk(value: Any, name: str, path: str, out: list[FieldError]) -> None:
     if not isinstance(value, dict):
         return
     for rule in RULES.get(name, ()):
-        yield from rule(value, path)
-    for key, (below, form) in _below(name).items():
-        if not (member := value.get(key)):
+        out.extend(rule(value, path))
+    known = _below(name)
+    for key, member in value.items():
+        if not member or key not in known:
             continue
+        below, form = known[key]
         at = f"{path}.{key}" if path else key
         if form == "list":
             for index, item in enumerate(member):
-                yield from _walk(item, below, f"{at}[{index}]")
+                _walk(item, below, f"{at}[{index}]", out)
         else:
-            yield from _walk(member, below, at)
+            _walk(member, below, at, out)
 
 
 @cache

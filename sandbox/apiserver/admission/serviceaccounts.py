@@ -3,11 +3,9 @@
 Source: plugin/pkg/admission/serviceaccount/admission.go of kubernetes/kubernetes.
 """
 
-import secrets
-
 from sandbox.apiserver.admission.writes import Write
 from sandbox.apiserver.machinery.jsonobject import Obj
-from sandbox.apiserver.machinery.names import SUFFIX
+from sandbox.apiserver.machinery.names import suffix
 from sandbox.apiserver.storage.revisions import Store
 
 MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -42,7 +40,7 @@ def _mount(spec: Obj) -> None:
     name = next((v["name"] for v in volumes if str(v.get("name", "")).startswith(_VOLUME)), "")
     new = not name
     if new:
-        name = _VOLUME + "".join(secrets.choice(SUFFIX) for _ in range(5))
+        name = _VOLUME + suffix()
     needed = False
     for group in ("initContainers", "containers"):
         for container in spec.get(group) or []:

@@ -1,13 +1,14 @@
 """Names, labels and annotations: which are valid, and what upstream says when they are not."""
 
 import ipaddress
+import os
 import re
 from typing import Any
 
 from sandbox.apiserver.machinery.apierrors import FieldError, invalid_value, required, type_invalid
 from sandbox.apiserver.machinery.jsonobject import Obj
 
-SUFFIX = "bcdfghjklmnpqrstvwxz2456789"  # what a generated name may end in
+_SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _LABEL_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
@@ -49,6 +50,11 @@ def subdomain(name: str) -> list[str]:
     """What is wrong with a DNS-1123 subdomain; empty when it is fine."""
     out = [_longer(253)] if len(name) > 253 else []
     return out if _SUBDOMAIN.fullmatch(name) else [*out, SUBDOMAIN_TEXT]
+
+
+def suffix() -> str:
+    """Five random characters, as a generated name ends in them (apimachinery/pkg/util/rand)."""
+    return "".join(_SUFFIX[byte % len(_SUFFIX)] for byte in os.urandom(5))
 
 
 def label_1123(name: str) -> list[str]:

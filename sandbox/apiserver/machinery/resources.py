@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox.apiserver.machinery import names
 from sandbox.apiserver.machinery.apierrors import qualified
-from sandbox.apiserver.machinery.jsonobject import Obj, dig
+from sandbox.apiserver.machinery.jsonobject import Obj
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 CUSTOM_VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
@@ -58,11 +58,13 @@ class Resource:
     storage_name: str = ""
     stored_as: str = ""  # GROUP/VERSION/KIND in upstream's storage, when it is not this one
     prefix: bytes = field(init=False)
+    _selected: tuple[tuple[str, ...], ...] = field(init=False)
 
     def __post_init__(self) -> None:
         self.singular = self.singular or self.kind.lower()
         self.list_kind = self.list_kind or self.kind + "List"
         self.storage_name = self.storage_name or qualified(self.plural, self.group)
+        self._selected = tuple(tuple(p.lstrip(".").split(".")) for p in self.field_paths or self.fields)
         self.prefix = f'{{"kind":"{self.kind}","apiVersion":"{self.api_version}",'.encode()
 
     @property
@@ -80,10 +82,12 @@ class Resource:
 
     def field_values(self, obj: Obj) -> tuple[str, ...]:
         """The values of the selectable fields of a stored object."""
-        return tuple(_text(dig(obj, p)) for p in (self.field_paths or self.fields))
+        return tuple(_text(obj, path) for path in self._selected)
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, path: tuple[str, ...]) -> str:
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -8,6 +8,7 @@ from sandbox.apiserver.machinery.apierrors import StatusError, bad_request
 from sandbox.apiserver.machinery.jsonobject import Obj, copy, now
 from sandbox.apiserver.registry.fieldsets import (
     Set,
+    added,
     children,
     compare,
     difference,
@@ -120,8 +121,12 @@ def track(resource: Any, old: Obj | None, new: Obj, owner: Owner) -> None:
     heeded = given is not None and old is not None and (given == known or well_formed(given))
     entries = _entries(given if heeded else known)
     schema, version = schema_for(resource), resource.api_version
-    before = _tracked(old) if old is not None else _ZERO if resource.custom is None else {"metadata": {}}
-    changed, removed = compare(before, _tracked(new), schema)
+    changed: Set | None
+    removed: Set | None = None
+    if old is None:
+        changed = added(_ZERO if resource.custom is None else {"metadata": {}}, _tracked(new), schema)
+    else:
+        changed, removed = compare(_tracked(old), _tracked(new), schema)
     changed, removed = _no_meta(changed or {}), _no_meta(removed or {})
     if changed or removed:
         entry = _entry_of(entries, owner.manager, "Update", version, owner.subresource)

@@ -1,6 +1,5 @@
 """The state of the cluster and every rule of writing to it. Nothing here knows of HTTP."""
 
-import secrets
 import uuid
 from collections.abc import Callable, Generator
 from typing import TypeVar
@@ -155,7 +154,7 @@ class Cluster:
             meta = obj["metadata"]
             self._default(resource, obj)
         if not meta.get("name") and (prefix := meta.get("generateName")):
-            meta["name"] = prefix[:58] + "".join(secrets.choice(names.SUFFIX) for _ in range(5))
+            meta["name"] = prefix[:58] + names.suffix()
             at = (at[0], meta["name"])
         meta["uid"], meta["creationTimestamp"] = str(uuid.uuid4()), now()
         if resource.has_generation:

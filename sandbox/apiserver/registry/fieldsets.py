@@ -7,9 +7,12 @@ is in it when it has a "." beside them. The root stands for the object and is ne
 import json
 from typing import Any
 
+import msgspec
+
 from sandbox.apiserver.machinery import schemas
 from sandbox.apiserver.machinery.jsonobject import Obj
 
+_encode = msgspec.json.Encoder().encode
 Set = dict[str, Any]
 Child = tuple[str, Any, Obj]
 _ANY: Obj = {}
@@ -95,6 +98,9 @@ def _element(key: str) -> str:
     return f"[={text}]" if kind == "v" else f"[{text}]"
 
 
+_MAP_TYPE = "x-kubernetes-map-type"
+
+
 def _marker(field: Obj, schema: Obj, name: str) -> Any:
     value = field.get(name)
     return schema.get(name) if value is None else value
@@ -104,7 +110,7 @@ def children(value: Any, field: Obj) -> list[Child] | None:
     """The parts of a value that are owned one by one: (path element, value, schema); None of a leaf."""
     if isinstance(value, dict):
         schema = schemas.resolve(field)
-        if _marker(field, schema, "x-kubernetes-map-type") == "atomic":
+        if (field.get(_MAP_TYPE) or schema.get(_MAP_TYPE)) == "atomic":
             return None
         known = schema.get("properties") or _ANY
         more = schema.get("additionalProperties")
@@ -124,7 +130,7 @@ def children(value: Any, field: Obj) -> list[Child] | None:
 
 
 def _compact(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return _encode(value).decode()
 
 
 def _key(item: Obj, items: Obj, keys: list[str]) -> str:
@@ -155,13 +161,41 @@ def of_value(value: Any, field: Obj) -> Set:
 
 def whole(value: Any, field: Obj) -> Set:
     """Every node of a value that was not there before."""
+    out: Set = {".": {}}
+    if isinstance(value, dict):  # as `children` has it, without a list of them: every new object comes here
+        schema = schemas.resolve(field)
+        if not value or (field.get(_MAP_TYPE) or schema.get(_MAP_TYPE)) == "atomic":
+            return {}
+        known, rest = schema.get("properties") or _ANY, schema.get("additionalProperties")
+        for key, item in value.items():
+            if isinstance(item, (dict, list)):
+                below = known.get(key) or rest
+                out["f:" + key] = whole(item, below if isinstance(below, dict) else _ANY)
+            else:
+                out["f:" + key] = {}
+        return out
     parts = children(value, field)
     if not parts:
         return {}
-    out: Set = {".": {}}
     for key, item, schema in parts:
-        out[key] = whole(item, schema)
+        out[key] = whole(item, schema) if isinstance(item, (dict, list)) else {}
     return out
+
+
+def added(zero: Any, new: Any, field: Obj) -> Set | None:
+    """`compare` of a new object with the zero value of its type, from which nothing can be removed."""
+    if zero == new:
+        return None
+    parts = children(new, field)
+    if parts is None or not (zero is None or isinstance(zero, dict)):
+        return {}
+    out: Set = {}
+    for key, item, schema in parts:
+        if zero is None or key[2:] not in zero:
+            out[key] = whole(item, schema) if isinstance(item, (dict, list)) else {}
+        elif (more := added(zero[key[2:]], item, schema)) is not None:
+            out[key] = more
+    return out or None
 
 
 def compare(old: Any, new: Any, field: Obj) -> tuple[Set | None, Set | None]:

@@ -63,4 +63,9 @@ def resolve(schema: Any) -> Obj:
     ref = schema.get("$ref")
     if not isinstance(ref, str):
         return schema
+    return _target(ref)
+
+
+@cache
+def _target(ref: str) -> Obj:
     return definitions().get(ref.removeprefix(PREFIX), {})
