@@ -83,6 +83,7 @@ class Subscription:
 
     @property
     def closed(self) -> bool:
+        """Whether nothing more will come."""
         return self._closed
 
     @property

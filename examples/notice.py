@@ -31,7 +31,7 @@ class Notices:
         self.client = manager.client
         self.maps = manager.informer(ConfigMap, label_selector=f"notice={NAME}")  # ours alone, not all
         self.namespaces = manager.informer(Namespace)
-        self.edits = Channel("file")
+        self.edits = Channel[ConfigMap]("file")
         builder = new_controller_managed_by(manager).named(NAME)
         builder.watches(self.edits, EnqueueRequestsFromMap(lambda _: self.everywhere()))
         builder.watches(InformerSource(self.maps), EnqueueRequestForObject())

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -27,13 +27,13 @@ from controller_runtime.threads import SupervisedThread, Threads
 log = logging.getLogger("controller_runtime.cache.informer")
 
 K = TypeVar("K", bound=KubeObject)
-Handler = Callable[[Event[Any]], None]
+Handler = Callable[[Event[K]], None]
 
 
-class Registration:
+class Registration(Generic[K]):
     """A handler's place at an informer."""
 
-    def __init__(self, informer: Informer[Any], handler: Handler) -> None:
+    def __init__(self, informer: Informer[K], handler: Handler[K]) -> None:
         self._informer = informer
         self.handler = handler
 
@@ -83,7 +83,7 @@ class Informer(Generic[K]):
         # Held from the store to the last handler, so that a late handler neither misses nor repeats an event.
         self._delivery = threading.RLock()
         self._synced = threading.Condition()
-        self._handlers: tuple[Registration, ...] = ()
+        self._handlers: tuple[Registration[K], ...] = ()
         self._listed: dict[str, set[Key]] = {}  # by scope, while a list is under way
         self._quarantine: dict[Key, str] = {}  # resource version of what could not be decoded
         self._complete: set[str] = set()  # scopes that were listed once
@@ -145,6 +145,7 @@ class Informer(Generic[K]):
         return any(r.report.is_failing for r in self.reflectors)
 
     def statuses(self) -> tuple[WatchStatus, ...]:
+        """The state of each watch, one for every namespace that is watched."""
         return tuple(r.status for r in self.reflectors)
 
     def wait_for_sync(self, timeout: float | None = None) -> bool:
@@ -155,6 +156,9 @@ class Informer(Generic[K]):
     # Reading
 
     def get(self, namespace: str, name: str) -> K | None:
+        """The object as it was seen last; None when it is not there. ``namespace`` is "" for
+        cluster-scoped kinds.
+        """
         return self.store.get(namespace, name)
 
     def stale(self, namespace: str, name: str) -> str:
@@ -176,9 +180,11 @@ class Informer(Generic[K]):
         return self.store.by_index("owner", uid)
 
     def by_index(self, name: str, value: str) -> builtins.list[K]:
+        """Objects for which the function of the index ``name`` answers ``value`` among others."""
         return self.store.by_index(name, value)
 
     def add_index(self, name: str, function: IndexFunction[K]) -> None:
+        """Index all objects, now and from now on, by each of the values that ``function`` answers for one."""
         self.store.add_index(name, function)
 
     def raw(self, uid: str) -> msgspec.Raw | None:
@@ -187,7 +193,7 @@ class Informer(Generic[K]):
 
     # Handlers
 
-    def add_handler(self, handler: Handler) -> Registration:
+    def add_handler(self, handler: Handler[K]) -> Registration[K]:
         """Deliver every change from now on, after a CreateEvent for each object that is there already."""
         registration = Registration(self, handler)
         with self._delivery:
@@ -204,14 +210,14 @@ class Informer(Generic[K]):
         for reflector in self.reflectors:
             reflector.report.handlers += (handler,)
 
-    def _resync(self, registration: Registration) -> None:
+    def _resync(self, registration: Registration[K]) -> None:
         for key in self.store.keys(""):
             with self._delivery:  # one by one, so that no watch has to wait for all of them
                 obj = self.store.get(*key)
                 if obj is not None and registration in self._handlers:
                     _deliver((registration,), UpdateEvent(obj, obj))
 
-    def _remove(self, registration: Registration) -> None:
+    def _remove(self, registration: Registration[K]) -> None:
         with self._delivery:
             self._handlers = tuple(r for r in self._handlers if r is not registration)
 
@@ -374,7 +380,7 @@ class Informer(Generic[K]):
             )  # fmt: skip
 
 
-def _deliver(handlers: Iterable[Registration], event: Event[Any]) -> None:
+def _deliver(handlers: Iterable[Registration[K]], event: Event[K]) -> None:
     for registration in handlers:
         try:
             registration.handler(event)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Generic, Protocol, TypeVar
 
 from controller_runtime.cache import informer as informers
 from controller_runtime.kube.deltas import Event, GenericEvent
@@ -15,7 +15,9 @@ from controller_runtime.kube.object import KubeObject
 from controller_runtime.kube.resource import Resource
 from controller_runtime.threads import Threads
 
-Deliver = Callable[[Event[Any]], None]
+K = TypeVar("K", bound=KubeObject)
+Produced = TypeVar("Produced", bound=KubeObject, covariant=True)
+Deliver = Callable[[Event[K]], None]
 
 # Events that a channel holds before send() blocks. Source: controller-runtime pkg/source/source.go.
 CHANNEL_BUFFER = 1024
@@ -27,8 +29,8 @@ class Informers(Protocol):
     @property
     def threads(self) -> Threads: ...
     def informer(
-        self, kind: type[KubeObject], *, label_selector: str = "", field_selector: str = ""
-    ) -> informers.Informer[Any]: ...
+        self, kind: type[K], *, label_selector: str = "", field_selector: str = ""
+    ) -> informers.Informer[K]: ...
 
 
 class Feed(Protocol):
@@ -41,23 +43,22 @@ class Feed(Protocol):
         """Synced, or its first attempt has failed: there is no use in waiting any longer."""
 
 
-class Source(Protocol):
+class Source(Protocol[Produced]):
     """``start`` must not block; events go to ``deliver`` until ``stop`` is set."""
 
     @property
     def name(self) -> str: ...
-    def start(self, manager: Informers, deliver: Deliver, stop: threading.Event) -> Feed: ...
+    def start(self, manager: Informers, deliver: Deliver[Produced], stop: threading.Event) -> Feed: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """The objects of one kind, through the manager's shared informer; with selectors, only those that they
-    name.
+class Kind(Generic[K]):
+    """The objects of one kind, or those that selectors name, through the manager's shared informer.
 
     Selectors are as for kubectl, and the server's: what they leave out costs nothing here.
     """
 
-    kind: type[KubeObject]
+    kind: type[K]
     label_selector: str = ""
     field_selector: str = ""
 
@@ -69,30 +70,30 @@ class Kind:
     def resource(self) -> Resource:
         return self.kind.resource
 
-    def start(self, manager: Informers, deliver: Deliver, stop: threading.Event) -> InformerFeed:
+    def start(self, manager: Informers, deliver: Deliver[K], stop: threading.Event) -> InformerFeed[K]:
         labels, fields = self.label_selector, self.field_selector
         informer = manager.informer(self.kind, label_selector=labels, field_selector=fields)
         return InformerFeed(informer, deliver, shows_all=not (labels or fields))
 
 
 @dataclass(frozen=True, slots=True)
-class Informer:
+class Informer(Generic[K]):
     """The objects of an informer that you made yourself and gave to the manager with ``add``."""
 
-    informer: informers.Informer[Any]
+    informer: informers.Informer[K]
 
     @property
     def name(self) -> str:
         return f"informer source: {self.informer.kind.__name__}"
 
-    def start(self, manager: Informers, deliver: Deliver, stop: threading.Event) -> InformerFeed:
+    def start(self, manager: Informers, deliver: Deliver[K], stop: threading.Event) -> InformerFeed[K]:
         return InformerFeed(self.informer, deliver, shows_all=False)
 
 
-class InformerFeed:
+class InformerFeed(Generic[K]):
     """``shows_all``: whether every object of the kind is known to be in the informer's view."""
 
-    def __init__(self, informer: informers.Informer[Any], deliver: Deliver, *, shows_all: bool) -> None:
+    def __init__(self, informer: informers.Informer[K], deliver: Deliver[K], *, shows_all: bool) -> None:
         self.informer = informer
         self.shows_all = shows_all
         self._registration = informer.add_handler(deliver)
@@ -111,15 +112,14 @@ class InformerFeed:
 
     # As ownwrites.Shown
 
-    def get(self, namespace: str, name: str) -> KubeObject | None:
-        found: KubeObject | None = self.informer.get(namespace, name)
-        return found
+    def get(self, namespace: str, name: str) -> K | None:
+        return self.informer.get(namespace, name)
 
     def is_live(self) -> bool:
         return self.has_synced() and all(status.state == "live" for status in self.informer.statuses())
 
 
-class Channel:
+class Channel(Generic[K]):
     """Events from outside the cluster. One channel feeds one controller.
 
     ``buffer`` is in events; when it is full ``send`` blocks.
@@ -127,17 +127,17 @@ class Channel:
 
     def __init__(self, name: str = "channel source", *, buffer: int = CHANNEL_BUFFER) -> None:
         self.name = name
-        self._events: queue.Queue[GenericEvent[Any]] = queue.Queue(buffer)
+        self._events: queue.Queue[GenericEvent[K]] = queue.Queue(buffer)
 
-    def send(self, obj: KubeObject, *, timeout: float | None = None) -> None:
+    def send(self, obj: K, *, timeout: float | None = None) -> None:
         """Deliver a GenericEvent of ``obj``. Raises queue.Full after ``timeout`` seconds (None: wait)."""
         self._events.put(GenericEvent(obj), timeout=timeout)
 
-    def start(self, manager: Informers, deliver: Deliver, stop: threading.Event) -> Channel:
+    def start(self, manager: Informers, deliver: Deliver[K], stop: threading.Event) -> Channel[K]:
         manager.threads.start(self.name, partial(self._run, deliver, stop), done=stop.is_set)
         return self
 
-    def _run(self, deliver: Deliver, stop: threading.Event) -> None:
+    def _run(self, deliver: Deliver[K], stop: threading.Event) -> None:
         while not stop.is_set():
             try:
                 event = self._events.get(timeout=0.2)

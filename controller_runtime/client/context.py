@@ -98,6 +98,7 @@ class ReconcileContext:
         return None if self.deadline is None else max(0.0, self.deadline - self.clock())
 
     def wrote(self, write: Write) -> None:
+        """Note a write that was answered."""
         self.writes.append(write)
 
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar, Unpack
 
 from controller_runtime.cache.sources import Kind, Source
-from controller_runtime.controller.controller import Controller, Options, Watch
+from controller_runtime.controller.controller import Controller, Options, SomeOptions, Watch
 from controller_runtime.controller.handlers import (
     EnqueueRequestForObject,
     EnqueueRequestForOwner,
@@ -26,12 +26,15 @@ from controller_runtime.controller.reconcile import Reconciler
 from controller_runtime.kube.object import KubeObject
 from controller_runtime.manager.manager import Manager
 
+K = TypeVar("K", bound=KubeObject)
+
 
 class BuilderError(ValueError):
     """The controller was put together in a way that cannot work."""
 
 
 def new_controller_managed_by(manager: Manager) -> Builder:
+    """The beginning of a controller that ``manager`` is to run."""
     return Builder(manager)
 
 
@@ -40,16 +43,16 @@ class Builder:
 
     def __init__(self, manager: Manager) -> None:
         self._manager = manager
-        self._for: tuple[type[KubeObject], tuple[Predicate, ...]] | None = None
-        self._owns: list[tuple[type[KubeObject], tuple[Predicate, ...], bool]] = []
-        self._watches: list[tuple[Source, EventHandler, tuple[Predicate, ...]]] = []
+        self._for: tuple[type[KubeObject], tuple[Predicate[Any], ...]] | None = None
+        self._owns: list[tuple[type[KubeObject], tuple[Predicate[Any], ...], bool]] = []
+        self._watches: list[Watch[Any]] = []
         self._raw_sources: list[RawSource] = []
-        self._filters: list[Predicate] = []
+        self._filters: list[Predicate[KubeObject]] = []
         self._options = Options()
         self._name = ""
         self._error = ""
 
-    def for_(self, kind: type[KubeObject], *predicates: Predicate) -> Builder:
+    def for_(self, kind: type[K], *predicates: Predicate[K]) -> Builder:
         """The kind that is reconciled. Its objects enqueue themselves."""
         if self._for is not None:
             self._error = (
@@ -58,16 +61,17 @@ class Builder:
         self._for = kind, predicates
         return self
 
-    def owns(self, kind: type[KubeObject], *predicates: Predicate, every_owner: bool = False) -> Builder:
+    def owns(self, kind: type[K], *predicates: Predicate[K], every_owner: bool = False) -> Builder:
         """A kind that the reconciler makes: its objects enqueue their controller, or every owner."""
         self._owns.append((kind, predicates, every_owner))
         return self
 
     def watches(
-        self, source: Source | type[KubeObject], handler: EventHandler, *predicates: Predicate
+        self, source: Source[K] | type[K], handler: EventHandler[K], *predicates: Predicate[K]
     ) -> Builder:
         """Events that pass all ``predicates`` go to ``handler``. A kind stands for Kind(kind)."""
-        self._watches.append((Kind(source) if isinstance(source, type) else source, handler, predicates))
+        source = Kind(source) if isinstance(source, type) else source
+        self._watches.append(Watch(source, handler, predicates))
         return self
 
     def watches_raw_source(self, source: RawSource) -> Builder:
@@ -75,12 +79,12 @@ class Builder:
         self._raw_sources.append(source)
         return self
 
-    def with_event_filter(self, predicate: Predicate) -> Builder:
+    def with_event_filter(self, predicate: Predicate[KubeObject]) -> Builder:
         """Events of for_, owns and watches must pass this one too."""
         self._filters.append(predicate)
         return self
 
-    def with_options(self, **options: Any) -> Builder:
+    def with_options(self, **options: Unpack[SomeOptions]) -> Builder:
         """See controller.Options. Raises TypeError for an option that does not exist."""
         self._options = replace(self._options, **options)
         return self
@@ -145,9 +149,9 @@ class Builder:
                 f"max_concurrent_reconciles must be at least 1, not {self._options.max_concurrent_reconciles}"
             )
 
-    def _all_watches(self) -> list[Watch]:
+    def _all_watches(self) -> list[Watch[Any]]:
         filters = tuple(self._filters)
-        watches: list[Watch] = []
+        watches: list[Watch[Any]] = []
         if self._for is not None:
             kind, predicates = self._for
             handler = EnqueueRequestForObject()
@@ -155,5 +159,5 @@ class Builder:
             for owned, predicates, every_owner in self._owns:
                 by_owner = EnqueueRequestForOwner(kind, every_owner=every_owner)
                 watches.append(Watch(Kind(owned), by_owner, (*filters, *predicates)))
-        watches += [Watch(source, handler, (*filters, *ps)) for source, handler, ps in self._watches]
+        watches += [replace(watch, predicates=(*filters, *watch.predicates)) for watch in self._watches]
         return watches

@@ -10,7 +10,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
 
 from controller_runtime.cache.sources import Feed, InformerFeed, Source
 from controller_runtime.client.context import ReconcileContext
@@ -27,6 +27,7 @@ from controller_runtime.controller.workqueue import (
 )
 from controller_runtime.events import Enqueued, QueueItem, QueueSnapshot
 from controller_runtime.kube.deltas import Event, Trigger, is_low_priority, trigger_of
+from controller_runtime.kube.object import KubeObject
 from controller_runtime.kube.resource import Request, Resource
 
 if TYPE_CHECKING:
@@ -52,6 +53,20 @@ SNAPSHOT_ROWS = 500
 MAX_TRIGGERS = 16
 
 
+K = TypeVar("K", bound=KubeObject)
+
+
+class SomeOptions(TypedDict, total=False):
+    """What ``Builder.with_options`` takes: the fields of Options."""
+
+    max_concurrent_reconciles: int
+    reconcile_timeout: float | None
+    max_retry_delay: float
+    resync_period: float
+    needs_leader_election: bool
+    skip_name_validation: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """``reconcile_timeout`` is in seconds; None is no limit.
@@ -72,12 +87,12 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(Generic[K]):
     """``primary``: the kind that is reconciled; nothing is reconciled before it has synced."""
 
-    source: Source
-    handler: EventHandler
-    predicates: tuple[Predicate, ...] = ()
+    source: Source[K]
+    handler: EventHandler[K]
+    predicates: tuple[Predicate[K], ...] = ()
     primary: bool = False
 
 
@@ -96,7 +111,7 @@ class Controller:
         reconciler: Reconciler,
         manager: Manager,
         *,
-        watches: Sequence[Watch] = (),
+        watches: Sequence[Watch[Any]] = (),
         raw_sources: Sequence[RawSource] = (),
         resource: Resource | None = None,
         options: Options | None = None,
@@ -119,7 +134,7 @@ class Controller:
             clock=clock,
             observer=manager.metrics.queue(name),
         )
-        self._stores: dict[Resource, InformerFeed] = {}
+        self._stores: dict[Resource, InformerFeed[Any]] = {}
         self.own_writes = OwnWrites(self._stores, self.queue.add, clock=clock)
         self.log_fields: dict[str, object] = {"controller": name}
         if resource is not None:
@@ -168,6 +183,7 @@ class Controller:
             return max(0.0, remaining)
 
     def new_context(self, request: Request) -> ReconcileContext:
+        """What the client and the worker know of one reconcile of ``request`` that is about to begin."""
         timeout = self.options.reconcile_timeout
         return ReconcileContext(
             controller=self.name,
@@ -193,8 +209,8 @@ class Controller:
         with self._lock:
             return tuple(self._triggers.pop(request, ())), self._causes.pop(request, 0)
 
-    def _deliver(self, watch: Watch) -> Callable[[Event[Any]], None]:
-        def deliver(event: Event[Any]) -> None:
+    def _deliver(self, watch: Watch[K]) -> Callable[[Event[K]], None]:
+        def deliver(event: Event[K]) -> None:
             self.own_writes.observe(event)
             try:
                 if all(predicate(event) for predicate in watch.predicates):
@@ -210,7 +226,7 @@ class Controller:
 
     def start(self, stop: threading.Event) -> None:
         """Run until ``stop`` is set and every worker has finished what it was at."""
-        feeds: list[tuple[Watch, Feed]] = []
+        feeds: list[tuple[Watch[Any], Feed]] = []
         for watch in self.watches:
             log.info("Starting EventSource", extra=self.fields(source=watch.source.name))
             feed = watch.source.start(self.manager, self._deliver(watch), stop)
@@ -228,7 +244,7 @@ class Controller:
         self.queue.shutdown()
         monitor.join()
 
-    def _wait_for_sync(self, feeds: Sequence[tuple[Watch, Feed]], stop: threading.Event) -> bool:
+    def _wait_for_sync(self, feeds: Sequence[tuple[Watch[Any], Feed]], stop: threading.Event) -> bool:
         """Wait by the rule of the class; False when ``stop`` came first."""
         complain_at = self.clock() + CACHE_SYNC_TIMEOUT
         pause = SYNC_POLL
@@ -247,7 +263,7 @@ class Controller:
                 return False
             pause = min(pause * SYNC_POLL_GROWTH, SYNC_POLL_MAX)
 
-    def _work(self, feeds: Sequence[InformerFeed], stop: threading.Event) -> None:
+    def _work(self, feeds: Sequence[InformerFeed[Any]], stop: threading.Event) -> None:
         count = self.options.max_concurrent_reconciles
         log.info("Starting workers", extra=self.fields(**{"worker count": count}))
         workers = [Worker(self, n) for n in range(count)]
@@ -297,7 +313,7 @@ class _EventQueue:
 
     __slots__ = ("_controller", "_priority", "_trigger")
 
-    def __init__(self, controller: Controller, event: Event[Any] | None) -> None:
+    def __init__(self, controller: Controller, event: Event[KubeObject] | None) -> None:
         self._controller = controller
         self._trigger = None if event is None else trigger_of(event)
         self._priority = LOW_PRIORITY if event is not None and is_low_priority(event) else 0

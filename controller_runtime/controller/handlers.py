@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Generic, Protocol, TypeVar
 
 from controller_runtime.controller.workqueue import Queue
 from controller_runtime.kube.deltas import CreateEvent, DeleteEvent, Event, GenericEvent, UpdateEvent
 from controller_runtime.kube.object import KubeObject
 from controller_runtime.kube.resource import Request, Resource
 
-# An event's type is the handler's own business: Funcs(delete=…) takes a function of DeleteEvent[Pod].
-Handle = Callable[[Any, Queue], None]
+K = TypeVar("K", bound=KubeObject)
+Handled = TypeVar("Handled", bound=KubeObject, contravariant=True)
 
 
-class EventHandler(Protocol):
-    def create(self, event: CreateEvent[Any], queue: Queue) -> None: ...
-    def update(self, event: UpdateEvent[Any], queue: Queue) -> None: ...
-    def delete(self, event: DeleteEvent[Any], queue: Queue) -> None: ...
-    def generic(self, event: GenericEvent[Any], queue: Queue) -> None: ...
+class EventHandler(Protocol[Handled]):
+    """What ``watches`` takes: a method for each type of event of a kind. None of them may block."""
+
+    def create(self, event: CreateEvent[Handled], queue: Queue) -> None: ...
+    def update(self, event: UpdateEvent[Handled], queue: Queue) -> None: ...
+    def delete(self, event: DeleteEvent[Handled], queue: Queue) -> None: ...
+    def generic(self, event: GenericEvent[Handled], queue: Queue) -> None: ...
 
 
 class RawSource(Protocol):
@@ -28,66 +30,66 @@ class RawSource(Protocol):
     def start(self, queue: Queue, stop: threading.Event) -> None: ...
 
 
-class Funcs:
+class Funcs(Generic[K]):
     """A handler made of functions ``(event, queue)``; what is left out is ignored."""
 
     def __init__(
         self,
-        create: Handle | None = None,
-        update: Handle | None = None,
-        delete: Handle | None = None,
-        generic: Handle | None = None,
+        create: Callable[[CreateEvent[K], Queue], None] | None = None,
+        update: Callable[[UpdateEvent[K], Queue], None] | None = None,
+        delete: Callable[[DeleteEvent[K], Queue], None] | None = None,
+        generic: Callable[[GenericEvent[K], Queue], None] | None = None,
     ) -> None:
         self._create, self._update, self._delete, self._generic = create, update, delete, generic
 
-    def create(self, event: CreateEvent[Any], queue: Queue) -> None:
+    def create(self, event: CreateEvent[K], queue: Queue) -> None:
         if self._create:
             self._create(event, queue)
 
-    def update(self, event: UpdateEvent[Any], queue: Queue) -> None:
+    def update(self, event: UpdateEvent[K], queue: Queue) -> None:
         if self._update:
             self._update(event, queue)
 
-    def delete(self, event: DeleteEvent[Any], queue: Queue) -> None:
+    def delete(self, event: DeleteEvent[K], queue: Queue) -> None:
         if self._delete:
             self._delete(event, queue)
 
-    def generic(self, event: GenericEvent[Any], queue: Queue) -> None:
+    def generic(self, event: GenericEvent[K], queue: Queue) -> None:
         if self._generic:
             self._generic(event, queue)
 
 
-class EnqueueRequestsFromMap:
+class EnqueueRequestsFromMap(Generic[K]):
     """Enqueues what ``map_object`` answers. An update asks it for the old and for the new object."""
 
-    def __init__(self, map_object: Callable[[Any], Iterable[Request]]) -> None:
+    def __init__(self, map_object: Callable[[K], Iterable[Request]]) -> None:
         self._map = map_object
 
-    def create(self, event: CreateEvent[Any], queue: Queue) -> None:
+    def create(self, event: CreateEvent[K], queue: Queue) -> None:
         self._enqueue(queue, event.obj)
 
-    def update(self, event: UpdateEvent[Any], queue: Queue) -> None:
+    def update(self, event: UpdateEvent[K], queue: Queue) -> None:
         self._enqueue(queue, event.old, event.new)
 
-    def delete(self, event: DeleteEvent[Any], queue: Queue) -> None:
+    def delete(self, event: DeleteEvent[K], queue: Queue) -> None:
         self._enqueue(queue, event.obj)
 
-    def generic(self, event: GenericEvent[Any], queue: Queue) -> None:
+    def generic(self, event: GenericEvent[K], queue: Queue) -> None:
         self._enqueue(queue, event.obj)
 
-    def _enqueue(self, queue: Queue, *objects: KubeObject) -> None:
+    def _enqueue(self, queue: Queue, *objects: K) -> None:
         for request in dict.fromkeys(request for obj in objects for request in self._map(obj)):
             queue.add(request)
 
 
-class EnqueueRequestForObject(EnqueueRequestsFromMap):
+class EnqueueRequestForObject(EnqueueRequestsFromMap[KubeObject]):
     """Enqueues the object that the event is about."""
 
     def __init__(self) -> None:
         super().__init__(lambda obj: (Request(obj.metadata.namespace, obj.metadata.name),))
 
 
-class EnqueueRequestForOwner(EnqueueRequestsFromMap):
+class EnqueueRequestForOwner(EnqueueRequestsFromMap[KubeObject]):
     """Enqueues the owners of kind ``owner``: the controller alone, or with ``every_owner`` all of them.
 
     Group and kind are compared, the version is not.
@@ -107,7 +109,7 @@ class EnqueueRequestForOwner(EnqueueRequestsFromMap):
                 yield Request(namespace, reference.name)
 
 
-def dispatch(handler: EventHandler, event: Event[Any], queue: Queue) -> None:
+def dispatch(handler: EventHandler[K], event: Event[K], queue: Queue) -> None:
     """Call the method of ``handler`` that is meant for ``event``."""
     match event:
         case CreateEvent():

@@ -30,7 +30,8 @@ _MAX_EXPONENT = 64
 class Queue(Protocol):
     """What handlers and raw sources see of a workqueue. ``priority`` None is the queue's default."""
 
-    def add(self, request: Request, *, priority: int | None = None) -> None: ...
+    def add(self, request: Request, *, priority: int | None = None) -> None:
+        """Reconcile it as soon as a worker is free; once, however often it is added before."""
 
     def add_after(self, request: Request, delay: float, *, priority: int | None = None) -> None:
         """Add after ``delay`` seconds; 0 or less is now."""
@@ -41,7 +42,8 @@ class Queue(Protocol):
     def forget(self, request: Request) -> None:
         """Clear the key's failures."""
 
-    def num_requeues(self, request: Request) -> int: ...
+    def num_requeues(self, request: Request) -> int:
+        """How often the key has failed since it was forgotten."""
 
 
 class QueueObserver(Protocol):

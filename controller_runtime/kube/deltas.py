@@ -39,6 +39,7 @@ class UpdateEvent(msgspec.Struct, Generic[T], frozen=True, gc=False):
 
     @property
     def obj(self) -> T:
+        """The object as it is now."""
         return self.new
 
 

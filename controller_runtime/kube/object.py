@@ -69,6 +69,7 @@ class KubeObject(msgspec.Struct, frozen=True, rename="camel", gc=False):
 
     @property
     def ref(self) -> Ref:
+        """Which object this is, for events and logs."""
         meta = self.metadata
         resource = self.resource
         return Ref(resource.kind, meta.namespace, meta.name, meta.uid, resource.api_version)
@@ -80,6 +81,7 @@ class KubeObject(msgspec.Struct, frozen=True, rename="camel", gc=False):
 
     @property
     def is_terminating(self) -> bool:
+        """Whether it is being deleted: it goes when its finalizers and its grace period allow."""
         return self.metadata.deletion_timestamp is not None
 
 

@@ -22,6 +22,7 @@ class Resource(msgspec.Struct, frozen=True):
 
     @property
     def api_version(self) -> str:
+        """``group/version``, or the version alone for the core group."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def is_kind(self, api_version: str, kind: str) -> bool:

@@ -40,6 +40,7 @@ class Unstructured(KubeObject, frozen=True):
 
     @classmethod
     def decoder(cls) -> Callable[[bytes | msgspec.Raw], Self]:
+        """What turns JSON into an object with everything that is in it."""
         decode = msgspec.json.Decoder(dict[str, Any]).decode
         return lambda raw: cls.of(decode(raw))
 

@@ -135,6 +135,7 @@ class Manager:
             return found
 
     def informers(self) -> list[Informer[Any]]:
+        """All informers that were asked for."""
         with self._lock:
             return list(self._informers.values())
 
@@ -158,6 +159,7 @@ class Manager:
         self.healthz.add(name, check)
 
     def add_readyz_check(self, name: str, check: Check) -> None:
+        """``check`` answers "" or why this process is not ready. Raises ValueError when the name is taken."""
         self.readyz.add(name, check)
 
     def claim_name(self, name: str) -> bool:
@@ -184,6 +186,7 @@ class Manager:
         return self._answers.check()
 
     def next_reconcile(self) -> int:
+        """The next number; all controllers count together."""
         return next(self._reconciles)
 
     @property

@@ -82,6 +82,8 @@ class _Retry:
 
 
 class EventRecorder:
+    """Records Kubernetes Events in the name of one controller. Made by ``Manager.event_recorder``."""
+
     def __init__(self, name: str, broadcaster: EventBroadcaster) -> None:
         self._name = name
         self._broadcaster = broadcaster

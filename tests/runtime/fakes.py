@@ -40,9 +40,9 @@ class ManualSource:
         self.synced = synced
         self.failed = False
         self.started = threading.Event()
-        self._deliver: Deliver | None = None
+        self._deliver: Deliver[Any] | None = None
 
-    def start(self, manager: Informers, deliver: Deliver, stop: threading.Event) -> ManualSource:
+    def start(self, manager: Informers, deliver: Deliver[Any], stop: threading.Event) -> ManualSource:
         self._deliver = deliver
         self.started.set()
         return self

@@ -74,11 +74,12 @@ def test_names_are_unique_unless_you_insist() -> None:
 
 def test_unknown_options_are_refused() -> None:
     with pytest.raises(TypeError, match="max_workers"):
-        new_controller_managed_by(manager()).with_options(max_workers=3)
+        new_controller_managed_by(manager()).with_options(max_workers=3)  # type: ignore[call-arg]
 
 
 def test_what_it_makes() -> None:
-    handler, source = Funcs(), Kind(Pod)
+    handler: Funcs[Pod] = Funcs()
+    source = Kind(Pod)
     controller = (
         new_controller_managed_by(manager())
         .for_(ConfigMap)
@@ -107,7 +108,7 @@ class RawSource:
 
 def test_the_event_filter_applies_to_all_but_raw_sources() -> None:
     mgr, source, raw, reconciler = manager(), ManualSource(), RawSource(), Reconciling()
-    channel = Channel()
+    channel: Channel[ConfigMap] = Channel()
     only_b: Any = lambda event: event.obj.metadata.name == "b"  # noqa: E731
     (
         new_controller_managed_by(mgr)

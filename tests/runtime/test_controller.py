@@ -316,7 +316,7 @@ def test_every_object_comes_again_after_the_resync_period() -> None:
         recording = Recording(bus)
         mgr = manager(bus)
         source = Informer(fault.informer)
-        changed = Funcs(update=lambda event, queue: queue.add(Request("ns", "never")))
+        changed: Funcs[Any] = Funcs(update=lambda event, queue: queue.add(Request("ns", "never")))
         reconciler = Reconciling()
         controller = (
             new_controller_managed_by(mgr)
@@ -440,7 +440,7 @@ def test_initial_objects_have_low_priority_also_through_user_handlers() -> None:
     bus = EventBus()
     recording = Recording(bus)
     mgr, source = manager(bus), ManualSource()
-    handler = Funcs(create=lambda e, q: q.add(Request("ns", e.obj.metadata.name)))
+    handler: Funcs[Any] = Funcs(create=lambda e, q: q.add(Request("ns", e.obj.metadata.name)))
     reconciler = Reconciling(lambda _: _wait(gate))
     new_controller_managed_by(mgr).named("test").watches(source, handler).complete(reconciler)
     with running(mgr):

@@ -44,7 +44,7 @@ def owner(
     return OwnerReference(api_version=version, kind=kind, name=name, uid=name, controller=controller)
 
 
-def requests(handler: EventHandler, event: Event[Any]) -> list[Request]:
+def requests(handler: EventHandler[Any], event: Event[Any]) -> list[Request]:
     queue = PriorityQueue()
     dispatch(handler, event, queue)
     found = []
@@ -87,7 +87,7 @@ def test_for_owner_that_is_cluster_scoped_and_for_both_sides_of_an_update() -> N
 
 
 def test_from_map_asks_for_old_and_new_and_enqueues_once() -> None:
-    handler = EnqueueRequestsFromMap(
+    handler: EnqueueRequestsFromMap[Pod] = EnqueueRequestsFromMap(
         lambda p: [Request("all", "x"), Request("v", p.metadata.resource_version)]
     )
     event = UpdateEvent(pod(version="1"), pod(version="2"))
@@ -96,7 +96,7 @@ def test_from_map_asks_for_old_and_new_and_enqueues_once() -> None:
 
 def test_funcs_calls_only_what_it_has() -> None:
     seen: list[Event[Any]] = []
-    handlers = [
+    handlers: list[Funcs[Any]] = [
         Funcs(create=lambda e, q: seen.append(e)),
         Funcs(update=lambda e, q: seen.append(e)),
         Funcs(delete=lambda e, q: seen.append(e)),

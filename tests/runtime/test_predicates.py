@@ -24,7 +24,7 @@ def pod(**meta: Any) -> Pod:
         (predicates.resource_version_changed, {"resource_version": "2"}),
     ],
 )
-def test_changed(predicate: Predicate, change: dict[str, Any]) -> None:
+def test_changed(predicate: Predicate[Pod], change: dict[str, Any]) -> None:
     assert predicate(UpdateEvent(pod(), pod(**change)))
     assert not predicate(UpdateEvent(pod(**change), pod(**change)))
     other = pod(uid="x", finalizers=("f",))
@@ -50,7 +50,7 @@ def test_funcs_and_combinations() -> None:
         DeleteEvent(pod()),
         GenericEvent(pod()),
     ]
-    always = predicates.funcs()
+    always: Predicate[Pod] = predicates.funcs()
     for event in events:
         assert not never(event)
         assert always(event)
