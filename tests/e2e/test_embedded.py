@@ -21,12 +21,15 @@ from tests.e2e.conftest import Headless
 
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The sandbox directory of a bare cluster."""
+    """The sandbox directory of a bare cluster. A proxy that the environment names is not asked for it."""
     directory = tmp_path_factory.mktemp("bare")
-    with EmbeddedCluster(directory, extra=["--bare"]) as cluster:
-        ready = cluster.ready()
-        assert ready.operator_kubeconfig is None
-        yield directory
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
+            patch.setenv(name, "http://127.0.0.1:9")
+        with EmbeddedCluster(directory, extra=["--bare"]) as cluster:
+            ready = cluster.ready()
+            assert ready.operator_kubeconfig is None
+            yield directory
 
 
 def reconsole(*arguments: str, timeout: float = 30) -> subprocess.CompletedProcess[str]:
