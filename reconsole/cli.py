@@ -142,6 +142,10 @@ def _add_common(parser: argparse.ArgumentParser) -> list[argparse.Action]:
         action="store_true",
         help="reconcile only while holding the lease, as in a Deployment",
     )
+    how.add_argument(
+        "--events", metavar="FILE", type=Path,
+        help="record all events: a .jsonl, .jsonl.gz or .jsonl.zst file for reconsole replay",
+    )  # fmt: skip
     return [*where._group_actions, *how._group_actions]
 
 
@@ -198,5 +202,6 @@ def _options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Optio
         metrics_bind_address=args.metrics_bind_address,
         health_probe_bind_address=args.health_probe_bind_address,
         leader_elect=args.leader_elect,
+        events=args.events,
         operator=getattr(args, "operator", None),
     )

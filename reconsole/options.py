@@ -22,6 +22,7 @@ class Options:
     health_probe_bind_address: str
     leader_elect: bool
     groups: tuple[str, ...] = ()  # to act in, beside ``impersonate``
+    events: Path | None = None  # where to write everything that the bus carries
     operator: str | None = None  # of ``reconsole run``: FILE.py or module:function; None is Redis
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +17,7 @@ from controller.events import Connection
 from controller_runtime.bus import EventBus
 from controller_runtime.threads import SupervisedThread, Threads
 from reconsole.embedded import EmbeddedCluster
+from reconsole.flight import new_recorder, save
 from reconsole.operators import load_operator
 from reconsole.options import Failure, Options
 
@@ -27,7 +29,10 @@ if TYPE_CHECKING:
     from reconsole.operators import Operator
 
 
+log = logging.getLogger("reconsole")
+
 LEASE = "reconsole.myapp.tangx.in"
+RECORDING_TIMEOUT = 2.0  # seconds, for what is still to be written
 CLOSE_TIMEOUT = 35.0  # seconds; the manager's grace and a little more
 NAMESPACE = "k8s-operator-demo-system"
 IN_CLUSTER_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -58,6 +63,7 @@ class Session:
         self.person: Future[Client] = Future()  # the client of whoever sits at the console
         self._options = options
         self._bus = bus
+        self.recorder = new_recorder(bus, options.events)
         # Started here, so that it comes up while this process still imports.
         self._cluster = (
             EmbeddedCluster(options.sandbox_dir.absolute(), threads=self._threads).start()
@@ -65,6 +71,9 @@ class Session:
             else None
         )
         self._opened = ExitStack()
+        recording = threads.start("recorder", self.recorder.run, done=lambda: self.recorder.is_over)
+        self._opened.callback(recording.join, RECORDING_TIMEOUT)
+        self._opened.callback(self.recorder.close)
         if self._cluster:
             self._opened.callback(self._cluster.close)
         self._runner: SupervisedThread | None = None
@@ -76,9 +85,17 @@ class Session:
         except Failure as failure:
             self._publish("controller", "failed", message=str(failure))
             raise
+        except Exception:
+            with suppress(Failure):
+                log.error("The last minutes before the crash are in %s", self.save_recording())
+            raise
         finally:
             self.person.cancel()
             self._opened.close()
+
+    def save_recording(self, path: Path | None = None) -> Path:
+        """Write the last minutes to ``path`` or a new file in the state directory. Raises Failure."""
+        return save(self.recorder, path)
 
     def start(self, ended: Callable[[Failure | None], None] = lambda failure: None) -> None:
         """``run`` on a thread of its own, where ``ended`` is called with what went wrong. Once."""
