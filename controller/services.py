@@ -47,8 +47,7 @@ class ServiceWriter:
             if found is None or found.metadata.deletion_timestamp is not None:
                 return None
             if not has_controller_reference(found, redis):
-                words = f"somebody else's Service has the name {name}: delete it, then ours takes its place"
-                return Problem("ServiceConflict", words)
+                return Problem("ServiceConflict", _whose(redis, found))
             if patch := desired.service_patch(redis, found):
                 what = "the Service cannot be changed"
                 answer = self._client.patch(Service, namespace, name, patch, type="json")
@@ -64,3 +63,11 @@ class ServiceWriter:
         meta = redis.metadata
         found = self._client.list(Service, meta.namespace, field_selector=f"metadata.name={meta.name}")
         return next(iter(found), None)
+
+
+def _whose(redis: Redis, found: Service) -> str:
+    name, controller = redis.metadata.name, found.controller
+    is_ours = controller is not None and redis.resource.is_kind(controller.api_version, controller.kind)
+    if controller is not None and is_ours and controller.name == name:
+        return f"the Service {name} of an older Redis of this name is still there: the garbage collector takes it"
+    return f"somebody else's Service has the name {name}: delete it, then ours takes its place"

@@ -7,6 +7,7 @@ import http.client
 import json
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,8 +43,26 @@ class Answer:
     retry_after: int = 0
 
 
-# Looks at a request before it is passed on; an Answer is given instead, a body is sent in place of its own.
-Rule = Callable[[Seen], Answer | dict[str, Any] | None]
+@dataclass(frozen=True)
+class Page:
+    """Answered with 200 and HTML, as proxies do that want a login."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Passed on, but of the answer come just so many bytes: of a write nobody knows what became."""
+
+    after: int = 0
+
+
+@dataclass(frozen=True)
+class Delay:
+    seconds: float
+
+
+# Answered in its place, spoilt on its way, or sent with this body instead of its own.
+Verdict = Answer | Page | Cut | Delay | dict[str, Any]
+Rule = Callable[[Seen], Verdict | None]
 
 
 class Middle:
@@ -67,7 +86,7 @@ class Middle:
         self.kubeconfig.write_text(yaml.safe_dump(config))
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
-    def judge(self, seen: Seen) -> Answer | dict[str, Any] | None:
+    def judge(self, seen: Seen) -> Verdict | None:
         self.seen.append(seen)
         return next((found for rule in self.rules if (found := rule(seen)) is not None), None)
 
@@ -127,9 +146,14 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))) or None
         seen = _parse(self.command, self.path, json.loads(body) if body else None)
         verdict = self.outer.judge(seen)
-        if isinstance(verdict, Answer):
-            return self._answer(verdict)
-        if verdict is not None:
+        match verdict:
+            case Answer():
+                return self._answer(verdict)
+            case Page():
+                return self._send(200, "text/html", b"<html>Please log in</html>")
+            case Delay(seconds=seconds):
+                time.sleep(seconds)
+        if isinstance(verdict, dict):
             body = json.dumps(verdict).encode()
         upstream = self.outer.upstream
         assert upstream.hostname
@@ -141,8 +165,8 @@ class _Handler(BaseHTTPRequestHandler):
             headers = {k: v for k, v in self.headers.items() if k.lower() in kept}
             connection.request(self.command, self.path, body, headers)
             response = connection.getresponse()
-            self._pass_on(response)
-        except OSError:
+            self._pass_on(response, verdict.after if isinstance(verdict, Cut) else None)
+        except (OSError, http.client.HTTPException):
             self.close_connection = True
         finally:
             connection.close()
@@ -150,22 +174,34 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, answer: Answer) -> None:
         status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": answer.status}
         body = json.dumps(status | {"reason": answer.reason, "message": answer.message}).encode()
-        self.send_response(answer.status)
-        self.send_header("Content-Type", "application/json")
+        self._send(answer.status, "application/json", body, answer.retry_after)
+
+    def _send(self, status: int, content_type: str, body: bytes, retry_after: int = 0) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
-        if answer.retry_after:
-            self.send_header("Retry-After", str(answer.retry_after))
+        if retry_after:
+            self.send_header("Retry-After", str(retry_after))
         self.end_headers()
         self.wfile.write(body)
 
-    def _pass_on(self, response: http.client.HTTPResponse) -> None:
+    def _pass_on(self, response: http.client.HTTPResponse, limit: int | None) -> None:
+        if limit == 0:
+            response.read()
+            self.close_connection = True
+            return
         self.send_response(response.status)
         self.send_header("Content-Type", response.headers.get("Content-Type", "application/json"))
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        while chunk := response.read1(1 << 16):
+        sent = 0
+        while chunk := response.read1(1 << 16 if limit is None else max(1, limit - sent)):
+            sent += len(chunk)
             self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
             self.wfile.flush()
+            if limit is not None and sent >= limit:
+                self.close_connection = True
+                return
         self.wfile.write(b"0\r\n\r\n")
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle

@@ -141,6 +141,15 @@ def test_a_service_of_its_own_that_no_watch_shows_is_no_conflict() -> None:
     assert world.conditions()["Degraded"]["message"] == "services cannot be watched: services is forbidden"
 
 
+def test_the_service_of_an_older_redis_is_not_to_be_deleted_by_anybody() -> None:
+    world = World(with_ledger(1), pod(0))
+    body = desired.service(redis(1))
+    body["metadata"]["ownerReferences"][0]["uid"] = "older"
+    world.stores[Service].put(msgspec.convert(body, Service))
+    world.reconcile()
+    assert "the garbage collector takes it" in world.conditions()["Degraded"]["message"]
+
+
 @pytest.mark.parametrize(("owned", "reason"), [(True, "AsExpected"), (False, "ServiceConflict")])
 def test_a_service_that_the_watch_has_not_shown_yet_is_looked_at(owned: bool, reason: str) -> None:
     world = World(with_ledger(1), pod(0))
