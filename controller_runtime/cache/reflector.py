@@ -18,7 +18,8 @@ import msgspec
 from controller_runtime.cache.backoff import REAL_TIME, Backoff, RateGate, Timing
 from controller_runtime.cache.quietgc import quiet_gc
 from controller_runtime.cache.watchreport import WatchReport
-from controller_runtime.client.transport import Cancel, Cancelled, Stream, Transport
+from controller_runtime.client.cancel import Cancel, Cancelled
+from controller_runtime.client.transport import Stream, Transport
 from controller_runtime.events import WatchState, WatchStatus
 from controller_runtime.kube.errors import (
     ApiError,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from controller_runtime.client.tls import TlsError
 from controller_runtime.kube.errors import NoCredentials
 
 if TYPE_CHECKING:
-    from controller_runtime.client.transport import Cancel
+    from controller_runtime.client.cancel import Cancel
 
 log = logging.getLogger(__name__)
 
@@ -55,14 +56,20 @@ class Access:
             credential = configuration.credentials.get(cancel)
         return Ready(configuration, credential, self._connections_for(configuration, credential))
 
-    def refused(self, used: Ready) -> bool:
-        """The server, or its certificate, did not fit. Returns whether another try may go better."""
+    def refused(self, used: Ready, handshake: ssl.SSLError | None = None) -> bool:
+        """The server refused us (401), or one side the other's certificate: then with ``handshake``.
+
+        Returns whether another try may go better.
+        """
         if self.configuration is not used.configuration or self._reload(used.configuration):
             return True
-        authorities = used.configuration.authorities
         try:
-            renewed = authorities is not None and authorities.renew()
-            return used.configuration.credentials.refused(used.credential) or renewed
+            if isinstance(handshake, ssl.SSLCertVerificationError):
+                authorities = used.configuration.authorities
+                return authorities is not None and authorities.renew()
+            if handshake is not None and not used.credential.certificate:
+                return False
+            return used.configuration.credentials.refused(used.credential)
         except NoCredentials:
             return False
 

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Literal
 
-from controller_runtime.client.transport import Cancel, Cancelled
+from controller_runtime.client.cancel import Cancel, Cancelled
 from controller_runtime.kube.resource import Request, Resource
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from controller_runtime.kube.errors import NoCredentials
 
 if TYPE_CHECKING:
-    from controller_runtime.client.transport import Cancel
+    from controller_runtime.client.cancel import Cancel
 
 REREAD_AFTER = 60.0  # seconds; client-go transport/token_source.go reads a token file as often
 

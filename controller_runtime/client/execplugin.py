@@ -28,7 +28,7 @@ from controller_runtime.kube.terminal import escape
 from controller_runtime.threads import Threads
 
 if TYPE_CHECKING:
-    from controller_runtime.client.transport import Cancel
+    from controller_runtime.client.cancel import Cancel
 
 API_VERSIONS = frozenset(f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1"))
 TIMEOUT = 60.0  # seconds for a plugin that asks nobody

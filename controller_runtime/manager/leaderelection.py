@@ -22,7 +22,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from controller_runtime.bus import EventBus
-from controller_runtime.client.transport import Cancel
+from controller_runtime.client.cancel import Cancel
 from controller_runtime.events import LeaderStatus
 from controller_runtime.kube.errors import AlreadyExists, ApiError, Conflict, NotFound, Unreachable
 from controller_runtime.kube.kinds import Lease

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from controller_runtime.client.cancel import Cancel, Cancelled
 from controller_runtime.client.config import Configuration
-from controller_runtime.client.transport import Cancel, Cancelled, Transport
+from controller_runtime.client.transport import Transport
 
 
 class _Server(ThreadingHTTPServer):

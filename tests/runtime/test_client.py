@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from controller_runtime.bus import EventBus
+from controller_runtime.client.cancel import Cancel, Cancelled
 from controller_runtime.client.client import Client
 from controller_runtime.client.config import ConfigError, Configuration
 from controller_runtime.client.context import (
@@ -23,7 +24,7 @@ from controller_runtime.client.context import (
     acting,
     current_reconcile,
 )
-from controller_runtime.client.transport import Cancel, Cancelled, Transport
+from controller_runtime.client.transport import Transport
 from controller_runtime.events import ApiWrite
 from controller_runtime.kube.errors import (
     AlreadyExists,

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import pty
+import socket
 import ssl
 import sys
 import textwrap
@@ -18,12 +19,13 @@ from typing import Any
 
 import pytest
 
+from controller_runtime.client.cancel import Cancel, Cancelled
 from controller_runtime.client.config import load_configuration
 from controller_runtime.client.credentials import Credential
 from controller_runtime.client.execplugin import ExecPlugin, Plugins
 from controller_runtime.client.kubeconfig import Cluster, EnvVar, ExecConfig
-from controller_runtime.client.transport import Cancel, Cancelled, Transport
-from controller_runtime.kube.errors import NoCredentials, Unauthorized
+from controller_runtime.client.transport import Transport
+from controller_runtime.kube.errors import NoCredentials, Unauthorized, Unreachable
 from tests.runtime.certificates import server_context
 from tests.runtime.faultserver import Exchange, FaultServer
 from tests.runtime.harness import eventually
@@ -243,6 +245,15 @@ def test_certificates_from_a_plugin(tmp_path: Path) -> None:
         transport.request("GET", "/version")
     assert len(script.runs) == 1
     assert [seen.headers.get("Authorization") for seen in server.requests] == [None, None]
+
+    def hang_up(x: Exchange) -> None:
+        socket.socket.shutdown(x.handler.connection, socket.SHUT_RDWR)
+
+    server.script = hang_up
+    with pytest.raises(Unreachable, match="EOF") as raised:
+        transport.request("POST", "/api/v1/namespaces/default/pods", body=b"{}")
+    assert raised.value.sent
+    assert len(server.requests) == 3, "a write that may have arrived is not repeated"
     server.stop()
 
 

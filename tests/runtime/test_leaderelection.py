@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from controller_runtime.bus import EventBus
-from controller_runtime.client.transport import Answer, Cancel
+from controller_runtime.client.cancel import Cancel
+from controller_runtime.client.transport import Answer
 from controller_runtime.events import LeaderStatus
 from controller_runtime.kube.errors import AlreadyExists, Conflict, NotFound, Unreachable
 from controller_runtime.manager.leaderelection import LeaderElectionConfig, LeaderElector
