@@ -186,3 +186,31 @@ def test_broken_protobuf_is_refused_or_read(kind: str, body: bytes) -> None:
 def test_every_built_in_kind_that_is_stored_has_a_schema() -> None:
     for resource in registry():
         assert schemas.name_of(resource.group, resource.version, resource.kind), resource.kind
+
+
+def test_v2_says_no_type_where_anything_may_be() -> None:
+    free = {
+        "type": "object",
+        "x-kubernetes-preserve-unknown-fields": True,
+        "properties": {"a": {"type": "string"}},
+    }
+    schema = {
+        "type": "object",
+        "required": ["maybe", "kept"],
+        "properties": {
+            "free": free,
+            "maybe": {"type": "string", "nullable": True},
+            "kept": {"type": "array", "items": {"type": "string"}, "oneOf": [{}]},
+        },
+    }
+    served = registry()
+    custom = CustomVersion(schema, True, None, [], False)
+    served.add(Resource("a.example.com", "v1", "Thing", "things", custom=custom))
+    api = OpenAPI(served, "v1.36.2")
+    found = json.loads(api.v2())["definitions"]["com.example.a.v1.Thing"]
+    assert found["properties"]["free"] == {"x-kubernetes-preserve-unknown-fields": True}
+    assert found["properties"]["maybe"] == {}
+    assert found["properties"]["kept"] == {"type": "array", "items": {"type": "string"}}
+    assert found["required"] == ["kept"]
+    kept = document(api, "apis/a.example.com/v1")["components"]["schemas"]["com.example.a.v1.Thing"]
+    assert kept["properties"]["free"] == free

@@ -32,7 +32,90 @@ def secret(kind: str) -> Json:
     return {"kind": "Secret", "metadata": {"name": "s"}, "type": kind}
 
 
+def ingress(**path: Any) -> Json:
+    rule = {"http": {"paths": [{"path": "/", "pathType": "Prefix", **path}]}}
+    return {"apiVersion": "networking.k8s.io/v1", "metadata": {"name": "i"}, "spec": {"rules": [rule]}}
+
+
+def policy(**spec: Any) -> Json:
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "metadata": {"name": "n"},
+        "spec": {"podSelector": {}, **spec},
+    }
+
+
+def autoscaler(**spec: Any) -> Json:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}
+    return {
+        "apiVersion": "autoscaling/v2",
+        "metadata": {"name": "h"},
+        "spec": {"scaleTargetRef": target, "maxReplicas": 2, **spec},
+    }
+
+
+_SERVICE: Json = {"name": "s", "port": {"number": 80}}
 REFUSED: list[tuple[str, Json, str]] = [
+    (
+        "ingresses",
+        {**ingress(), "spec": {}},
+        "spec: Invalid value: []: either `defaultBackend` or `rules` must",
+    ),
+    (
+        "ingresses",
+        ingress(backend={"service": _SERVICE}, path="x"),
+        'spec.rules[0].http.paths[0].path: Invalid value: "x": must be an absolute path',
+    ),
+    (
+        "ingresses",
+        ingress(backend={}),
+        "paths[0].backend: Required value: resource or service backend is required",
+    ),
+    (
+        "ingresses",
+        ingress(backend={"service": {"name": "s"}}),
+        "paths[0].backend: Required value: port name or number is required",
+    ),
+    (
+        "ingresses",
+        ingress(backend={"service": _SERVICE}, pathType="Some"),
+        'pathType: Unsupported value: "Some": supported values: "Exact", "ImplementationSpecific", "Prefix"',
+    ),
+    (
+        "networkpolicies",
+        policy(ingress=[{"from": [{}]}]),
+        "spec.ingress[0].from[0]: Required value: must specify a peer",
+    ),
+    (
+        "networkpolicies",
+        policy(egress=[{"to": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["11.0.0.0/16"]}}]}]),
+        'to[0].ipBlock.except[0]: Invalid value: "11.0.0.0/16": must be a strict subset of `cidr`',
+    ),
+    (
+        "networkpolicies",
+        policy(ingress=[{"ports": [{"port": 80, "endPort": 79}]}]),
+        "ports[0].endPort: Invalid value: 79: must be greater than or equal to `port`",
+    ),
+    (
+        "networkpolicies",
+        policy(policyTypes=["Both"]),
+        'spec.policyTypes[0]: Unsupported value: "Both": supported values: "Egress", "Ingress"',
+    ),
+    (
+        "horizontalpodautoscalers",
+        autoscaler(minReplicas=3),
+        "spec.maxReplicas: Invalid value: 2: must be greater than or equal to `minReplicas`",
+    ),
+    (
+        "horizontalpodautoscalers",
+        autoscaler(metrics=[{"type": "Pods"}]),
+        "spec.metrics[0].pods: Required value: must populate information for the given metric source",
+    ),
+    (
+        "pods",
+        pod(container={"readinessProbe": {}}),
+        "readinessProbe: Required value: must specify a handler type",
+    ),
     (
         "deployments",
         deployment(replicas=-1),
@@ -119,8 +202,16 @@ REFUSED: list[tuple[str, Json, str]] = [
 ]
 
 
+_GROUPS = {
+    "deployments": "/apis/apps/v1",
+    "ingresses": "/apis/networking.k8s.io/v1",
+    "networkpolicies": "/apis/networking.k8s.io/v1",
+    "horizontalpodautoscalers": "/apis/autoscaling/v2",
+}
+
+
 def path(namespace: str, plural: str) -> str:
-    group = "/apis/apps/v1" if plural == "deployments" else "/api/v1"
+    group = _GROUPS.get(plural, "/api/v1")
     return f"{group}/namespaces/{namespace}/{plural}"
 
 
@@ -293,3 +384,40 @@ def test_an_editor_may_write_workloads_and_a_viewer_read_them(api: Api, namespac
     assert api("POST", where, deployment(), user="viewor")[0] == 403
     assert api("POST", where, deployment(), user="editor")[0] == 201
     assert api("GET", f"{where}/d/status", user="viewor")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("{", "unexpected end of JSON input"),
+        ('{"a": 1}{', "invalid character '{' after top-level value"),
+        ('{"a" 1}', "invalid character '1' after object key"),
+        ('{"a": 1 "b"}', "invalid character '\"' after object key:value pair"),
+        ("[1 2]", "invalid character '2' after array element"),
+        ('{"a": trux}', "invalid character 'x' in literal true (expecting 'e')"),
+        ('{"kind": 5}', "json: cannot unmarshal number into Go struct field .kind of type string"),
+        (
+            "[]",
+            'json: cannot unmarshal array into Go value of type struct { APIVersion string "json:\\"apiVersion'
+            ',omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }',
+        ),
+    ],
+)
+def test_bodies_that_are_no_object_are_refused_in_gos_words(
+    api: Api, namespace: str, body: str, words: str
+) -> None:
+    status, answer = api("POST", path(namespace, "pods"), body)
+    assert (status, answer["message"]) == (400, "couldn't get version/kind; json parse error: " + words)
+
+
+def test_every_json_answer_ends_in_a_newline(api: Api, namespace: str) -> None:
+    for method, at in (
+        ("GET", "/version"),
+        ("GET", "/apis"),
+        ("GET", "/openapi/v3"),
+        ("GET", path(namespace, "pods")),
+        ("POST", path(namespace, "pods")),
+    ):
+        connection, answer = api.send(method, at)
+        assert answer.read().endswith(b"}\n"), at
+        connection.close()

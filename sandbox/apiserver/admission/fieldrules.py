@@ -4,14 +4,24 @@ A pod template of a Deployment is checked by the same rows as a pod. Words and p
 pkg/apis/core/validation and its neighbours in kubernetes/kubernetes.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from sandbox.apiserver.admission import netrules
+from sandbox.apiserver.admission.rulekinds import (
+    AT_LEAST_ZERO,
+    Rule,
+    at,
+    exactly_one,
+    least,
+    needs,
+    one_of,
+    unique,
+)
 from sandbox.apiserver.machinery import names, quantity, schemas
 from sandbox.apiserver.machinery.apierrors import (
     FieldError,
-    duplicate,
     forbidden_field,
     invalid_value,
     not_supported,
@@ -19,8 +29,6 @@ from sandbox.apiserver.machinery.apierrors import (
 )
 from sandbox.apiserver.machinery.jsonobject import Obj
 
-Rule = Callable[[Obj, str], Iterator[FieldError]]
-AT_LEAST_ZERO = "must be greater than or equal to 0"
 _CORE = "io.k8s.api.core.v1."
 
 
@@ -39,15 +47,15 @@ def _walk(value: Any, name: str, path: str, out: list[FieldError]) -> None:
         out.extend(rule(value, path))
     known = _below(name)
     for key, member in value.items():
-        if not member or key not in known:
+        if member is None or key not in known:
             continue
         below, form = known[key]
-        at = f"{path}.{key}" if path else key
+        where = f"{path}.{key}" if path else key
         if form == "list":
             for index, item in enumerate(member):
-                _walk(item, below, f"{at}[{index}]", out)
+                _walk(item, below, f"{where}[{index}]", out)
         else:
-            _walk(member, below, at, out)
+            _walk(member, below, where, out)
 
 
 @cache
@@ -83,67 +91,6 @@ def _reaching() -> frozenset[str]:
         found |= more
 
 
-# ---- the kinds of rules
-
-
-def needs(*fields: str, why: str = "") -> Rule:
-    def rule(obj: Obj, path: str) -> Iterator[FieldError]:
-        for field in fields:
-            if obj.get(field) in (None, "", [], {}):
-                yield required(_at(path, field), why)
-
-    return rule
-
-
-def one_of(field: str, *allowed: str) -> Rule:
-    def rule(obj: Obj, path: str) -> Iterator[FieldError]:
-        if (value := obj.get(field)) not in (None, "", *allowed):
-            yield not_supported(_at(path, field), value, list(allowed))
-
-    return rule
-
-
-def least(bound: int, *fields: str) -> Rule:
-    words = AT_LEAST_ZERO if bound == 0 else "must be greater than 0"
-
-    def rule(obj: Obj, path: str) -> Iterator[FieldError]:
-        for field in fields:
-            value = obj.get(field)
-            if isinstance(value, int) and value < bound:
-                yield invalid_value(_at(path, field), value, words)
-
-    return rule
-
-
-def exactly_one(what: str, *members: str) -> Rule:
-    """One of several members: a volume has one source, a probe one handler."""
-
-    def rule(obj: Obj, path: str) -> Iterator[FieldError]:
-        present = [key for key in members if obj.get(key) is not None]
-        if not present:
-            yield required(path, f"must specify a {what}")
-        for key in present[1:]:
-            yield forbidden_field(_at(path, key), f"may not specify more than 1 {what}")
-
-    return rule
-
-
-def unique(field: str, member: str, words: str = "must be unique") -> Rule:
-    def rule(obj: Obj, path: str) -> Iterator[FieldError]:
-        seen: set[Any] = set()
-        for index, item in enumerate(obj.get(field) or []):
-            value, at = item.get(member), f"{_at(path, field)}[{index}].{member}"
-            if value in seen:
-                yield invalid_value(at, value, words) if words else duplicate(at, value)
-            seen.add(value)
-
-    return rule
-
-
-def _at(path: str, field: str) -> str:
-    return f"{path}.{field}" if path else field
-
-
 # ---- rules of one type alone
 
 
@@ -165,7 +112,7 @@ def _amounts(field: str) -> Rule:
     def rule(obj: Obj, path: str) -> Iterator[FieldError]:
         for name, amount in (obj.get(field) or {}).items():
             if quantity.value(amount) < 0:
-                yield invalid_value(f"{_at(path, field)}[{name}]", amount, AT_LEAST_ZERO)
+                yield invalid_value(f"{at(path, field)}[{name}]", amount, AT_LEAST_ZERO)
 
     return rule
 
@@ -359,4 +306,5 @@ RULES: dict[str, tuple[Rule, ...]] = {
         least(0, "successfulJobsHistoryLimit", "failedJobsHistoryLimit", "startingDeadlineSeconds"),
         one_of("concurrencyPolicy", "Allow", "Forbid", "Replace"),
     ),
+    **netrules.RULES,
 }

@@ -83,12 +83,32 @@ def defaults(pod_spec: PodSpec) -> dict[str, Callable[[Obj], None]]:
         ),
         "persistentvolumeclaims": _claim,
         "limitranges": _limit_range,
+        "networkpolicies.networking.k8s.io": _network_policy,
+        "ingresses.networking.k8s.io": lambda obj: obj.setdefault("spec", {}) and None,
+        "horizontalpodautoscalers.autoscaling": _autoscaler,
     }
 
 
 def _claim(obj: Obj) -> None:
     obj.setdefault("spec", {}).setdefault("volumeMode", "Filesystem")
     obj.setdefault("status", {}).setdefault("phase", "Pending")
+
+
+def _network_policy(obj: Obj) -> None:
+    spec = obj.setdefault("spec", {})
+    if not spec.get("policyTypes"):
+        spec["policyTypes"] = ["Ingress", *(["Egress"] if spec.get("egress") else [])]
+    for rule in [*(spec.get("ingress") or []), *(spec.get("egress") or [])]:
+        for port in rule.get("ports") or []:
+            port.setdefault("protocol", "TCP")
+
+
+def _autoscaler(obj: Obj) -> None:
+    spec = obj.setdefault("spec", {})
+    spec.setdefault("minReplicas", 1)
+    if not spec.get("metrics"):
+        target = {"type": "Utilization", "averageUtilization": 80}
+        spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
 
 
 def _limit_range(obj: Obj) -> None:

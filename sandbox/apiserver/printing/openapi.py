@@ -9,6 +9,7 @@ from sandbox.apiserver.machinery import schemas
 from sandbox.apiserver.machinery.jsonobject import Obj
 from sandbox.apiserver.machinery.resources import Registry, Resource
 from sandbox.apiserver.printing import openapi_wire
+from sandbox.apiserver.printing.openapi_v2 import converted
 
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 _COMMON = tuple(_META + kind for kind in ("DeleteOptions", "ListMeta", "ObjectMeta", "Patch", "Status"))
@@ -136,7 +137,7 @@ class OpenAPI:
                 "swagger": "2.0",
                 "info": self._info,
                 "paths": _paths(found, v3=False),
-                "definitions": _closure(found),
+                "definitions": _closure(found, v2=True),
             }
             data = openapi_wire.encode(document) if protobuf else msgspec.json.encode(document)
             self._kept[f"v2 {protobuf}"] = data
@@ -155,7 +156,7 @@ def _gvk(group: str, version: str, kind: str) -> Obj:
     return {"group": group, "version": version, "kind": kind}
 
 
-def _closure(resources: list[Resource]) -> dict[str, Obj]:
+def _closure(resources: list[Resource], v2: bool = False) -> dict[str, Obj]:
     """The definitions of kinds, their lists, and all they refer to."""
     known = schemas.definitions()
     out: dict[str, Obj] = {}
@@ -163,7 +164,8 @@ def _closure(resources: list[Resource]) -> dict[str, Obj]:
     for resource in resources:
         name = definition_name(resource)
         if resource.custom is not None:
-            out[name] = _custom(resource)
+            schema = resource.custom.schema
+            out[name] = _custom(resource, converted(schema) if v2 else schema)
             out[name + "List"] = _custom_list(resource, name)
         else:
             todo += [name, name + "List"]
@@ -195,8 +197,7 @@ def _type_meta() -> Obj:
     return {"apiVersion": pod["apiVersion"], "kind": pod["kind"]}
 
 
-def _custom(resource: Resource) -> Obj:
-    schema = resource.custom.schema
+def _custom(resource: Resource, schema: Obj) -> Obj:
     text = schemas.definitions()["io.k8s.api.core.v1.Pod"]["properties"]["metadata"]["description"]
     meta = {"$ref": schemas.PREFIX + schemas.OBJECT_META, "description": text}
     properties = {**(schema.get("properties") or {}), **_type_meta(), "metadata": meta}

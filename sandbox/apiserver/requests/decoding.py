@@ -11,10 +11,11 @@ from sandbox.apiserver.machinery import protobuf
 from sandbox.apiserver.machinery.apierrors import StatusError, bad_request, invalid, invalid_value
 from sandbox.apiserver.machinery.jsonobject import Obj, copy, without_nulls
 from sandbox.apiserver.machinery.resources import Registry, Resource
-from sandbox.apiserver.requests import fieldvalidation
+from sandbox.apiserver.requests import fieldvalidation, gojson
 
 MAX_BODY_BYTES = 3 << 20
 _SCHEME = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"
+_LEAD = "couldn't get version/kind; json parse error: "
 _YAML = ("application/yaml", "application/apply-patch+yaml")
 _decode = msgspec.json.Decoder().decode
 
@@ -33,20 +34,22 @@ def parse(raw: bytes, content_type: str) -> Any:
         if content_type in _YAML and raw[:1] != b"{":
             return yaml.load(raw, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         return _decode(raw)
-    except (msgspec.DecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
-        message = f"couldn't get version/kind; json parse error: {error}"
-        raise bad_request(message) from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise bad_request(_LEAD + str(error)) from None
+    except (msgspec.DecodeError, ValueError):
+        raise bad_request(_LEAD + gojson.syntax_error(raw)) from None
 
 
 def as_object(raw: bytes, content_type: str, what: str = "") -> Obj:
     """A request body that must be a JSON object."""
     value = protobuf.decode(raw) if content_type == protobuf.CONTENT_TYPE else parse(raw, content_type)
+    if value is None:
+        return {}  # a null leaves a Go value as it is
     if not isinstance(value, dict):
-        word = "string" if isinstance(value, str) else type(value).__name__
-        raise bad_request(
-            f"couldn't get version/kind; json parse error: json: cannot unmarshal {word} into Go value of"
-            " type struct"
-        )
+        raise bad_request(_LEAD + gojson.no_object(value))
+    for key in ("kind", "apiVersion"):
+        if not isinstance(value.get(key), str | None):
+            raise bad_request(_LEAD + gojson.no_text(key, value[key]))
     return value
 
 
