@@ -44,6 +44,28 @@ class Resources(Part):
     requests: dict[str, str] | None = None
 
 
+class KeyRef(Part):
+    """Of a config map or secret; `key` is "" where all of it is meant."""
+
+    name: str = ""
+    key: str = ""
+    optional: bool | None = None
+
+
+class EnvSource(Part):
+    config_map_key_ref: KeyRef | None = None
+    secret_key_ref: KeyRef | None = None
+
+
+class EnvVar(Part):
+    value_from: EnvSource | None = None
+
+
+class EnvFrom(Part):
+    config_map_ref: KeyRef | None = None
+    secret_ref: KeyRef | None = None
+
+
 class Container(Part):
     name: str = ""
     image: str = ""
@@ -52,6 +74,12 @@ class Container(Part):
     ports: list[Port] | None = None
     resources: Resources | None = None
     restart_policy: str = ""
+    env: list[EnvVar] | None = None
+    env_from: list[EnvFrom] | None = None
+
+    def __post_init__(self) -> None:
+        if self.env:  # values are nothing to us
+            self.env = [variable for variable in self.env if variable.value_from] or None
 
     @property
     def requests(self) -> dict[str, str] | None:
@@ -62,9 +90,16 @@ class ClaimSource(Part):
     claim_name: str = ""
 
 
+class SecretSource(Part):
+    secret_name: str = ""
+    optional: bool | None = None
+
+
 class PodVolume(Part):
     name: str = ""
     claim: ClaimSource | None = msgspec.field(default=None, name="persistentVolumeClaim")
+    config_map: KeyRef | None = None
+    secret: SecretSource | None = None
 
 
 class Toleration(Part):
@@ -98,7 +133,8 @@ class PodSpec(Part):
     def __post_init__(self) -> None:
         # Most volumes are the token of the service account: nobody here asks for them.
         if self.volumes:
-            self.volumes = [volume for volume in self.volumes if volume.claim] or None
+            asked = [v for v in self.volumes if v.claim or v.config_map or v.secret]
+            self.volumes = asked or None
 
 
 class Condition(Part):
@@ -214,6 +250,7 @@ NODES = Resource("", "v1", "Node", "nodes", namespaced=False)
 PODS = Resource("", "v1", "Pod", "pods")
 SERVICES = Resource("", "v1", "Service", "services")
 CONFIG_MAPS = Resource("", "v1", "ConfigMap", "configmaps")
+SECRETS = Resource("", "v1", "Secret", "secrets")
 SERVICE_ACCOUNTS = Resource("", "v1", "ServiceAccount", "serviceaccounts")
 ENDPOINTS = Resource("", "v1", "Endpoints", "endpoints")
 EVENTS = Resource("", "v1", "Event", "events")

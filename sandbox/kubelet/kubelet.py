@@ -62,17 +62,17 @@ class Kubelet:
         return ProcessRuntime(server, self._scratch, seed=options.seed, limit=limit)
 
     async def _choose(self, pod: Pod) -> tuple[str, list[Runtime]]:
-        """The address of a pod, and who runs each of its containers."""
+        """The address of a pod, and who runs each of its containers; last who runs its init containers."""
         containers = pod.spec.containers
         node = self._nodes.numbers[pod.spec.node_name]
         process = self._process
         if process is not None and any(map(process.takes, containers)):
             runtimes: list[Runtime] = [process if is_redis(c) else self._simulated for c in containers]
-            return await process.address(pod.metadata.uid, node, containers), runtimes
+            return await process.address(pod.metadata.uid, node, containers), [*runtimes, self._simulated]
         if process is not None and any(map(is_redis, containers)):
             self._simulated.why = f"the limit of {self._options.max_processes} real ones is reached"
         address = await self._simulated.address(pod.metadata.uid, node, containers)
-        return address, [self._simulated for _ in containers]
+        return address, [self._simulated for _ in (*containers, "init containers")]
 
     async def run(self) -> None:
         try:

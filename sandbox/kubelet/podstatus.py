@@ -22,6 +22,8 @@ class ContainerState:
     state: dict[str, Any] = field(default_factory=lambda: {"waiting": {"reason": "ContainerCreating"}})
     last: dict[str, Any] = field(default_factory=dict)
     id: str = ""
+    is_over: bool = False
+    """It is not started again, whatever its restart policy."""
 
     def wait(self, reason: str, message: str = "") -> None:
         self.ready = False
@@ -39,6 +41,21 @@ class ContainerState:
         ended: dict[str, Any] = {"exitCode": how.code, "reason": how.why}
         ended |= {"startedAt": started, "finishedAt": timestamp(), "containerID": self.id}
         self.state = {"terminated": ended}
+
+    @property
+    def is_sidecar(self) -> bool:
+        """An init container that goes on beside the others."""
+        return self.spec.restart_policy == "Always"
+
+    @property
+    def has_succeeded(self) -> bool:
+        return self.terminated is not None and self.terminated["exitCode"] == 0
+
+    @property
+    def reason(self) -> str:
+        """For what it waits; "" when it does not."""
+        reason: str = self.state.get("waiting", {}).get("reason", "")
+        return reason
 
     @property
     def terminated(self) -> dict[str, Any] | None:
@@ -71,7 +88,7 @@ class PodState:
     restart_policy: str
     containers: list[ContainerState]
     host: str
-    init: list[Container] = field(default_factory=list)
+    init: list[ContainerState] = field(default_factory=list)
     started: str = field(default_factory=timestamp)
     address: str = ""
     failed: tuple[str, str] | None = None
@@ -83,6 +100,10 @@ class PodState:
     @property
     def phase(self) -> str:
         if self.failed:
+            return "Failed"
+        if self.restart_policy == "Never" and any(
+            c.terminated and not c.has_succeeded and not c.is_sidecar for c in self.init
+        ):
             return "Failed"
         if any("waiting" in c.state and not c.last for c in self.containers):
             return "Pending"
@@ -103,10 +124,10 @@ class PodState:
             return {"metadata": {"uid": self.uid}, "status": status}
         phase = self.phase
         done = phase in ("Succeeded", "Failed")
-        ready = not done and all(c.ready for c in self.containers)
+        ready = not done and all(c.ready for c in self._lasting)
         conditions = [
             self._condition("PodReadyToStartContainers", bool(self.address) and not done),
-            self._condition("Initialized", True, "PodCompleted" if phase == "Succeeded" else ""),
+            self._initialized(phase),
             *(self._condition(kind, ready, self._unready(phase)) for kind in ("Ready", "ContainersReady")),
         ]
         status = {
@@ -118,7 +139,7 @@ class PodState:
             "startTime": self.started,
         }
         if self.init:
-            status["initContainerStatuses"] = [self._initialized(container) for container in self.init]
+            status["initContainerStatuses"] = [container.json() for container in self.init]
         if self.address:
             status["podIP"] = self.address
             status["podIPs"] = [{"ip": self.address}]
@@ -126,13 +147,18 @@ class PodState:
             status["reason"], status["message"] = self.failed
         return {"metadata": {"uid": self.uid}, "status": status}
 
-    def _initialized(self, container: Container) -> dict[str, Any]:
-        """Init containers are not run: they have ended well as soon as the pod has come to its node."""
-        state = ContainerState(container, id=container_id(self.uid, container.name, 0))
-        state.end(Exit(0))
-        ended = state.state["terminated"]
-        ended["startedAt"] = ended["finishedAt"] = self.started
-        return state.json() | {"ready": True}
+    @property
+    def _lasting(self) -> list[ContainerState]:
+        """The containers that the readiness of the pod depends on."""
+        return [*(c for c in self.init if c.is_sidecar), *self.containers]
+
+    def _initialized(self, phase: str) -> dict[str, Any]:
+        left = [c.spec.name for c in self.init if not (c.id if c.is_sidecar else c.has_succeeded)]
+        if not left:
+            return self._condition("Initialized", True, "PodCompleted" if phase == "Succeeded" else "")
+        condition = self._condition("Initialized", False, "ContainersNotInitialized")
+        condition["message"] = f"containers with incomplete status: [{' '.join(left)}]"
+        return condition
 
     def _unready(self, phase: str) -> str:
         if phase == "Succeeded":
@@ -150,6 +176,6 @@ class PodState:
         if reason and not (holds and reason != "PodCompleted"):
             condition["reason"] = reason
             if reason == "ContainersNotReady":
-                names = " ".join(c.spec.name for c in self.containers if not c.ready)
+                names = " ".join(c.spec.name for c in self._lasting if not c.ready)
                 condition["message"] = f"containers with unready status: [{names}]"
         return condition

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -37,6 +38,8 @@ class Order:
     log: Log
     stop_code: int = 0
     """The exit code of a simulated container after SIGTERM: one that had something to finish fails."""
+    is_ready: Callable[[], bool] = lambda: True
+    """Whether a simulated container answers its probes."""
 
 
 class Running(Protocol):
@@ -84,16 +87,16 @@ def container_id(uid: str, name: str, run: int) -> str:
 class SimulatedContainer:
     """Runs until it is told to end."""
 
-    __slots__ = ("_order", "ended", "id")
-    probes = False
+    __slots__ = ("_order", "ended", "id", "probes")
 
     def __init__(self, order: Order) -> None:
         self.id = ""
         self._order = order
+        self.probes = not order.is_ready()  # that may change; otherwise nothing is asked
         self.ended: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
 
     async def ready(self) -> bool:
-        return True
+        return self._order.is_ready()
 
     async def stop(self, grace: float) -> None:
         if not self.ended.done():
