@@ -398,8 +398,8 @@ def test_an_editor_may_write_workloads_and_a_viewer_read_them(api: Api, namespac
         ('{"kind": 5}', "json: cannot unmarshal number into Go struct field .kind of type string"),
         (
             "[]",
-            'json: cannot unmarshal array into Go value of type struct { APIVersion string "json:\\"apiVersion'
-            ',omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }',
+            'json: cannot unmarshal array into Go value of type struct { APIVersion string "json:\\"'
+            'apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }',
         ),
     ],
 )
