@@ -69,5 +69,5 @@ def _whose(redis: Redis, found: Service) -> str:
     name, controller = redis.metadata.name, found.controller
     is_ours = controller is not None and redis.resource.is_kind(controller.api_version, controller.kind)
     if controller is not None and is_ours and controller.name == name:
-        return f"the Service {name} of an older Redis of this name is still there: the garbage collector takes it"
+        return f"the Service {name} of an older Redis is still there: the garbage collector takes it away"
     return f"somebody else's Service has the name {name}: delete it, then ours takes its place"

@@ -147,7 +147,7 @@ def test_the_service_of_an_older_redis_is_not_to_be_deleted_by_anybody() -> None
     body["metadata"]["ownerReferences"][0]["uid"] = "older"
     world.stores[Service].put(msgspec.convert(body, Service))
     world.reconcile()
-    assert "the garbage collector takes it" in world.conditions()["Degraded"]["message"]
+    assert "the garbage collector takes it away" in world.conditions()["Degraded"]["message"]
 
 
 @pytest.mark.parametrize(("owned", "reason"), [(True, "AsExpected"), (False, "ServiceConflict")])
