@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 from controller_runtime.client.credentials import ANONYMOUS, Credential, Credentials, Source, Static
 from controller_runtime.client.execplugin import Plugins
 from controller_runtime.client.kubeconfig import Cluster, ConfigError, User, load_kubeconfig
+from controller_runtime.client.oidc import IdToken
 from controller_runtime.client.proxy import Proxy, is_loopback, parse_proxy, proxy_from_environment
 from controller_runtime.client.tls import TlsError, client_context
 from controller_runtime.client.validation import Chosen, choose, server_url
@@ -119,10 +120,7 @@ def _credentials(user: User, cluster: Cluster, authorities: Source | None, plugi
     if user.exec is not None and not (token or basic or certificate):
         return plugins.plugin(user.exec, cluster, authorities.get if authorities else bytes)
     if user.auth_provider is not None and not (token or basic or certificate):
-        raise ConfigError(
-            f"the auth-provider {user.auth_provider.name!r} is not supported; "
-            "use a credential plugin (exec) instead"
-        )
+        return IdToken(user.auth_provider.config)
     return Static(token=token, basic=basic, certificate=certificate)
 
 

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from controller_runtime.client.kubeconfig import Cluster, ExecConfig
 from controller_runtime.client.tls import TlsError, client_context
 from controller_runtime.kube.errors import NoCredentials
 from controller_runtime.kube.terminal import escape
+from controller_runtime.kube.times import parse_time
 from controller_runtime.threads import Threads
 
 if TYPE_CHECKING:
@@ -290,18 +290,10 @@ class ExecPlugin:
             client_context(b"", insecure=True, certificate=credential.certificate, key=credential.key)
         except TlsError as error:
             raise NoCredentials(self._fault("wrote what is of no use", str(error))) from None
-        return credential, self._time(status.expiration_timestamp)
-
-    def _time(self, stamp: str | None) -> float | None:
-        if not stamp:
-            return None
-        try:
-            found = datetime.fromisoformat(stamp)
-        except ValueError:
-            raise NoCredentials(
-                self._fault("wrote an expirationTimestamp that is no RFC 3339 time")
-            ) from None
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+        expires = parse_time(status.expiration_timestamp)
+        if status.expiration_timestamp and expires is None:
+            raise NoCredentials(self._fault("wrote an expirationTimestamp that is no RFC 3339 time"))
+        return credential, expires
 
     def _fault(self, what: str, words: str = "") -> str:
         return f"the credential plugin {_shown(self._config.command)} {what}" + (

@@ -9,7 +9,14 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 
 from controller_runtime.client.execplugin import API_VERSIONS
-from controller_runtime.client.kubeconfig import Cluster, ConfigError, ExecConfig, Kubeconfig, User
+from controller_runtime.client.kubeconfig import (
+    AuthProvider,
+    Cluster,
+    ConfigError,
+    ExecConfig,
+    Kubeconfig,
+    User,
+)
 from controller_runtime.client.proxy import parse_proxy
 
 NOBODY = User()
@@ -118,10 +125,24 @@ def _user_faults(user: User) -> Iterator[_Fault]:
             yield _Fault(f"{name} holds a line break or another character that no header can carry")
     if user.auth_provider and user.exec:
         yield _Fault("it has both auth-provider and exec: keep one")
+    if user.auth_provider:
+        yield from _provider_faults(user.auth_provider)
     if user.exec:
         yield from _exec_faults(user.exec)
     if (user.as_uid or user.as_groups or user.as_user_extra) and not user.impersonate:
         yield _Fault("it impersonates groups, a uid or extras without a user; add 'as:' or use --as")
+
+
+def _provider_faults(provider: AuthProvider) -> Iterator[_Fault]:
+    if provider.name in ("gcp", "azure"):
+        plugin = {"gcp": "gke-gcloud-auth-plugin", "azure": "kubelogin"}[provider.name]
+        yield _Fault(f"the auth-provider {provider.name} is gone from Kubernetes: use the plugin {plugin}")
+    elif provider.name != "oidc":
+        yield _Fault(f"there is no auth-provider {provider.name!r}")
+    else:
+        for name in ("idp-issuer-url", "client-id"):
+            if not provider.config.get(name):
+                yield _Fault(f"the auth-provider oidc has no {name}")
 
 
 def _exec_faults(plugin: ExecConfig) -> Iterator[_Fault]:

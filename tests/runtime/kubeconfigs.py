@@ -96,6 +96,10 @@ _TOKEN = "{token: t}"
 _QUOTES = "must be text, not .*: put it in quotes"
 
 
+# {"exp": 4102444800}, which is 2100-01-01
+_ID_TOKEN = "e30.eyJleHAiOiA0MTAyNDQ0ODAwfQ.c2ln"
+
+
 def _same(good: str) -> str:
     return good
 
@@ -186,6 +190,13 @@ SHAPES: Sequence[Shape] = (
          "{exec: {command: x, apiVersion: client.authentication.k8s.io/v1}}", words="interactiveMode"),
     _one("a plugin of a version that is gone", _TOKEN,
          "{exec: {command: x, apiVersion: client.authentication.k8s.io/v1alpha1}}", words="v1alpha1"),
+    _one("an id-token", _TOKEN, "{auth-provider: {name: oidc, config: {"
+         f"idp-issuer-url: 'https://x', client-id: c, id-token: {_ID_TOKEN}}}}}}}",
+         sends=f"Bearer {_ID_TOKEN}"),
+    _one("an id-token of nobody", _TOKEN, f"{{auth-provider: {{name: oidc, config: {{id-token: {_ID_TOKEN}}}}}}}",
+         words="the auth-provider oidc has no idp-issuer-url"),
+    _one("an auth-provider that is gone", _TOKEN, "{auth-provider: {name: gcp}}", words="gke-gcloud-auth-plugin"),
+    _one("an auth-provider that never was", _TOKEN, "{auth-provider: {name: x}}", words="no auth-provider 'x'"),
     # The environment
     Shape("a proxy that points at nothing, and the server on loopback", {"k": _same},
           env={"HTTPS_PROXY": "http://127.0.0.1:9"}),

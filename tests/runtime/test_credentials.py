@@ -211,3 +211,26 @@ def test_credentials_are_not_sent_in_the_clear(tmp_path: Path) -> None:
     for server in ("http://127.0.0.1:8001", "http://localhost:8001", "127.0.0.1:8001"):
         found = load_configuration(kubeconfig(tmp_path / "k", server=server))
         assert urlsplit(found.host).port == 8001
+
+
+def test_an_id_token_that_has_expired(tmp_path: Path) -> None:
+    """It is not sent, and the next request sends the one that kubectl has put in its place."""
+    server = FaultServer(script=lambda x: x.answer(200, b"{}")).start()
+
+    def write(expires: int) -> str:
+        claims = base64.urlsafe_b64encode(f'{{"exp":{expires}}}'.encode()).decode().rstrip("=")
+        token = f"e30.{claims}.c2ln"
+        provider = {"idp-issuer-url": "https://x", "client-id": "c", "id-token": token}
+        user = {"auth-provider": {"name": "oidc", "config": provider}}
+        kubeconfig(tmp_path / "k", cluster={"server": server.url}, user=user)
+        return token
+
+    write(0)
+    transport = Transport(load_configuration(tmp_path / "k"))
+    with pytest.raises(NoCredentials, match=r"good until 1970-01-01T00:00:00Z; any kubectl command"):
+        transport.request("GET", "/version")
+    assert server.requests == []
+    token = write(4102444800)
+    transport.request("GET", "/version")
+    assert server.requests[0].headers["Authorization"] == f"Bearer {token}"
+    server.stop()
