@@ -28,6 +28,13 @@ class Connection(BusEvent, frozen=True, tag="connection"):
         return "connection", self.role
 
 
+class ControllerEnded(BusEvent, frozen=True, tag="controller_ended"):
+    """The controller of this session came to an end that nobody foresaw. Nothing is reconciled any more."""
+
+    message: str
+    traceback: str = ""
+
+
 HealStage = Literal["deleting", "gone", "recreated", "ready", "abandoned"]
 
 

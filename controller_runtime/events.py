@@ -9,6 +9,7 @@ watch event that shows the write.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Hashable
 from typing import Literal
 
@@ -20,6 +21,9 @@ from controller_runtime.kube.rules import PolicyRule
 
 # What an event costs a reader that keeps it, beside its texts and bodies; measured with sys.getsizeof.
 BASE_SIZE = 512  # bytes
+
+
+MAX_TRACEBACK = 16_000  # characters
 
 
 class BusEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=True):
@@ -175,10 +179,11 @@ class ReconcileFinished(BusEvent, frozen=True, tag="reconcile_finished"):
     writes: int = 0
     kind: str = ""  # of the object that was reconciled; "" when the controller has no kind of its own
     group: str = ""  # of that kind
+    traceback: str = ""  # of an error that the reconciler did not foresee
 
     @property
     def size(self) -> int:
-        return BASE_SIZE + len(self.error)
+        return BASE_SIZE + len(self.error) + len(self.traceback)
 
 
 # What became of a request: the server answered it; it was sent and no answer came, so that nobody knows
@@ -253,10 +258,12 @@ class Log(BusEvent, frozen=True, tag="log"):
     message: str
     logger: str = ""
     ref: Ref | None = None
+    detail: str = ""  # its fields, as key=value, and its error
+    traceback: str = ""
 
     @property
     def size(self) -> int:
-        return BASE_SIZE + len(self.message)
+        return BASE_SIZE + len(self.message) + len(self.detail) + len(self.traceback)
 
 
 class ThreadDied(BusEvent, frozen=True, tag="thread"):
@@ -266,3 +273,9 @@ class ThreadDied(BusEvent, frozen=True, tag="thread"):
     error: str  # its type and its words
     traceback: str = ""
     restart_in: float | None = None  # seconds; None: it is not begun again
+
+
+def trace(error: BaseException) -> str:
+    """Its traceback, or the end of a very long one."""
+    text = "".join(traceback.format_exception(error))
+    return text if len(text) <= MAX_TRACEBACK else f"…{text[-MAX_TRACEBACK:]}"

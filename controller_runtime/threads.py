@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from functools import partial
 
 from controller_runtime.bus import EventBus
-from controller_runtime.events import ThreadDied
+from controller_runtime.events import ThreadDied, trace
 
 log = logging.getLogger("controller_runtime.threads")
 
@@ -173,6 +172,6 @@ class Threads:
             self._bus.publish(
                 ThreadDied(
                     at=self._now(), name=name, error=words, restart_in=restart_in,
-                    traceback="".join(traceback.format_exception(error)),
+                    traceback=trace(error),
                 )
             )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
 import sys
 import time
@@ -9,15 +11,20 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from controller.events import ControllerEnded
 from controller_runtime.bus import EventBus
+from controller_runtime.events import trace
 from controller_runtime.threads import Threads
+from reconsole.logfile import file_handler, log_path, log_to
 from reconsole.options import Failure, Options
-from reconsole.session import Session
+from reconsole.session import Session, end_soon
 
 if TYPE_CHECKING:
     from controller_runtime.kube.resource import Resource
     from reconsole.operators import Operator
     from tui.app import ConsoleApp
+
+log = logging.getLogger("reconsole")
 
 
 def run_console(options: Options) -> int:
@@ -36,10 +43,17 @@ def run_console(options: Options) -> int:
     from tui.app import ConsoleApp
     from tui.source import Live
 
-    def ended(failure: Failure | None) -> None:
-        if failure is not None and session not in replaced:
-            failures.append(failure)
+    def ended(error: BaseException | None) -> None:
+        if error is None or session in replaced:
+            return
+        if isinstance(error, Failure):
+            failures.append(error)
             _leave(app)
+            return
+        log.error("The controller ended", exc_info=error)
+        words = f"{type(error).__name__}: {error}"
+        failures.append(Failure(f"the controller ended: {words}" + (f"; see {log_file}" if log_file else "")))
+        bus.publish(ControllerEnded(at=time.time(), message=words, traceback=trace(error)))
 
     def begin_again() -> None:
         """Another embedded cluster in the place of the one that has ended."""
@@ -56,12 +70,12 @@ def run_console(options: Options) -> int:
         session.start(ended)
 
     from controller.actions import Actions
-    from controller_runtime.manager.buslog import BusHandler
 
-    BusHandler(bus).install()
+    log_file = _log(bus, threads)
     actions = Actions(session.person, bus, read_only=options.read_only)
     app = ConsoleApp(
         Live(subscription), actions, read_only=options.read_only, tables=_tables(session.operator),
+        log_file=log_file,
         restart=(lambda: threads.start("restart", begin_again)) if options.embedded else None,
     )  # fmt: skip
     session.with_terminal = partial(_suspended, app)
@@ -75,7 +89,24 @@ def run_console(options: Options) -> int:
         session.close()
     for reason in failures:
         print(f"error: {reason}", file=sys.stderr)
-    return 1 if failures else app.return_code or 0
+    code = 1 if failures else app.return_code or 0
+    end_soon(threads, code)
+    return code
+
+
+def _log(bus: EventBus, threads: Threads) -> str:
+    """Log lines go onto the bus and to a file, whose path is returned: "" when there can be none."""
+    from controller_runtime.manager.buslog import BusHandler
+
+    shown = BusHandler(bus)
+    path = log_path(os.environ)
+    try:
+        log_to(shown, file_handler(path, threads))
+    except OSError as error:
+        log_to(shown)
+        log.warning("There is no log file: %s: %s", path, error.strerror or error)
+        return ""
+    return str(path)
 
 
 def _tables(operator: Operator | None) -> Sequence[Resource]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -36,6 +37,16 @@ RECORDING_TIMEOUT = 2.0  # seconds, for what is still to be written
 CLOSE_TIMEOUT = 35.0  # seconds; the manager's grace and a little more
 NAMESPACE = "k8s-operator-demo-system"
 IN_CLUSTER_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+# Of the five seconds that a stop takes when nothing but a server holds it up.
+IDLE_GRACE = 1.0  # seconds, for a session that has not begun to work, or has ended it
+EXIT_GRACE = 0.5  # seconds, for what Python waits for at its end: requests that are still connecting
+
+
+def end_soon(threads: Threads, code: int) -> None:
+    """End the process with ``code`` if it has not ended by itself in a moment."""
+    threads.after(EXIT_GRACE, "exit", lambda: os._exit(code)).start()
 
 
 class Session:
@@ -97,38 +108,53 @@ class Session:
         """Write the last minutes to ``path`` or a new file in the state directory. Raises Failure."""
         return save(self.recorder, path)
 
-    def start(self, ended: Callable[[Failure | None], None] = lambda failure: None) -> None:
-        """``run`` on a thread of its own, where ``ended`` is called with what went wrong. Once."""
+    def start(self, ended: Callable[[BaseException | None], None] = lambda error: None) -> None:
+        """``run`` on a thread of its own, where ``ended`` is called with what went wrong. Once.
+
+        That is a Failure, or what nobody foresaw.
+        """
 
         def run() -> None:
+            error: BaseException | None = None
             try:
                 self.run()
-            except Failure as failure:
-                ended(failure)
-            else:
-                ended(None)
+            except BaseException as caught:
+                error = caught
+            ended(error)
 
         if self._runner is None:
             self._runner = self._threads.start("session", run)
 
+    def wait(self, timeout: float = threading.TIMEOUT_MAX) -> bool:
+        """Until it has ended after ``start``; False when it is left behind after ``timeout`` seconds.
+
+        Or after IDLE_GRACE, once it is to stop and only connects or closes the embedded cluster.
+        """
+        runner, until = self._runner, time.monotonic() + timeout
+        idle_until: float | None = None
+        while runner is not None and runner.is_alive():
+            runner.join(0.2)
+            now = time.monotonic()
+            if self.stop.is_set() and not self.is_managing:
+                idle_until = idle_until or now + IDLE_GRACE
+                until = min(until, idle_until)
+            if now >= until:
+                if self._cluster:
+                    self._cluster.kill()
+                return False
+        return True
+
     def close(self, timeout: float = CLOSE_TIMEOUT) -> bool:
-        """Leave: stop, wait at most ``timeout`` seconds, close what was opened. May be called again.
+        """Leave: stop, ``wait``, close what was opened. May be called again.
 
         False when something did not end in time and is left behind.
         """
         self.stop.set()
-        if self._runner is not None:
-            self._runner.join(timeout)
-            if self._runner.is_alive():
-                return False
+        if not self.wait(timeout):
+            return False
         self.person.cancel()
         self._opened.close()
         return True
-
-    def abandon(self) -> None:
-        """End what runs outside this process; ``run`` is left behind."""
-        if self._cluster:
-            self._cluster.kill()
 
     def _run(self) -> None:
         from controller.heal import heal_histogram, watch_heals
@@ -137,7 +163,7 @@ class Session:
         from controller_runtime.client.config import ConfigError, load_configuration
         from controller_runtime.client.execplugin import Plugins
         from controller_runtime.manager.leaderelection import LeaderElectionLost
-        from controller_runtime.manager.manager import GracefulShutdownTimeout, Manager
+        from controller_runtime.manager.manager import CannotServe, GracefulShutdownTimeout, Manager
         from reconsole.preflight import check
 
         options = self._options
@@ -207,8 +233,7 @@ class Session:
             ) from lost
         except GracefulShutdownTimeout as late:
             raise Failure(f"{late}: what has not ended is left behind") from late
-        except (OSError, ValueError) as error:
-            # Of the manager only its two servers raise these, with a sentence that says which and why.
+        except CannotServe as error:
             raise Failure(str(error)) from error
         finally:
             self.is_managing = False

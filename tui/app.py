@@ -19,6 +19,7 @@ from controller_runtime.kube.terminal import safe_text
 from tui.ports import Actions
 from tui.pump import INTERVAL, Pump
 from tui.screens.confirm import ConfirmQuit
+from tui.screens.errors import Errors
 from tui.screens.main import TABLES, Main
 from tui.source import EventSource
 from tui.state import ConsoleState
@@ -46,6 +47,7 @@ class ConsoleApp(App[int]):
         actions: Actions,
         *,
         read_only: bool = False,
+        log_file: str = "",
         title: str = "reconsole",
         tables: Sequence[Resource] = TABLES,
         restart: Callable[[], object] | None = None,
@@ -53,7 +55,7 @@ class ConsoleApp(App[int]):
     ) -> None:
         super().__init__()
         self.title = title
-        self.state = ConsoleState()
+        self.state = ConsoleState(log_file=log_file)
         self.pump = Pump(source, self.state, stopwatch)
         self._actions = actions
         self._tables = tables
@@ -63,6 +65,7 @@ class ConsoleApp(App[int]):
         self._drains = 0
         self._interrupted = -QUIT_WINDOW
         self._main: Main | None = None
+        self._showed_end = False
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return {**super().get_theme_variable_defaults(), **CHANGES}
@@ -102,6 +105,9 @@ class ConsoleApp(App[int]):
         self.state.notices.clear()
         if self._main is None or not self._main.is_mounted:
             return
+        if self.state.ended is not None and not self._showed_end:
+            self._showed_end = True
+            self.push_screen(Errors(self.state))
         if applied:
             self._main.commit_stream()
         if self._drains % TABLES_EVERY == 0:

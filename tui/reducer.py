@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from controller.events import ActionFinished, ActionStarted, Connection, Heal
+from controller.events import ActionFinished, ActionStarted, Connection, ControllerEnded, Heal
 from controller_runtime.events import (
     BEGINNING,
     FAILED,
@@ -21,6 +21,7 @@ from controller_runtime.events import (
     Quarantined,
     ReconcileFinished,
     ReconcileStarted,
+    ThreadDied,
     WatchStatus,
 )
 from tui.kinds.changes import brief
@@ -32,6 +33,7 @@ from tui.state import (
     Action,
     ConsoleState,
     Denial,
+    Error,
     Gone,
     Notice,
     Reconcile,
@@ -190,6 +192,8 @@ def _reconcile_finished(state: ConsoleState, event: ReconcileFinished, news: boo
     if failed:
         what = f"{event.result.replace('_', ' ')}: {event.error}"
         _say(state, Line(event.at, "error", "✗", "RECONCILE", subject, what, about=about, fault=True))
+        if event.traceback:
+            _keep(state, event.at, f"reconcile of {event.key}: {event.error}", event.traceback)
         return
     parts = [took]
     if event.writes:
@@ -323,10 +327,29 @@ def _log(state: ConsoleState, event: Log, news: bool) -> None:
     about = name_of(ref) if ref else None
     subject = f"{ref.kind} {ref.name}" if ref else event.logger.rpartition(".")[2]
     word = event.level.upper()
+    what = f"{event.message} {event.detail}".rstrip()
     _say(
         state,
-        Line(event.at, style, glyph, word, subject, event.message, about=about, fault=True),
+        Line(event.at, style, glyph, word, subject, what, about=about, fault=True),
     )
+    _keep(state, event.at, event.message, event.detail, event.traceback)
+
+
+def _keep(state: ConsoleState, at: float, message: str, *parts: str) -> None:
+    """For the screen that shows errors whole."""
+    state.errors.append(Error(at, message, "\n".join(filter(None, parts))))
+
+
+def _thread_died(state: ConsoleState, event: ThreadDied, news: bool) -> None:
+    what = event.error if event.restart_in is None else f"{event.error}; begun again"
+    _say(state, Line(event.at, "error", "✗", "THREAD", event.name, what, fault=True))
+    _keep(state, event.at, f"the thread {event.name} died: {event.error}", event.traceback)
+
+
+def _ended(state: ConsoleState, event: ControllerEnded, news: bool) -> None:
+    state.ended = event
+    _say(state, Line(event.at, "error", "✗", "ENDED", "the controller", event.message, fault=True))
+    _keep(state, event.at, f"the controller ended: {event.message}", event.traceback)
 
 
 def _quarantined(state: ConsoleState, event: Quarantined, news: bool) -> None:
@@ -347,5 +370,7 @@ _HANDLERS: dict[type[BusEvent], Callable[[ConsoleState, Any, bool], None]] = {
     ActionStarted: _action_started,
     ActionFinished: _action_finished,
     Log: _log,
+    ThreadDied: _thread_died,
+    ControllerEnded: _ended,
     Quarantined: _quarantined,
 }

@@ -6,7 +6,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-from controller.events import ActionFinished, Connection, Heal
+from controller.events import ActionFinished, Connection, ControllerEnded, Heal
 from controller_runtime.events import ApiWrite, LeaderStatus, WatchStatus
 from controller_runtime.kube.resource import Ref
 from tui.kinds.model import ObjectView
@@ -19,6 +19,7 @@ V = TypeVar("V")
 # How many reconciles, writes, heals and histories are remembered; enough for minutes of a storm.
 REMEMBERED = 2_000
 HISTORY = 60  # lines of one object
+MOST_ERRORS = 100
 
 WatchKey = tuple[str, str, str, str]  # group, resource, scope, selector
 
@@ -46,6 +47,15 @@ class Notice:
     severity: Literal["information", "warning", "error"]
     title: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """All that is known of something that went wrong inside."""
+
+    at: float  # Unix seconds
+    message: str
+    text: str = ""  # fields and traceback, in lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +134,9 @@ class ConsoleState:
     notices: list[Notice] = field(default_factory=list)
     rate: Rate = field(default_factory=Rate)
     dropped: int = 0
+    errors: deque[Error] = field(default_factory=lambda: deque(maxlen=MOST_ERRORS))  # the newest last
+    ended: ControllerEnded | None = None  # the controller, and nothing on the screen is kept current
+    log_file: str = ""
     _followers: dict[GroupKind, list[set[str]]] = field(default_factory=dict)
 
     def follow(self, kind: GroupKind) -> set[str]:

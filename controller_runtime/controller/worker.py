@@ -7,7 +7,7 @@ import logging
 import threading
 from dataclasses import dataclass
 from types import UnionType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeGuard
 
 from controller_runtime.client.context import (
     ReconcileCancelled,
@@ -17,7 +17,7 @@ from controller_runtime.client.context import (
 )
 from controller_runtime.controller.reconcile import ReconcileError, Result, TerminalError
 from controller_runtime.controller.workqueue import MAX_DELAY
-from controller_runtime.events import ReconcileFinished, ReconcileStarted
+from controller_runtime.events import ReconcileFinished, ReconcileStarted, trace
 from controller_runtime.kube.errors import ApiError
 from controller_runtime.kube.resource import Request
 
@@ -99,6 +99,7 @@ class Worker:
                 requeue_after=outcome.requeue_after, writes=len(context.writes),
                 kind=controller.resource.kind if controller.resource else "",
                 group=controller.resource.group if controller.resource else "",
+                traceback=trace(outcome.error) if _is_surprise(outcome.error) else "",
             )
         )  # fmt: skip
         self._count(outcome, duration)
@@ -164,12 +165,17 @@ class Worker:
         if context.in_flight.closed:
             log.info("Reconcile cut short", extra=self._controller.fields(**fields))
             return
-        expected = isinstance(error, TerminalError | ReconcileError | ReconcileCancelled | WrongResult)
         log.error(
             "Reconciler error",
-            exc_info=None if expected else error,
+            exc_info=error if _is_surprise(error) else None,
             extra=self._controller.fields(**fields),
         )
+
+
+def _is_surprise(error: BaseException | None) -> TypeGuard[BaseException]:
+    """Whether where it was raised is of interest: its words alone do not say what is wrong."""
+    known = (TerminalError, ReconcileError, ReconcileCancelled, WrongResult)
+    return error is not None and not isinstance(error, known)
 
 
 def _checked(answer: object) -> Result:

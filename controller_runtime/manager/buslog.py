@@ -7,11 +7,16 @@ from typing import Literal
 
 from controller_runtime.bus import EventBus
 from controller_runtime.client.context import current_reconcile
-from controller_runtime.events import Log
+from controller_runtime.events import Log, trace
 from controller_runtime.kube.resource import Ref
+from controller_runtime.manager.logs import details
 
-# Their lines are on the bus already, as WatchStatus and as ReconcileFinished.
-PUBLISHED_OTHERWISE = ("controller_runtime.cache.reflector", "controller_runtime.controller.worker")
+# Their lines are on the bus already, as WatchStatus, ReconcileFinished and ThreadDied.
+PUBLISHED_OTHERWISE = (
+    "controller_runtime.cache.reflector",
+    "controller_runtime.controller.worker",
+    "controller_runtime.threads",
+)
 
 
 class BusHandler(logging.Handler):
@@ -21,16 +26,11 @@ class BusHandler(logging.Handler):
         super().__init__(logging.INFO)
         self._bus = bus
 
-    def install(self) -> None:
-        """Take the place of all handlers of the root logger."""
-        root = logging.getLogger()
-        root.handlers[:] = [self]
-        root.setLevel(logging.INFO)
-
     def emit(self, record: logging.LogRecord) -> None:
         if record.name in PUBLISHED_OTHERWISE:
             return
         ref = getattr(record, "ref", None)
+        error = record.exc_info[1] if record.exc_info else None
         reconcile = current_reconcile.get()
         self._bus.publish(
             Log(
@@ -40,6 +40,8 @@ class BusHandler(logging.Handler):
                 message=record.getMessage(),
                 logger=record.name,
                 ref=ref if isinstance(ref, Ref) else None,
+                detail=details(record),
+                traceback=trace(error) if error is not None else "",
             )
         )
 

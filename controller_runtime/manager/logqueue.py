@@ -6,12 +6,18 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
+from typing import Protocol
 
-from controller_runtime.manager.writer import LineWriter
 from controller_runtime.threads import Threads
 
 MAX_LINES = 10_000
 MAX_CHARACTERS = 4 << 20
+
+
+class Sink(Protocol):
+    def write(self, text: str, give_up: Callable[[], bool]) -> bool:
+        """Write it, whole lines, however long that takes unless ``give_up``. May raise BrokenPipeError."""
 
 
 class QueuedHandler(logging.Handler):
@@ -20,10 +26,10 @@ class QueuedHandler(logging.Handler):
     ``start`` begins to write. What nobody can read any more (a broken pipe) is dropped.
     """
 
-    def __init__(self, descriptor: int, encoding: str = "utf-8", level: int = logging.NOTSET) -> None:
-        super().__init__(level)
+    def __init__(self, sink: Sink) -> None:
+        super().__init__()
         self.dropped = 0  # in all
-        self._writer = LineWriter(descriptor, encoding)
+        self._sink = sink
         self._lines: deque[str] = deque()
         self._characters = 0
         self._unsaid = 0  # drops that were not said yet
@@ -75,7 +81,7 @@ class QueuedHandler(logging.Handler):
             if unsaid:
                 lines.append(self.format(_dropped(unsaid)))
             try:
-                self._writer.write("".join(f"{line}\n" for line in lines), lambda: self._closed)
+                self._sink.write("".join(f"{line}\n" for line in lines), lambda: self._closed)
             except BrokenPipeError:
                 self.dropped += len(lines)
             finally:

@@ -42,12 +42,26 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         time = milli_timestamp(record.created)
         parts = [time, f"{record.levelname:<7}", f"{record.name}:", escape(record.getMessage())]
-        fields = _fields(record)
-        if record.exc_info and record.exc_info[1] is not None:
-            error = record.exc_info[1]
-            fields.setdefault("error", f"{type(error).__name__}: {error}")
-        parts += [f"{escape(key).replace(' ', '_')}={_value(value)}" for key, value in fields.items()]
-        return " ".join(parts)
+        return " ".join(filter(None, [*parts, details(record)]))
+
+
+class TraceFormatter(TextFormatter):
+    """Likewise, with the stack trace in indented lines below: for a file."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        lines = [super().format(record)]
+        if record.exc_info:
+            lines += [f"    {escape(line)}" for line in self.formatException(record.exc_info).splitlines()]
+        return "\n".join(lines)
+
+
+def details(record: logging.LogRecord) -> str:
+    """The fields of a record as ``key=value``, with the error that it carries among them."""
+    fields = _fields(record)
+    if record.exc_info and record.exc_info[1] is not None:
+        error = record.exc_info[1]
+        fields.setdefault("error", f"{type(error).__name__}: {error}")
+    return " ".join(f"{escape(key).replace(' ', '_')}={_value(value)}" for key, value in fields.items())
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

@@ -45,6 +45,10 @@ INFORMER_STOP = 0.5  # seconds, for all together
 GRACEFUL_SHUTDOWN = 30.0  # seconds; controller-runtime pkg/manager/internal.go
 
 
+class CannotServe(OSError):
+    """Metrics or probes cannot be served at the address that was asked for; one sentence says why."""
+
+
 class GracefulShutdownTimeout(Exception):
     """Something did not end within the grace period, and is left behind."""
 
@@ -228,7 +232,7 @@ class Manager:
         """Run until ``stop`` is set, then wind up. Call it once.
 
         Raises what a runnable raised, LeaderElectionLost (end the process at once), GracefulShutdownTimeout,
-        or OSError when an address is in use.
+        or CannotServe.
         """
         try:
             self._start_all()
@@ -260,6 +264,14 @@ class Manager:
             self._leaders.start()
 
     def _serve(self) -> None:
+        try:
+            self._listen()
+        except (OSError, ValueError) as error:
+            raise CannotServe(str(error)) from error
+        for server in self.servers:
+            server.start()
+
+    def _listen(self) -> None:
         if self._metrics_address != "0":
             pages = {"/metrics": metrics_page(self.metrics.registry)}
             self.servers.append(HttpServer(self._metrics_address, pages, self.threads))
@@ -269,8 +281,6 @@ class Manager:
                     self._probe_address, {"/healthz": self.healthz, "/readyz": self.readyz}, self.threads
                 )
             )
-        for server in self.servers:
-            server.start()
 
     def _wait(self, stop: threading.Event) -> None:
         """Until ``stop`` is set from outside or something inside has failed."""

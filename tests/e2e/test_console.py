@@ -80,7 +80,8 @@ class Terminal:
 
 
 @pytest.fixture
-def console(tmp_path: Path) -> Iterator[Terminal]:
+def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     terminal = Terminal(sys.executable, "-m", "reconsole", "--sandbox-dir", str(tmp_path))
     yield terminal
     if terminal.exit_code is None:
@@ -143,3 +144,39 @@ def test_sigterm_leaves_and_restores_the_terminal(console: Terminal) -> None:
     os.kill(console.pid, signal.SIGTERM)
     assert console.wait() == 0
     assert b"\x1b[?1049l" in console.raw[-2000:]
+
+
+def test_a_controller_that_ends_is_shown_and_is_in_the_log_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    operator = tmp_path / "broken.py"
+    operator.write_text(
+        "class Broken:\n"
+        "    def start(self, stop):\n"
+        "        stop.wait(1)\n"
+        "        raise RuntimeError('the \\x1b[31mcache is cold')\n"
+        "def setup(manager):\n"
+        "    manager.add(Broken())\n"
+    )
+    terminal = Terminal(
+        sys.executable, "-m", "reconsole", "run", str(operator), "--sandbox-dir", str(tmp_path)
+    )
+    try:
+        terminal.shows("The controller has ended", "cache is cold", "in start", "reconsole.log")
+        terminal.press("q")
+        terminal.shows("Quit")
+        terminal.press("y")
+        assert terminal.wait() == 1
+        assert "error: the controller ended: RuntimeError" in terminal.text()
+    finally:
+        if terminal.exit_code is None:
+            os.kill(terminal.pid, signal.SIGKILL)
+            os.waitpid(terminal.pid, 0)
+        os.close(terminal.fd)
+    file = tmp_path / "state" / "reconsole" / "reconsole.log"
+    assert file.stat().st_mode & 0o777 == 0o600
+    text = file.read_text()
+    assert "The controller ended" in text
+    assert "RuntimeError: the \\x1b[31mcache is cold" in text
+    assert "    Traceback (most recent call last):" in text

@@ -86,7 +86,7 @@ def test_a_pipe_that_does_not_block_is_waited_for(pipe: tuple[int, int]) -> None
 
 
 def test_nobody_waits_for_a_log_that_is_not_read_and_what_was_dropped_is_said(pipe: tuple[int, int]) -> None:
-    handler = QueuedHandler(pipe[1])
+    handler = QueuedHandler(LineWriter(pipe[1]))
     handler.setFormatter(TextFormatter())
     handler.start(Threads())
     began = time.monotonic()
@@ -113,7 +113,7 @@ def test_nobody_waits_for_a_log_that_is_not_read_and_what_was_dropped_is_said(pi
 
 
 def test_a_record_that_does_not_fit_its_arguments_is_a_line(pipe: tuple[int, int]) -> None:
-    handler = QueuedHandler(pipe[1])
+    handler = QueuedHandler(LineWriter(pipe[1]))
     handler.start(Threads())
     handler.emit(logging.LogRecord("x", logging.INFO, "", 0, "%d", ("one",), None))
     assert handler.flush_within(5)
@@ -122,7 +122,7 @@ def test_a_record_that_does_not_fit_its_arguments_is_a_line(pipe: tuple[int, int
 
 
 def test_a_log_whose_reader_left_is_dropped_and_nothing_more(pipe: tuple[int, int]) -> None:
-    handler = QueuedHandler(pipe[1])
+    handler = QueuedHandler(LineWriter(pipe[1]))
     threads = Threads()
     handler.start(threads)
     os.close(pipe[0])

@@ -6,7 +6,8 @@ import pytest
 from textual.events import Key
 from textual.widgets import Button, Input
 
-from controller_runtime.events import ApiWrite, ReconcileStarted
+from controller.events import ControllerEnded
+from controller_runtime.events import ApiWrite, Log, ReconcileStarted, ThreadDied
 from tests.tui.screen import console
 from tui.screens.confirm import ConfirmDelete, ConfirmQuit
 from tui.screens.help import Help
@@ -338,6 +339,50 @@ async def test_yaml_and_help() -> None:
         assert isinstance(c.app.screen, Help)
         await c.press("q")
         assert len(c.app.screen_stack) == 1
+
+
+async def test_errors_are_in_words_on_the_stream_and_whole_on_demand() -> None:
+    async with console() as c:
+        trace = 'Traceback (most recent call last):\n  File "x.py", line 7, in handle\nValueError: odd'
+        c.world.bus.publish(
+            Log(
+                at=c.world.clock(), level="error", message="Event handler failed",
+                detail="source=kind object=default/a error=ValueError", traceback=trace,
+            )
+        )  # fmt: skip
+        c.world.bus.publish(
+            ThreadDied(at=c.world.clock(), name="redis-0", error="OSError: \x1b[31mred", traceback="there")
+        )
+        text = await c.show()
+        assert "✗ ERROR" in text
+        assert "Event handler failed" in text
+        assert "✗ THREAD" in text
+        text = await c.press("E")
+        for words in (
+            "source=kind object=default/a",
+            'File "x.py", line 7, in handle',
+            "redis-0 died",
+            "there",
+        ):
+            assert words in text
+        assert "\x1b" not in text
+        await c.press("escape")
+        assert len(c.app.screen_stack) == 1
+
+
+async def test_a_controller_that_has_ended_is_not_hidden_behind_a_live_screen() -> None:
+    async with console() as c:
+        c.app.state.log_file = "/state/reconsole.log"
+        c.world.bus.publish(
+            ControllerEnded(at=c.world.clock(), message="KeyError: 'a'", traceback="at line 3")
+        )
+        c.app.tick()
+        text = await c.show()
+        for words in ("The controller has ended", "KeyError: 'a'", "at line 3", "/state/reconsole.log"):
+            assert words in text
+        await c.press("escape")
+        assert "✗ ENDED" in await c.show()
+        assert "/state/reconsole.log" in await c.press("question_mark", "G")
 
 
 async def test_q_asks_and_ctrl_c_needs_two() -> None:

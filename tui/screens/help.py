@@ -27,6 +27,7 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("p", "pause or follow the stream"),
             ("y", "YAML of the object"),
             ("c", "copy the RBAC rule that is missing"),
+            ("E", "errors in full, with their tracebacks"),
         ),
     ),
     (
@@ -51,13 +52,15 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 )
 
 
-def help_text() -> Content:
+def help_text(log_file: str = "") -> Content:
     parts: list[Content] = []
     for title, entries in SECTIONS:
         if parts:
             parts.append(Content(""))
         parts.append(Content.assemble((title, "bold $accent")))
         parts += [Content.assemble((f"  {keys:<15}", "bold"), (what, "")) for keys, what in entries]
+    if log_file:
+        parts += [Content(""), Content.assemble(("Log  ", "bold $accent"), (log_file, ""))]
     return Content("\n").join(parts)
 
 
@@ -69,11 +72,15 @@ class Help(ModalScreen[None]):
         Binding("k", "scroll(-1)", "Up", show=False, id="help.up"),
     ]
 
+    def __init__(self, log_file: str = "") -> None:
+        super().__init__()
+        self._log_file = log_file
+
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help") as box:
             box.border_title = "Help"
             box.border_subtitle = "esc closes"
-            yield Static(help_text())
+            yield Static(help_text(self._log_file))
 
     def action_scroll(self, step: int) -> None:
         self.query_one("#help").scroll_relative(y=step, animate=False)

@@ -24,6 +24,7 @@ from tui.names import GroupKind
 from tui.ports import Actions
 from tui.screens.card import Card
 from tui.screens.confirm import ConfirmDelete
+from tui.screens.errors import Errors
 from tui.screens.help import Help
 from tui.screens.yaml import Yaml
 from tui.state import ConsoleState
@@ -61,6 +62,7 @@ class Main(Screen[None]):
         Binding("w", "why", "Why", id="main.why"),
         Binding("r", "restart", "Start again", id="main.restart"),
         Binding("c", "copy_rule", "Copy rule", show=False, id="main.copy-rule"),
+        Binding("E", "errors", "Errors", show=False, id="main.errors"),
         Binding("question_mark", "help", "Help", key_display="?", id="main.help"),
         Binding("q", "app.ask_quit", "Quit", id="main.quit"),
         Binding("escape", "back", "Back", show=False, id="main.back"),
@@ -305,7 +307,10 @@ class Main(Screen[None]):
             self.app.push_screen(Card(event.problem, self._state, self._clock))
 
     def action_help(self) -> None:
-        self.app.push_screen(Help())
+        self.app.push_screen(Help(self._state.log_file))
+
+    def action_errors(self) -> None:
+        self.app.push_screen(Errors(self._state))
 
     @on(ResourceTable.YamlRequested)
     def show_yaml(self, event: ResourceTable.YamlRequested) -> None:
