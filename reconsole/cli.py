@@ -38,6 +38,10 @@ def _run(argv: Sequence[str] | None) -> int:
         from reconsole.embedded import run_sandbox
 
         return run_sandbox(args.dir or _default_dir(), port=args.port, extra=_sandbox_arguments(args))
+    if args.command == "replay":
+        from reconsole.replay import run_replay
+
+        return run_replay(args, parser)
     if args.command == "manifests":
         from reconsole.manifests import print_manifests
 
@@ -93,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("operator", metavar="FILE.py | MODULE:FUNCTION")
     for action in _add_common(run):
         action.default = argparse.SUPPRESS  # what stood before "run" counts
+    _add_replay(commands)
     manifests = commands.add_parser("manifests", help="YAML for kubectl apply -f -", allow_abbrev=False)
     manifests.add_argument("what", choices=("crd", "rbac", "all"), nargs="?", default="all")
     manifests.add_argument(
@@ -102,6 +107,31 @@ def _parser() -> argparse.ArgumentParser:
         "-n", "--namespace", metavar="NS", default=argparse.SUPPRESS, help="roles in one namespace only"
     )
     return parser
+
+
+def _add_replay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    replay = commands.add_parser(
+        "replay",
+        help="a recording of --events in the console, or as lines",
+        description="Shows what was recorded with --events, as it happened.",
+        allow_abbrev=False,
+    )
+    replay.add_argument("file", metavar="FILE", type=Path, help="a .jsonl, .jsonl.gz or .jsonl.zst file")
+    replay.add_argument(
+        "--no-ui", dest="ui", action="store_false", help="print the lines that --no-ui prints"
+    )
+    replay.add_argument("-o", "--output", choices=("text", "json"), help="with --no-ui: how to print (text)")
+    replay.add_argument(
+        "--from", dest="since", metavar="TIME", help="as in +5m, 14:30:05, 2026-01-31T14:30:05Z"
+    )
+    replay.add_argument("--to", dest="until", metavar="TIME", help="the last moment, in the same words")
+    replay.add_argument(
+        "--object", metavar="KIND/NS/NAME", help="with --no-ui: what concerns this object alone"
+    )
+    replay.add_argument(
+        "--redact", metavar="COPY", type=Path,
+        help="write a copy in which names, images and addresses are replaced, and end",
+    )  # fmt: skip
 
 
 def _add_common(parser: argparse.ArgumentParser) -> list[argparse.Action]:
