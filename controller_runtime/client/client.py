@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import builtins
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Literal, TypeVar, overload
 
 import msgspec
 
-from controller_runtime.bus import EventBus
-from controller_runtime.client.config import Configuration
-from controller_runtime.client.discovery import RESTMapper
-from controller_runtime.client.requests import Requests, path_to, read
-from controller_runtime.client.transport import REQUEST_TIMEOUT
-from controller_runtime.kube.encode import as_asked, as_json, as_view, overlay
-from controller_runtime.kube.errors import NotFound
-from controller_runtime.kube.object import Decoder, KubeObject, kind_of, resource_of
-from controller_runtime.kube.resource import Ref, Resource
-from controller_runtime.kube.unstructured import Unstructured, unstructured
+from controller_runtime.client.objects import ObjectRequests, ref_to
+from controller_runtime.client.requests import path_to, read
+from controller_runtime.kube.errors import Expired, NotFound, unexpected_answer
+from controller_runtime.kube.object import Decoder, KubeObject
+from controller_runtime.kube.resource import Resource
 from controller_runtime.kube.wire import selection
 
 K = TypeVar("K", bound=KubeObject)
@@ -32,7 +26,6 @@ PATCH_TYPES = {
     "merge": "application/merge-patch+json",  # RFC 7386
     "strategic": "application/strategic-merge-patch+json",
 }
-APPLY = "application/apply-patch+yaml"  # JSON is YAML
 
 
 class _ListMeta(msgspec.Struct, frozen=True):
@@ -47,47 +40,12 @@ class _List(msgspec.Struct):
 _decode_list = msgspec.json.Decoder(_List).decode
 
 
-class Client(Requests):
+class Client(ObjectRequests):
     """Thread-safe. Every method raises ApiError (see ``errors``) or Unreachable, and publishes what it wrote.
 
     Objects are frozen: change a copy (``msgspec.structs.replace``) and write that. JSON data (a dict with
     apiVersion, kind and metadata) may be given in place of an object; it is sent as it is.
     """
-
-    def __init__(
-        self,
-        configuration: Configuration,
-        *,
-        bus: EventBus | None = None,
-        clock: Callable[[], float] = time.time,
-        timeout: float = REQUEST_TIMEOUT,
-    ) -> None:
-        super().__init__(configuration, bus=bus, clock=clock, timeout=timeout)
-        self.mapper = RESTMapper(self.get_json)
-
-    # Kinds
-
-    def kind(self, group: str, kind: str, version: str = "") -> type[Unstructured]:
-        """A class for any kind that the server has, to be used as those that are declared::
-
-            Deployment = client.kind("apps", "Deployment")
-            for found in client.list(Deployment, label_selector="app=a"):
-                print(found.key, found.find("spec", "replicas"))
-
-        Without ``version`` it is the one that the server prefers. Raises NoKindMatch.
-        """
-        return unstructured(self.mapper.resource(group, kind, version))
-
-    def resource_of(self, ref: Ref) -> Resource:
-        """The resource of an object, from the class that declares its kind or from the server.
-
-        Raises NoKindMatch when neither knows it.
-        """
-        try:
-            return resource_of(ref)
-        except KeyError:
-            group, _, version = ref.api_version.rpartition("/")
-            return self.mapper.resource(group, ref.kind, version)
 
     # Reading
 
@@ -97,7 +55,7 @@ class Client(Requests):
 
     def get_raw(self, resource: Resource, namespace: str, name: str) -> bytes:
         """The object's JSON as the server has it now. Raises NotFound."""
-        return self._ask("GET", path_to(resource, _ref(resource, namespace, name))).body
+        return self._ask("GET", path_to(resource, ref_to(resource, namespace, name))).body
 
     def list(
         self, kind: type[K], namespace: str = "", *, label_selector: str = "", field_selector: str = ""
@@ -117,10 +75,21 @@ class Client(Requests):
             return page
 
         while True:
-            answer = self._ask("GET", kind.resource.path(namespace), query)
+            try:
+                answer = self._ask("GET", kind.resource.path(namespace), query)
+            except Expired:
+                if "continue" not in query:
+                    raise
+                # The pages are older than what the server remembers: all at once, as client-go's pager does.
+                found.clear()
+                query = selection(label_selector, field_selector)
+                continue
             page = read(answer, page_of, f"list of {kind.resource.plural}")
             if not page.metadata.token:
                 return found
+            if page.metadata.token == query.get("continue"):
+                same = ValueError("the page after this one is the same")
+                raise unexpected_answer(answer.status, answer.body, "list that ends", same)
             query["continue"] = page.metadata.token
 
     # Writing
@@ -135,11 +104,11 @@ class Client(Requests):
         """Create an object and return it as the server made it. Raises AlreadyExists, Invalid.
 
         Of an object, what ``kube.encode.as_json`` says is sent. For JSON data without ``kind``, the class is
-        the one that declares its apiVersion and kind.
+        the one that declares its apiVersion and kind, or an unstructured one by the server's discovery.
         """
-        kind, body = _body(obj, kind)
+        kind, body = self._body(obj, kind)
         meta = body["metadata"]
-        ref = _ref(kind.resource, meta.get("namespace", ""), meta.get("name", ""))
+        ref = ref_to(kind.resource, meta.get("namespace", ""), meta.get("name", ""))
         answer = self._send("create", kind.resource, ref, body)
         return read(answer, Decoder(kind).decode, kind.resource.kind)
 
@@ -171,7 +140,7 @@ class Client(Requests):
 
         With ``metadata.resourceVersion`` in a merge patch, Conflict is raised when that is not the latest.
         """
-        ref = _ref(kind.resource, namespace, name)
+        ref = ref_to(kind.resource, namespace, name)
         answer = self._send(
             "patch", kind.resource, ref, body, subresource=subresource, content_type=PATCH_TYPES[type]
         )
@@ -236,7 +205,7 @@ class Client(Requests):
             options["gracePeriodSeconds"] = grace_period
         if propagation is not None:
             options["propagationPolicy"] = propagation
-        self._send("delete", resource, _ref(resource, namespace, name, uid or ""), options)
+        self._send("delete", resource, ref_to(resource, namespace, name, uid or ""), options)
 
     def create_or_update(self, obj: K, mutate: Callable[[K], K]) -> tuple[K, Written]:
         """Make the object of this kind and name what ``mutate`` makes of it, and say what that took.
@@ -264,49 +233,6 @@ class Client(Requests):
         """Writes to another part of objects that has a path of its own, such as ``scale``."""
         return Subresource(self, name)
 
-    # The same for the whole object and for its subresources
-
-    def _update(self, obj: Any, kind: type[Any] | None, subresource: str) -> Any:
-        if isinstance(obj, KubeObject):
-            live, raw = self._live(type(obj), obj.metadata.namespace, obj.metadata.name)
-            updated = self._replace(obj, live, raw, subresource)
-            return live if updated is None else updated
-        kind, body = _body(obj, kind)
-        ref = _ref(kind.resource, body["metadata"].get("namespace", ""), body["metadata"].get("name", ""))
-        answer = self._send("update", kind.resource, ref, body, subresource=subresource)
-        return read(answer, Decoder(kind).decode, kind.resource.kind)
-
-    def _live(self, kind: type[K], namespace: str, name: str) -> tuple[K, bytes]:
-        """The object as the server has it now, and its JSON."""
-        answer = self._ask("GET", path_to(kind.resource, _ref(kind.resource, namespace, name)))
-        return read(answer, Decoder(kind).decode, kind.resource.kind), answer.body
-
-    def _replace(self, obj: K, live: K, raw: bytes, subresource: str) -> K | None:
-        """Write ``obj`` over ``raw``, which was read as ``live``; None when that is what it is."""
-        wanted = as_view(obj)
-        # Without a version it is the one that was just read: between the two nobody else may write.
-        wanted["metadata"].setdefault("resourceVersion", live.metadata.resource_version)
-        before = msgspec.json.decode(raw)
-        body = overlay(before, as_view(live), wanted)
-        if body == before:
-            return None
-        resource, meta = obj.resource, obj.metadata
-        ref = _ref(resource, meta.namespace, meta.name, meta.uid)
-        answer = self._send("update", resource, ref, body, subresource=subresource)
-        return read(answer, Decoder(type(obj)).decode, resource.kind)
-
-    def _apply(self, obj: Any, field_manager: str, force: bool, subresource: str) -> Any:
-        if isinstance(obj, KubeObject):
-            kind, body = type(obj), as_asked(obj)
-        else:
-            kind, body = _body(obj, None)
-        ref = _ref(kind.resource, body["metadata"].get("namespace", ""), body["metadata"].get("name", ""))
-        query: dict[str, str | int | bool] = {"fieldManager": field_manager, "force": force}
-        answer = self._send(
-            "patch", kind.resource, ref, body, subresource=subresource, query=query, content_type=APPLY
-        )
-        return read(answer, Decoder(kind).decode, kind.resource.kind)
-
 
 class Subresource:
     """Writes to one part of objects that has a path of its own. Made by ``Client.status``."""
@@ -328,19 +254,6 @@ class Subresource:
         """As ``Client.apply``; the object has to be there."""
         applied: K = self._client._apply(obj, field_manager, force, self._name)
         return applied
-
-
-def _ref(resource: Resource, namespace: str, name: str, uid: str = "") -> Ref:
-    return Ref(resource.kind, namespace if resource.namespaced else "", name, uid, resource.api_version)
-
-
-def _body(obj: Any, kind: type[Any] | None) -> tuple[type[Any], dict[str, Any]]:
-    """The class of an object or of JSON data, and the JSON data."""
-    if isinstance(obj, KubeObject):
-        return type(obj), as_json(obj)
-    if not isinstance(obj, Mapping):
-        raise TypeError(f"an object or a dict is wanted, not a value of type {type(obj).__name__}")
-    return kind or kind_of(obj["apiVersion"], obj["kind"]), dict(obj)
 
 
 def _mutated(obj: K, mutate: Callable[[K], K]) -> K:

@@ -4,12 +4,43 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
-from controller_runtime.kube.errors import NoKindMatch, NotFound
+import msgspec
+
+from controller_runtime.kube.errors import NoKindMatch, NotFound, unexpected_answer
 from controller_runtime.kube.resource import Resource
 
+T = TypeVar("T")
 GetJson = Callable[[str], Any]
+
+
+class _Version(msgspec.Struct, frozen=True):
+    version: str = ""
+
+
+class _Group(msgspec.Struct, frozen=True, rename="camel"):
+    name: str = ""
+    preferred_version: _Version = _Version()
+    versions: tuple[_Version, ...] = ()
+
+
+class _Groups(msgspec.Struct, frozen=True):
+    groups: tuple[_Group, ...] = ()
+
+
+class _CoreVersions(msgspec.Struct, frozen=True):
+    versions: tuple[str, ...] = ()
+
+
+class _Resource(msgspec.Struct, frozen=True):
+    name: str
+    kind: str
+    namespaced: bool
+
+
+class _Resources(msgspec.Struct, frozen=True):
+    resources: tuple[_Resource, ...] = ()
 
 
 class RESTMapper:
@@ -44,14 +75,14 @@ class RESTMapper:
         api_version = _api_version(group, version)
         answer = self._find(f"/apis/{api_version}" if group else f"/api/{api_version}")
         return [
-            Resource(group, version, str(r["kind"]), str(r["name"]), bool(r["namespaced"]))
-            for r in (answer or {}).get("resources") or ()
-            if "/" not in r["name"]
+            Resource(group, version, found.kind, found.name, found.namespaced)
+            for found in _as(_Resources, answer).resources
+            if "/" not in found.name
         ]
 
     def groups(self) -> list[str]:
         """The names of all API groups; the core group is ""."""
-        return ["", *(str(group["name"]) for group in self._get_json("/apis").get("groups") or ())]
+        return ["", *(group.name for group in _as(_Groups, self._get_json("/apis")).groups)]
 
     def forget(self) -> None:
         """Ask for everything anew, as when a CRD has changed its scope."""
@@ -61,17 +92,24 @@ class RESTMapper:
     def _versions(self, group: str) -> Iterable[str]:
         """Those of a group, the preferred one first."""
         if not group:
-            return [str(v) for v in self._get_json("/api").get("versions") or ()]
-        found = self._find(f"/apis/{group}") or {}
-        preferred = [str((found.get("preferredVersion") or {}).get("version", ""))]
-        others = [str(v["version"]) for v in found.get("versions") or ()]
-        return dict.fromkeys(v for v in preferred + others if v)
+            return _as(_CoreVersions, self._get_json("/api")).versions
+        found = _as(_Group, self._find(f"/apis/{group}"))
+        named = (found.preferred_version, *found.versions)
+        return dict.fromkeys(v.version for v in named if v.version)
 
     def _find(self, path: str) -> Any:
         try:
             return self._get_json(path)
         except NotFound:
             return None
+
+
+def _as(kind: type[T], answer: Any) -> T:
+    """The answer as one of the types above, an empty one for None. Raises UnexpectedAnswer."""
+    try:
+        return msgspec.convert({} if answer is None else answer, kind)
+    except msgspec.ValidationError as error:
+        raise unexpected_answer(200, b"{", "discovery", error) from error
 
 
 def _api_version(group: str, version: str) -> str:

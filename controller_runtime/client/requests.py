@@ -173,7 +173,7 @@ class Requests:
         status, error, meta = 0, "", ObjectMeta()
         rule: PolicyRule | None = None
         try:
-            path = resource.path(ref.namespace) if verb == "create" else path_to(resource, ref, subresource)
+            path = path_among(resource, ref) if verb == "create" else path_to(resource, ref, subresource)
             data, timeout = encode(body), self._time_left()
             outcome = "unknown"  # whatever ends the next line, unless it knows better
             answer = self._through(
@@ -230,10 +230,18 @@ def encode(body: Any) -> bytes:
     return msgspec.json.encode(body, enc_hook=_encode_mapping)
 
 
+def path_among(resource: Resource, ref: Ref) -> str:
+    """The path of the objects of that kind and namespace. Raises ValueError without a namespace."""
+    if resource.namespaced and not ref.namespace:
+        raise ValueError(f"the namespace of a {ref.kind} may not be empty")
+    return resource.path(ref.namespace)
+
+
 def path_to(resource: Resource, ref: Ref, subresource: str = "") -> str:
     """The path of one object. Raises ValueError without a name, for that is the path of all of them."""
     if not ref.name:
         raise ValueError(f"the name of a {ref.kind} may not be empty")
+    path_among(resource, ref)
     return resource.path(ref.namespace, ref.name, subresource)
 
 

@@ -78,6 +78,30 @@ def test_get_and_list(server: FaultServer) -> None:
     assert b'"a"' in client.get_raw(Pod.resource, "default", "a")
 
 
+def test_pages_that_expire_are_one_list_and_pages_without_end_are_refused(server: FaultServer) -> None:
+    client = Client(configuration(server.url))
+    for number in range(501):
+        server.put(f"p{number}")
+
+    def expired(x: Exchange) -> None:
+        if "continue" in x.query:
+            x.refuse(410, "Expired", "The provided continue parameter is too old")
+        else:
+            x.serve()
+
+    server.script = expired
+    assert len(client.list(Pod, "default")) == 501
+    assert [("limit" in r.query, "continue" in r.query) for r in server.requests] == [
+        (True, False), (True, True), (False, False),
+    ]  # fmt: skip
+    server.script = replying({"metadata": {"continue": "again"}, "items": [pod("a", 1)]})
+    with pytest.raises(UnexpectedAnswer, match="no list that ends"):
+        client.list(Pod, "default")
+    server.script = refusing(410, "Expired")
+    with pytest.raises(Expired):
+        client.list(Pod, "default")
+
+
 @pytest.mark.parametrize(
     ("code", "reason", "error"),
     [

@@ -15,11 +15,11 @@ from controller_runtime.client.retry import DEFAULT_BACKOFF, DEFAULT_RETRY, retr
 from controller_runtime.controller.builder import new_controller_managed_by
 from controller_runtime.events import ReconcileFinished
 from controller_runtime.kube.encode import as_json
-from controller_runtime.kube.errors import Conflict, NoKindMatch
+from controller_runtime.kube.errors import Conflict, NoKindMatch, UnexpectedAnswer
 from controller_runtime.kube.kinds import ConfigMap
 from controller_runtime.kube.object import ObjectMeta
 from controller_runtime.kube.resource import Ref, Request, Resource
-from controller_runtime.kube.unstructured import unstructured
+from controller_runtime.kube.unstructured import Unstructured, unstructured
 from controller_runtime.manager.manager import Manager
 from tests.cluster import eventually
 from tests.runtime.fakes import Reconciling
@@ -105,7 +105,7 @@ def reconciled(admin: Client, kind: Any) -> list[str]:
 
 def test_discovery_asks_once_for_what_is_there() -> None:
     asked: list[str] = []
-    answers = {
+    answers: dict[str, Any] = {
         "/apis/apps": {
             "preferredVersion": {"version": "v1"}, "versions": [{"version": "v1"}, {"version": "v1beta1"}],
         },
@@ -128,6 +128,9 @@ def test_discovery_asks_once_for_what_is_there() -> None:
     assert asked == ["/apis/apps", "/apis/apps/v1"]
     assert mapper.resource("apps", "Old") == Resource("apps", "v1beta1", "Old", "olds", namespaced=False)
     assert mapper.resource("", "Pod") == Resource("", "v1", "Pod", "pods")
+    answers["/apis/odd"] = ["what is this"]
+    with pytest.raises(UnexpectedAnswer, match="what is no discovery: Expected `object`, got `array`"):
+        mapper.resource("odd", "Odd")
     mapper.forget()
     assert mapper.resource("apps", "Deployment", "v1") == deployments
     assert asked.count("/apis/apps/v1") == 3
@@ -155,5 +158,9 @@ def test_a_conflict_is_tried_again_with_client_gos_figures(admin: Client, namesp
         return admin.update(replace(found, data={**found.data, "n": "1"}))
 
     assert retry_on_conflict(count).data == {"n": "1", "rival": "1"}
+    lease = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": namespace}}
+    made = admin.create(lease | {"provisioner": "example.com/x"})
+    assert isinstance(made, Unstructured), "of a kind that no class declares"
+    admin.delete(made)
     with pytest.raises(msgspec.ValidationError):
         unstructured(ConfigMap.resource).of({})

@@ -141,11 +141,15 @@ def test_no_name_is_never_the_whole_collection(kubeconfig: Path, namespace: str)
         api.delete(ConfigMap, namespace, "")
     with pytest.raises(ValueError, match="may not be empty"):
         api.get(ConfigMap, namespace, "")
+    with pytest.raises(ValueError, match="namespace of a ConfigMap may not be empty"):
+        api.create(configmap(""))
+    with pytest.raises(ValueError, match="it has no kind and no metadata"):
+        api.create({"apiVersion": "v1"})
     with pytest.raises(NotFound):
         api.get(ConfigMap, namespace, "a/b?c")
     with pytest.raises((Invalid, ApiError)):
         api.create(configmap(namespace, ""))
-    assert [w.outcome for w in recording.of(ApiWrite)] == ["answered", "unsent", "answered"]
+    assert [w.outcome for w in recording.of(ApiWrite)] == ["answered", "unsent", "unsent", "answered"]
     assert api.get(ConfigMap, namespace, "a").key == f"{namespace}/a"
     assert Pod.resource.path("n", "a/b?c") == "/api/v1/namespaces/n/pods/a%2Fb%3Fc"
     assert Pod.resource.path("n", "system:a") == "/api/v1/namespaces/n/pods/system:a"
