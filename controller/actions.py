@@ -15,8 +15,7 @@ from controller.events import ActionFinished, ActionStarted, ActionVerb
 from controller_runtime.bus import EventBus
 from controller_runtime.client.client import Client
 from controller_runtime.client.context import acting
-from controller_runtime.kube.errors import ApiError, Unreachable
-from controller_runtime.kube.object import resource_of
+from controller_runtime.kube.errors import ApiError, NoKindMatch, Unreachable
 from controller_runtime.kube.resource import Ref
 from controller_runtime.kube.rules import PolicyRule, missing_rule
 
@@ -58,10 +57,15 @@ class Actions:
         """
 
         def run() -> str:
-            self._client.result().delete(
-                resource_of(ref), ref.namespace, ref.name,
-                uid=ref.uid or None, grace_period=grace_period, propagation=propagation,
-            )  # fmt: skip
+            client = self._client.result()
+            resource = client.resource_of(ref)
+            try:
+                client.delete(
+                    resource, ref.namespace, ref.name,
+                    uid=ref.uid or None, grace_period=grace_period, propagation=propagation,
+                )  # fmt: skip
+            except ApiError as error:
+                raise _Refused(error.message, missing_rule(error, resource)) from error
             return f"{ref.kind} {ref.name} is being deleted"
 
         return self._submit("delete", ref, run, writes=True)
@@ -70,12 +74,13 @@ class Actions:
         """Ask the API server whether the person may ``verb`` the object (a SelfSubjectAccessReview)."""
 
         def run() -> str:
-            resource = resource_of(ref)
-            allowed, reason = self._client.result().can_i(verb, resource, ref.namespace, ref.name)
+            client = self._client.result()
+            resource = client.resource_of(ref)
+            allowed, reason = client.can_i(verb, resource, ref.namespace, ref.name)
             if not allowed:
                 where = f" in the namespace {ref.namespace}" if ref.namespace else ""
                 rule = PolicyRule((resource.group,), (resource.plural,), (verb,))
-                raise _Denied(reason or f"you may not {verb} {resource.plural}{where}", rule)
+                raise _Refused(reason or f"you may not {verb} {resource.plural}{where}", rule)
             return f"you may {verb} it"
 
         return self._submit("check", ref, run, writes=False)
@@ -112,10 +117,10 @@ class Actions:
         try:
             self._publish(asked, True, done.result())
             return
-        except _Denied as denied:
-            message, rule = str(denied), denied.rule
-        except ApiError as error:
-            message, rule = error.message, missing_rule(error, resource_of(asked.ref))
+        except _Refused as refused:
+            message, rule = str(refused), refused.rule
+        except (ApiError, NoKindMatch) as error:
+            message = str(error)
         except Unreachable as error:
             message = (
                 f"{error}: the request was sent and may have been carried out" if error.sent else str(error)
@@ -145,7 +150,9 @@ class Actions:
         )
 
 
-class _Denied(Exception):
-    def __init__(self, message: str, rule: PolicyRule) -> None:
+class _Refused(Exception):
+    """``rule``: what would have allowed it, when it is RBAC that refused."""
+
+    def __init__(self, message: str, rule: PolicyRule | None) -> None:
         super().__init__(message)
         self.rule = rule

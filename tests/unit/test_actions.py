@@ -12,9 +12,9 @@ from controller.actions import Actions
 from controller.events import ActionFinished
 from controller_runtime.bus import EventBus
 from controller_runtime.client.client import Client
-from controller_runtime.kube.errors import Conflict, Forbidden, Unreachable
+from controller_runtime.kube.errors import Conflict, Forbidden, NoKindMatch, Unreachable
 from controller_runtime.kube.kinds import Pod
-from controller_runtime.kube.resource import Ref
+from controller_runtime.kube.resource import Ref, Resource
 from controller_runtime.kube.rules import PolicyRule
 from tests.runtime.harness import eventually
 from tests.runtime.sandboxed import Recording
@@ -29,6 +29,11 @@ class Deleting:
 
     def __init__(self, result: BaseException | None) -> None:
         self._result = result
+
+    def resource_of(self, ref: Ref) -> Resource:
+        if ref.kind == "Foo":
+            raise NoKindMatch("no matches for kind 'Foo' in version 'example.com/v1'")
+        return Pod.resource
 
     def delete(self, *_: Any, **__: Any) -> None:
         if self._result is not None:
@@ -62,7 +67,7 @@ def connected(result: BaseException | None = None) -> Future[Client]:
             Unreachable("timed out", sent=True),
             "timed out: the request was sent and may have been carried out",
         ),
-        (KeyError("no class declares v1 Foo"), "no class declares v1 Foo"),
+        (KeyError("status"), "status"),
         (SystemExit(), "SystemExit"),
     ],
 )
@@ -78,10 +83,10 @@ def test_only_a_refusal_by_rbac_names_a_rule() -> None:
         assert (end.ok, end.message, end.missing_rule) == (False, message, expected)
 
 
-def test_a_kind_that_nobody_declares() -> None:
+def test_a_kind_that_nobody_knows() -> None:
     unknown = Ref("Foo", "default", "a", "", "example.com/v1")
     for run in (lambda actions: actions.delete(unknown), lambda actions: actions.check("get", unknown)):
-        assert "no class declares example.com/v1 Foo" in finished(run, connected()).message
+        assert "no matches for kind 'Foo'" in finished(run, connected()).message
 
 
 def test_an_action_without_a_connection_or_on_a_closed_console_ends_too() -> None:
