@@ -18,6 +18,9 @@ from controller_runtime.kube.resource import Request, Resource
 # A watch that is this far behind must not hold the key up any longer.
 WAIT_AT_MOST = 5.0  # seconds
 
+# Whose progress is remembered; namespaces may come and go for ever.
+MOST_NAMESPACES = 10_000
+
 _Where = tuple[Resource, str, str]
 
 
@@ -79,6 +82,8 @@ class OwnWrites:
         namespace, version = obj.metadata.namespace, _number(obj.metadata.resource_version)
         with self._lock:
             if version > self._progress.get((obj.resource, namespace), 0):
+                if len(self._progress) >= MOST_NAMESPACES:
+                    self._progress.clear()  # the stores say it too, only not of what is gone
                 self._progress[obj.resource, namespace] = version
             parked = self._parked.get((obj.resource, namespace, obj.metadata.name))
             if not parked:

@@ -232,5 +232,13 @@ def _asked(error: BaseException) -> float:
 def describe(error: BaseException) -> str:
     """The error in one line: its own words, or its type when it has none."""
     if isinstance(error, TerminalError):
-        return f"terminal error: {str(error) or error.__cause__ or 'no reason given'}"
-    return str(error) or type(error).__name__
+        cause = error.__cause__
+        return f"terminal error: {_words(error) or (describe(cause) if cause else 'no reason given')}"
+    return _words(error) or type(error).__name__
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # somebody's __str__ is broken, which must not end the worker
+        return ""

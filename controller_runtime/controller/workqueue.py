@@ -25,6 +25,7 @@ BASE_DELAY = 0.005  # seconds
 MAX_DELAY = 1000.0  # seconds
 
 _MAX_EXPONENT = 64
+_STALE_ENTRIES = 64  # that a heap may hold beside those that count
 
 
 class Queue(Protocol):
@@ -199,6 +200,10 @@ class PriorityQueue:
     def _push(self, request: Request, item: _Item) -> None:
         if item.ready_at is not None:
             heapq.heappush(self._delayed, (item.ready_at, request))
+            if len(self._delayed) > 2 * len(self._items) + _STALE_ENTRIES:
+                # Timers that events overtook: an entry would stay until its time has come.
+                self._delayed = [(i.ready_at, r) for r, i in self._items.items() if i.ready_at is not None]
+                heapq.heapify(self._delayed)
         elif request not in self._processing:
             heapq.heappush(self._ready, (-item.priority, item.counter, request))
 

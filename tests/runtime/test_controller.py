@@ -25,7 +25,7 @@ from controller_runtime.controller.predicates import generation_changed
 from controller_runtime.controller.reconcile import ReconcileError, Result, TerminalError
 from controller_runtime.controller.worker import Worker
 from controller_runtime.controller.workqueue import LOW_PRIORITY
-from controller_runtime.events import Enqueued, QueueSnapshot, ReconcileFinished, ReconcileStarted
+from controller_runtime.events import Enqueued, QueueSnapshot, ReconcileFinished, ReconcileStarted, ThreadDied
 from controller_runtime.kube.deltas import CreateEvent, DeleteEvent, Event, GenericEvent, UpdateEvent
 from controller_runtime.kube.errors import TooManyRequests
 from controller_runtime.kube.resource import Request
@@ -172,6 +172,23 @@ def test_a_server_that_names_a_time_is_left_alone_until_then_whatever_happens() 
     first, second = world.recording.of(ReconcileStarted)
     assert second.at - first.at >= 0.4
     assert world.metric("reconcile_total", result="requeue_after") == 0
+
+
+def test_an_error_without_words_is_named_and_ends_no_worker() -> None:
+    class Broken(Exception):
+        def __str__(self) -> str:
+            raise ValueError("no words")
+
+    errors: list[BaseException] = [Broken(), TerminalError()]
+    errors[1].__cause__ = Broken()
+
+    def reconcile(_: Request) -> None:
+        raise errors.pop(0)
+
+    with World(reconcile) as w:
+        w.send(GenericEvent(configmap("a")))
+        assert [e.error for e in w.finished(2)] == ["Broken", "terminal error: Broken"]
+        assert w.recording.of(ThreadDied) == []
 
 
 def test_a_terminal_error_is_not_retried() -> None:
@@ -589,6 +606,14 @@ def test_a_key_waits_for_its_own_write() -> None:
     world.show(CreateEvent(configmap("child", version="7")))
     assert world.resumed == [KEY]
     assert world.own.park(KEY) == 0
+
+
+def test_namespaces_that_come_and_go_are_not_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("controller_runtime.controller.ownwrites.MOST_NAMESPACES", 3)
+    writes = OwnWrites({}, lambda _: None)
+    for number in range(10):
+        writes.observe(CreateEvent(configmap("a", namespace=f"ns-{number}", version="7")))
+    assert len(writes._progress) <= 3
 
 
 def test_the_store_may_be_faster_than_the_answer() -> None:

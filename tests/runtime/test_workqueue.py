@@ -191,6 +191,24 @@ def test_a_blocked_get_wakes_when_a_delay_is_over_and_at_the_end() -> None:
     assert taken == [None]
 
 
+def test_timers_that_events_overtake_leave_nothing_behind() -> None:
+    clock = Clock()
+    queue = PriorityQueue(clock=clock)
+    queue.add_after(B, 7200.0)
+    for _ in range(5000):
+        queue.add(A)
+        assert queue.get(0) == (A, 0)
+        queue.add_after(A, 3600.0)
+        queue.done(A)
+        clock.now += 0.1
+    assert len(queue._delayed) < 100
+    clock.now += 3600.0
+    assert queue.get(0) == (A, 0)
+    assert queue.get(0) is None
+    clock.now += 3600.0
+    assert queue.get(0) == (B, 0)
+
+
 def test_shutdown_does_not_drain() -> None:
     queue = PriorityQueue()
     queue.add(A)
