@@ -12,6 +12,7 @@ from controller import desired
 from controller.api import FINALIZER_PREFIX, Redis, problems
 from controller.batches import Batches
 from controller.conditions import Problem, as_json, status, without_words
+from controller.crd import GROUP, PLURAL
 from controller.failing import PodBackoff
 from controller.plan import Plan, plan
 from controller.pods import PodWriter, Step
@@ -24,6 +25,7 @@ from controller_runtime.controller.workqueue import Queue
 from controller_runtime.kube.deltas import DeleteEvent
 from controller_runtime.kube.errors import Conflict, NotFound
 from controller_runtime.kube.kinds import Pod, Service
+from controller_runtime.kube.markers import rbac
 from controller_runtime.kube.ownership import set_finalizers_under
 from controller_runtime.kube.resource import Request
 from controller_runtime.manager.manager import Manager
@@ -40,6 +42,13 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+@rbac(groups="", resources="pods", verbs="create;delete;patch")
+@rbac(groups="", resources="services", verbs="create;patch")
+@rbac(groups=GROUP, resources=PLURAL, verbs="patch")
+# blockOwnerDeletion needs it where the admission plugin OwnerReferencesPermissionEnforcement is on.
+@rbac(groups=GROUP, resources=f"{PLURAL}/finalizers", verbs="update")
+@rbac(groups=GROUP, resources=f"{PLURAL}/status", verbs="patch")
+@rbac(groups="events.k8s.io", resources="events", verbs="create;patch")
 class RedisReconciler:
     """Level-triggered: every run reads the stores and does what ``plan`` says, whatever woke it.
 

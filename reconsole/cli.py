@@ -6,9 +6,9 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
+from reconsole import __version__
 from reconsole.options import Options
 from reconsole.output import OUTPUT_ERRORS, finish, lost, prepare
 
@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Without a command: console and controller in one process.",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"reconsole {version('reconsole')}")
+    parser.add_argument("--version", action="version", version=f"reconsole {__version__}")
     _add_common(parser)
     commands = parser.add_subparsers(dest="command", metavar="[COMMAND]")
     sandbox = commands.add_parser("sandbox", help="only the embedded cluster", allow_abbrev=False)

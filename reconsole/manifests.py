@@ -1,66 +1,49 @@
-"""``reconsole manifests``: the YAML of ``manifests/``, and the roles of an operator. Made from the code."""
+"""``reconsole manifests``: the YAML of ``manifests/``. The CRD and the roles in it are made from the code."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from controller.crd import custom_resource_definition
-from controller.permissions import cluster_role
-from controller_runtime.bus import EventBus
-from controller_runtime.client.client import Client
-from controller_runtime.client.config import Configuration
-from controller_runtime.controller.rbac import manager_markers
-from controller_runtime.kube.errors import Unreachable
+from controller.operator import MARKERS
 from controller_runtime.kube.roles import roles
-from controller_runtime.manager.manager import Manager
 from reconsole.embedded import MANIFESTS
-from reconsole.operators import load_operator
+from reconsole.generate import definitions_of, roles_of
 from reconsole.options import Failure
+from reconsole.yamltext import to_yaml
 
-GENERATED = {"crd/redis.yaml": custom_resource_definition, "rbac/role.yaml": cluster_role}
-
-
-ROLE_NAME = "manager-role"  # kubebuilder's
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes as controller-gen does: ``""`` in double quotes, no aliases."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        return True
+ROLE = "k8s-operator-demo-manager-role"
+LABELS = {"app.kubernetes.io/name": "reconsole"}
+NAMESPACE = "default"  # of the files in manifests/namespaced, until kustomize sets another
+CLUSTER_WIDE = ("CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding")
 
 
-def _text(dumper: _Dumper, value: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if value else '"')
+def role(namespace: str = "") -> dict[str, Any]:
+    """The operator's role: for all namespaces, or for one."""
+    (made,) = roles(MARKERS, ROLE, namespace=namespace)
+    made["metadata"]["labels"] = LABELS
+    return made
 
 
-_Dumper.add_representer(str, _text)
+GENERATED: dict[str, Callable[[], dict[str, Any]]] = {
+    "crd/redis.yaml": custom_resource_definition,
+    "rbac/role.yaml": role,
+    "namespaced/role.yaml": partial(role, NAMESPACE),
+}
 
 
-def to_yaml(document: dict[str, Any]) -> str:
-    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True)
-
-
-def roles_of(where: str, namespace: str = "") -> list[str]:
-    """The roles of the operator in FILE.py or module:function, for all namespaces or one. Raises Failure."""
-    operator = load_operator(where)
-    client = Client(Configuration("http://localhost:1"))
-    manager = Manager(client, EventBus())
-    try:
-        operator.setup(manager)
-    except Unreachable as error:
-        raise Failure(
-            f"the setup of {where} asks an API server ({error}); move that into the reconciler or a runnable"
-        ) from error
-    except Exception as error:
-        raise Failure(f"the setup of {where} failed: {type(error).__name__}: {error}") from error
-    clustered = [(k.resource.group, k.resource.plural) for k in operator.kinds if not k.resource.namespaced]
-    markers = [*manager_markers(manager), *operator.markers]
-    return [to_yaml(r) for r in roles(markers, ROLE_NAME, namespace=namespace, cluster_scoped=clustered)]
+def files(folder: Path) -> list[Path]:
+    """The files of a kustomization, in the order in which they are to be applied."""
+    listed = yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]
+    paths = [folder / name for name in listed]
+    return [file for path in paths for file in (files(path) if path.is_dir() else [path])]
 
 
 def documents(what: str) -> list[str]:
@@ -68,13 +51,9 @@ def documents(what: str) -> list[str]:
 
     Before ``all`` stands, as a comment, how to install and how to remove it.
     """
-    kustomization = (MANIFESTS / "kustomization.yaml").read_text()
-    resources = yaml.safe_load(kustomization)["resources"]
-    chosen = [r for r in resources if what == "all" or r.startswith(f"{what}/")]
-    texts = [
-        to_yaml(GENERATED[name]()) if name in GENERATED else (MANIFESTS / name).read_text() for name in chosen
-    ]
+    texts = [file.read_text() for file in files(MANIFESTS if what == "all" else MANIFESTS / what)]
     if what == "all":
+        kustomization = (MANIFESTS / "kustomization.yaml").read_text()
         texts[0] = "".join(takewhile(_is_comment, kustomization.splitlines(keepends=True))) + texts[0]
     return texts
 
@@ -83,21 +62,33 @@ def _is_comment(line: str) -> bool:
     return line.startswith("#")
 
 
-def definitions_of(where: str) -> list[str]:
-    """The CRDs of the kinds that the operator in FILE.py or module:function declares. Raises Failure."""
-    found = load_operator(where).definitions()
-    if not found:
-        raise Failure(
-            f"{where} declares no kind with a definition: add definition = Definition() to its class"
-        )
-    return [to_yaml(definition) for definition in found]
+def documents_in(what: str, namespace: str) -> list[str]:
+    """The same for an operator that looks after ``namespace``, lives there and has no right elsewhere."""
+    chosen = [
+        *(files(MANIFESTS / "crd") if what in ("crd", "all") else ()),
+        *(files(MANIFESTS / "rbac") if what in ("rbac", "all") else ()),
+        *(sorted((MANIFESTS / "namespaced").glob("role*.yaml")) if what in ("rbac", "all") else ()),
+        *(files(MANIFESTS / "manager") if what == "all" else ()),
+    ]
+    found = [d for file in chosen for d in yaml.safe_load_all(file.read_text())]
+    return [to_yaml(_in(d, namespace)) for d in found if d["kind"] not in CLUSTER_WIDE[1:]]
+
+
+def _in(document: dict[str, Any], namespace: str) -> dict[str, Any]:
+    if document["kind"] not in CLUSTER_WIDE:
+        document["metadata"]["namespace"] = namespace
+    for subject in document.get("subjects", ()):
+        subject["namespace"] = namespace
+    if document["kind"] == "Deployment":
+        document["spec"]["template"]["spec"]["containers"][0]["args"].append(f"--namespace={namespace}")
+    return document
 
 
 def print_manifests(what: str, operator: str | None = None, namespace: str = "") -> int:
     """The exit code. What is printed can be given to ``kubectl apply -f -``."""
     try:
         if operator is None:
-            texts = documents(what)
+            texts = documents_in(what, namespace) if namespace else documents(what)
         else:
             texts = definitions_of(operator) if what == "crd" else roles_of(operator, namespace)
     except Failure as failure:

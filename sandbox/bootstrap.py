@@ -74,14 +74,20 @@ def bootstrap(cluster: Cluster, port: int) -> None:
 def manifests(directory: Path) -> list[Obj]:
     """The objects of a kustomization in the order of its resources, then the sample Redis."""
     try:
-        listed = yaml.safe_load((directory / "kustomization.yaml").read_text())["resources"]
-        files = [directory / name for name in listed]
+        files = _files(directory)
         sample = directory / "samples" / "redis.yaml"
         files += [sample] if sample.exists() else []
         documents = [d for f in files for d in yaml.safe_load_all(f.read_text()) if d]
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise BootstrapError(f"cannot read the manifests in {directory}: {error}") from error
     return [d for d in documents if d.get("kind") not in _NOT_LOADED]
+
+
+def _files(folder: Path) -> list[Path]:
+    """Those of a kustomization, and of the folders that it names."""
+    listed = yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]
+    paths = [folder / name for name in listed]
+    return [file for path in paths for file in (_files(path) if path.is_dir() else [path])]
 
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"

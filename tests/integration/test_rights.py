@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from controller.api import Condition, Redis
-from controller.permissions import RULES
+from controller.operator import MARKERS
 from controller_runtime.client.client import Client
 from controller_runtime.events import ApiWrite
 from controller_runtime.kube.kinds import Pod, Service
-from controller_runtime.kube.rules import PolicyRule
+from controller_runtime.kube.rules import PolicyRule, merge
 from tests.cluster import eventually
 from tests.integration.conftest import call, operating
 from tests.integration.test_operator import is_settled, ready, redis
@@ -22,6 +22,7 @@ from tests.integration.test_operator import is_settled, ready, redis
 pytestmark = pytest.mark.cluster
 
 USER = "limited"
+RULES = merge(marker.rule for marker in MARKERS)
 WATCH = PolicyRule(("",), ("pods", "services"), ("list", "watch", "patch"))
 NO_CREATES = (*(r for r in RULES if not {"create", "delete"} & set(r.verbs)), WATCH)
 

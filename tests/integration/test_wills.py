@@ -12,8 +12,7 @@ import pytest
 import yaml
 
 from controller.api import Redis
-from controller.operator import add_redis_controller
-from controller.permissions import RULES
+from controller.operator import MARKERS, add_redis_controller
 from controller_runtime.bus import EventBus
 from controller_runtime.client.client import Client
 from controller_runtime.client.config import load_configuration
@@ -69,7 +68,9 @@ def test_the_role_has_what_is_used_in_a_full_life_and_nothing_else(
     used = {(s.group, s.resource, s.verb) for s in middle.seen if s.resource}
     election = yaml.safe_load_all((MANIFESTS / "rbac" / "leader_election.yaml").read_text())
     role = next(document for document in election if document["kind"] == "Role")
-    granted = _permissions([*RULES, *(msgspec.convert(rule, PolicyRule) for rule in role["rules"])])
+    granted = _permissions(
+        [*(marker.rule for marker in MARKERS), *(msgspec.convert(rule, PolicyRule) for rule in role["rules"])]
+    )
     # Asked for by an admission plugin, OwnerReferencesPermissionEnforcement, and not by a request.
     unseen = {("myapp.tangx.in", "redis/finalizers", "update")}
     # Needed where a server does not stream lists, and after a conflict.

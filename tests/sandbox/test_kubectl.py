@@ -206,7 +206,9 @@ def test_server_side_apply_and_its_conflicts(kubectl: Kubectl) -> None:
 def test_apply_a_kustomization(kubectl: Kubectl) -> None:
     assert "deployment.apps" in kubectl("apply", "-k", str(MANIFESTS))
     again = kubectl("apply", "-k", str(MANIFESTS))
-    assert all(line.endswith("unchanged") for line in again.splitlines())
+    changed = [line for line in again.splitlines() if not line.endswith("unchanged")]
+    # The selector of a PodDisruptionBudget has the patch strategy "replace": kubectl sends it every time.
+    assert changed == ["poddisruptionbudget.policy/k8s-operator-demo-controller-manager configured"]
     assert kubectl("diff", "-k", str(MANIFESTS)) == ""
 
 
@@ -356,3 +358,11 @@ def test_cluster(kubectl: Kubectl) -> None:
     assert "cordoned" in kubectl("drain", "node-2", "--ignore-daemonsets", "--force")
     assert "SchedulingDisabled" in kubectl("get", "node", "node-2")
     assert "uncordoned" in kubectl("uncordon", "node-2")
+
+
+def test_what_reconsole_prints_can_be_applied(kubectl: Kubectl) -> None:
+    for arguments in (["all"], ["all", "-n", "default"]):
+        command = [sys.executable, "-m", "reconsole", "manifests", *arguments]
+        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        said = kubectl("apply", "--dry-run=server", "-f", "-", stdin=text)
+        assert "deployment.apps/k8s-operator-demo-controller-manager" in said
