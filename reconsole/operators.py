@@ -59,7 +59,7 @@ def load_operator(where: str) -> Operator:
 
 
 def _is_kind(thing: object) -> TypeGuard[type[KubeObject]]:
-    return isinstance(thing, type) and issubclass(thing, KubeObject) and thing is not KubeObject
+    return isinstance(thing, type) and issubclass(thing, KubeObject) and hasattr(thing, "resource")
 
 
 def _comments(module: ModuleType) -> list[Marker]:
