@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from controller_runtime.kube.resource import Resource
 from sandbox.apiobjects import PODS
 from sandbox.controllers.workloads import cron
 from sandbox.controllers.workloads.cronjob import CronJobController
@@ -167,3 +168,25 @@ def test_what_is_no_schedule(text: str) -> None:
 def test_indexes() -> None:
     assert write_indexes({0, 1, 2, 5, 7, 8}) == "0-2,5,7,8"
     assert parse_indexes("0-2,5,7,8") == {0, 1, 2, 5, 7, 8}
+
+
+async def test_tables_of_what_makes_pods(node_world: World) -> None:
+    sums = spec_of(completions=2, parallelism=2)
+    await node_world.create(JOBS, {"metadata": {"name": "sum"}, "spec": sums})
+    await node_world.until(JOBS, "sum", is_over)
+    spec = {"schedule": "*/5 * * * *", "jobTemplate": {"spec": spec_of()}}
+    await node_world.create(CRON_JOBS, {"metadata": {"name": "tick"}, "spec": spec})
+
+    async def cells(resource: Resource, name: str) -> dict[str, Any]:
+        accept = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
+        path = resource.path(node_world.namespace, name)
+        async with node_world.client._requests.get(path, headers=accept) as answer:  # type: ignore[union-attr]
+            table = await answer.json()
+        names = [column["name"] for column in table["columnDefinitions"]]
+        return dict(zip(names, table["rows"][0]["cells"], strict=True))
+
+    job = await cells(JOBS, "sum")
+    assert (job["Status"], job["Completions"], job["Containers"]) == ("Complete", "2/2", "main")
+    assert job["Duration"].endswith("s")
+    tick = await cells(CRON_JOBS, "tick")
+    assert (tick["Schedule"], tick["Timezone"], tick["Active"]) == ("*/5 * * * *", "<none>", 0)

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from sandbox.apiserver.machinery import schemas
 from sandbox.apiserver.machinery.jsonobject import Obj
-from sandbox.apiserver.printing import jsonpath, printers
+from sandbox.apiserver.printing import jsonpath, printers, workloads
 
 _CORE, _META = "io.k8s.api.core.v1.", "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 _NAME = ("Name", "string", f"={_META}.name", 0)
@@ -178,6 +178,8 @@ def _definition(column: Column) -> Obj:
 
 @cache
 def _definitions(group: str, kind: str) -> list[Obj]:
+    if shown := workloads.SHOWN.get((group, kind)):
+        return [_definition(column[:4]) for column in shown]
     return [_definition(c) for c in _COLUMNS.get((group, kind), _DEFAULT_COLUMNS)]
 
 
@@ -207,6 +209,8 @@ def cells(resource: Printable, obj: Obj) -> list[Any]:
         printer = printers.CELLS.get((resource.group, resource.kind))
         if printer:
             return printer(obj)
+        if shown := workloads.SHOWN.get((resource.group, resource.kind)):
+            return [column[4](obj) for column in shown]
         return [obj["metadata"].get("name", ""), obj["metadata"].get("creationTimestamp")]
     custom = resource.custom.columns or [_CUSTOM_AGE]
     return [obj["metadata"].get("name", ""), *(_custom_cell(obj, column) for column in custom)]
