@@ -100,7 +100,7 @@ def _signature(name: str, thing: object) -> str:
     except ValueError:
         return ""
     parameters = [
-        p.replace(annotation=_Bare.of(p.annotation))
+        p.replace(annotation=_Bare.of(p.annotation), default=_same_every_time(p.default))
         for p in signature.parameters.values()
         if p.name != "self"
     ]
@@ -115,6 +115,11 @@ def _signature(name: str, thing: object) -> str:
     return "\n".join(
         [f"{head}(", *(f"    {parameter}," for parameter in _with_star(parameters)), f"){answer}"]
     )
+
+
+def _same_every_time(default: object) -> object:
+    """A default without the address that a function's or an object's representation holds."""
+    return _Bare("…") if " at 0x" in repr(default) else default
 
 
 class _Bare:

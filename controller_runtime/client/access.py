@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from controller_runtime.client.config import Configuration
 from controller_runtime.client.credentials import Credential
-from controller_runtime.client.kubeconfig import ConfigError
 from controller_runtime.client.tls import TlsError
-from controller_runtime.kube.errors import NoCredentials
+from controller_runtime.kube.errors import ConfigError, NoCredentials
 
 if TYPE_CHECKING:
     from controller_runtime.client.cancel import Cancel

@@ -11,12 +11,12 @@ from urllib.parse import quote, urlsplit
 
 from controller_runtime.client.credentials import ANONYMOUS, Credential, Credentials, Source, Static
 from controller_runtime.client.execplugin import Plugins
-from controller_runtime.client.kubeconfig import Cluster, ConfigError, User, load_kubeconfig
+from controller_runtime.client.kubeconfig import Cluster, User, load_kubeconfig
 from controller_runtime.client.oidc import IdToken
 from controller_runtime.client.proxy import Proxy, is_loopback, parse_proxy, proxy_from_environment
 from controller_runtime.client.tls import TlsError, client_context
 from controller_runtime.client.validation import Chosen, choose, server_url
-from controller_runtime.kube.errors import NoCredentials
+from controller_runtime.kube.errors import ConfigError, NoCredentials
 
 __all__ = ["ConfigError", "Configuration", "load_configuration"]
 
@@ -61,14 +61,16 @@ def load_configuration(
     *,
     groups: Sequence[str] = (),
     plugins: Plugins | None = None,
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str] | None = None,
 ) -> Configuration:
     """The configuration of a kubeconfig, or of the pod that this runs in when none is named.
 
     With ``context`` alone the kubeconfig is found as kubectl does: ``KUBECONFIG``, or ``~/.kube/config``.
     ``impersonate`` and ``groups`` go before what the kubeconfig impersonates. Configurations with the same
-    ``plugins`` share the runs of a credential plugin. Raises ConfigError.
+    ``plugins`` share the runs of a credential plugin. ``environ`` is the process's own when it is None.
+    Raises ConfigError.
     """
+    environ = os.environ if environ is None else environ
     running = plugins or Plugins()
     acting = User(impersonate=impersonate or "", as_groups=list(groups))
     if kubeconfig is None and context is None:

@@ -97,6 +97,9 @@ class Static:
         self._basic = basic
         self._certificate = certificate
 
+    def __repr__(self) -> str:
+        return "ANONYMOUS" if self is ANONYMOUS else "Static(…)"
+
     def get(self, cancel: Cancel | None = None) -> Credential:
         authorization, certificate, key = "", b"", b""
         if self._token is not None:

@@ -14,10 +14,7 @@ from typing import Any
 import msgspec
 
 from controller_runtime.client.goyaml import YamlError, parse
-
-
-class ConfigError(Exception):
-    """A configuration that is of no use. The text is one sentence for a person."""
+from controller_runtime.kube.errors import ConfigError
 
 
 class _Named(msgspec.Struct, frozen=True):

@@ -12,12 +12,12 @@ from controller_runtime.client.execplugin import API_VERSIONS
 from controller_runtime.client.kubeconfig import (
     AuthProvider,
     Cluster,
-    ConfigError,
     ExecConfig,
     Kubeconfig,
     User,
 )
 from controller_runtime.client.proxy import parse_proxy
+from controller_runtime.kube.errors import ConfigError
 
 NOBODY = User()
 

@@ -89,6 +89,10 @@ class Unreachable(Exception):
         self.sent = sent
 
 
+class ConfigError(Exception):
+    """A configuration that is of no use. The text is one sentence for a person."""
+
+
 class NoCredentials(Unreachable):
     """Nothing was sent: what says who we are could not be had. The next request asks for it again."""
 
