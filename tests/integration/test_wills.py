@@ -25,7 +25,7 @@ from controller_runtime.manager.manager import Manager
 from reconsole.embedded import MANIFESTS
 from tests.cluster import eventually
 from tests.integration.conftest import operating
-from tests.integration.middle import Answer, Middle, Seen, in_the_middle, refuse
+from tests.integration.middle import Answer, Delay, Middle, Seen, in_the_middle, refuse
 from tests.integration.test_operator import is_settled, ready, redis
 from tests.runtime.sandboxed import running
 
@@ -163,3 +163,20 @@ def test_pods_pass_pod_security_restricted(admin: Client, namespace: str, middle
         spec = {"containers": [{"name": "a", "image": "b"}]}
         with pytest.raises(Forbidden, match="violates PodSecurity"):
             admin.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+
+
+def test_a_large_redis_does_not_hold_up_its_neighbour(admin: Client, middle: Middle, namespace: str) -> None:
+    with operating(middle.kubeconfig, namespace) as operator:
+        admin.create(redis(namespace, replicas=1))
+        old = eventually(lambda: ready(admin, namespace).get("db-0"), 60)
+        large = redis(namespace, replicas=60)
+        large["metadata"]["name"] = "large"
+        middle.rules.append(lambda seen: Delay(0.2) if seen.what == "create pods" else None)  # a slow server
+        admin.create(large)
+        eventually(lambda: middle.count("create pods") > 10, 30)
+        admin.delete(Pod, namespace, "db-0", grace_period=0)
+        eventually(lambda: [p for p in admin.list(Pod, namespace) if p.metadata.name == "db-0"], 1)
+        assert middle.count("create pods") < 61
+        eventually(lambda: ready(admin, namespace).get("db-0", old) != old, 10)
+        finished = [e for e in operator.events() if isinstance(e, ReconcileFinished)]
+        assert all(turn.duration < 2 for turn in finished if turn.key.endswith("/large"))
