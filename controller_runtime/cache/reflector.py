@@ -104,6 +104,7 @@ class _Reading:
     confirm: threading.Timer
     quiet: ExitStack  # left when the list is complete
     is_quiet: bool = False
+    step: Callable[[], None] | None = None  # for quiet_gc, now and then
     items: int = 0  # events and bookmarks
 
 
@@ -233,6 +234,7 @@ class Reflector:
         self._unsure = False
         self._sink.begin(self._scope)
         before: Callable[[], None] | None = self._gate.wait_turn
+        step: Callable[[], None] | None = None
         with ExitStack() as stack:
             while True:
                 try:
@@ -248,7 +250,7 @@ class Reflector:
                     before = self._gate.wait_turn
                     continue
                 if before is not None and not self.synced.is_set():
-                    stack.enter_context(quiet_gc())
+                    step = stack.enter_context(quiet_gc())
                     self.report.syncing()
                 self._moved = self._timing.monotonic()
                 before = None  # the pages after the first are no new tries
@@ -262,6 +264,8 @@ class Reflector:
                     )
                 if not page.metadata.token:
                     break
+                if step is not None:
+                    step()
                 query = {**query, "continue": page.metadata.token}
             self._sink.end(self._scope)
             self.synced.set()
@@ -287,9 +291,12 @@ class Reflector:
             except Unreachable as error:
                 if isinstance(error, Cancelled):
                     raise
-                if str(error) == "timed out" and not self._bookmark_seen:
-                    self._bookmarks = False  # perhaps a server without them: let it end the watch itself
-                raise StreamError(f"the watch broke: {error}") from error
+                if str(error) != "timed out" or reading.is_list:
+                    raise StreamError(f"the watch broke: {error}") from error
+                # Quiet, or dead: the request that comes next tells. Quiet is no news, since servers whose
+                # etcd sends no progress notes have bookmarks minutes apart.
+                self._bookmarks = self._bookmarks and self._bookmark_seen
+                log.debug("the watch of %s was silent, it is begun again", self._resource.plural)
             finally:
                 confirm.cancel()
                 if confirm.ident is not None:
@@ -378,13 +385,15 @@ class Reflector:
         sink, scope, report = self._sink, self._scope, self.report
         if not self.synced.is_set() and not reading.is_quiet:
             reading.is_quiet = True
-            reading.quiet.enter_context(quiet_gc())
+            reading.step = reading.quiet.enter_context(quiet_gc())
             report.syncing()
         if bookmark is None:
             if event.type == "DELETED":
                 sink.change(scope, event.type, event.object)
             else:
                 sink.seen(scope, event.object)
+            if reading.items % PAGE_SIZE == 0 and reading.step is not None:
+                reading.step()
             return
         if not bookmark.ends_initial_list:
             self._transport.has_watch_list = False
