@@ -21,7 +21,9 @@ from controller_runtime.client.connections import CHUNK, connect_to
 from controller_runtime.kube.errors import ApiError, NoCredentials, Unreachable, api_error
 
 CONNECT_TIMEOUT = 5.0  # seconds
-REQUEST_TIMEOUT = 30.0  # seconds, between two pieces of an answer
+REQUEST_TIMEOUT = 60.0  # seconds, for a whole answer; kube-apiserver's own --request-timeout
+SILENCE = 30.0  # seconds between two pieces of it
+REFUSAL_LIMIT = 1 << 20  # bytes that are read of an answer that is none
 
 Query = Mapping[str, str | int | bool] | Sequence[tuple[str, str]]
 
@@ -90,11 +92,14 @@ class Transport:
     ) -> Answer:
         """The whole answer of a request that succeeded. Raises ApiError, Unreachable.
 
-        ``before`` is called before each time the wire is used; it may wait, to keep a rate.
+        ``timeout``: seconds until the last of it has come. ``before`` is called before each time the wire is
+        used; it may wait, to keep a rate.
         """
-        response = self._open(method, path, query, body, content_type, timeout, cancel, before)
+        deadline = time.monotonic() + timeout
+        silence = min(timeout, SILENCE)
+        response = self._open(method, path, query, body, content_type, silence, cancel, before)
         try:
-            return Answer(response.status, response.headers, response.read())
+            return Answer(response.status, response.headers, _body(response, deadline))
         except Exception as error:
             if cancel is not None and cancel.is_set:
                 raise Cancelled("cancelled", sent=True) from error
@@ -154,11 +159,12 @@ class Transport:
                 handshake = None if attempt.sent and method != "GET" else _tls_error(error)
                 if handshake and not last and self._access.refused(ready, handshake):
                     continue
-                raise Unreachable(ready.words(_reason(error)), sent=attempt.sent) from error
+                words = str(error) if _is_ours(error, attempt) else ready.words(_reason(error))
+                raise Unreachable(words, sent=attempt.sent) from error
             self._observe(method, response.status, started)
             if response.status < 300:
                 return response
-            refusal = self._refusal(response)
+            refusal = _refusal(response, time.monotonic() + timeout)
             if refusal.status == 401 and not last and self._access.refused(ready):
                 continue
             raise refusal
@@ -202,17 +208,42 @@ class Transport:
         finally:
             current_attempt.reset(token)
 
-    def _refusal(self, response: Any) -> ApiError:
-        try:
-            return api_error(response.status, response.read(1 << 20), response.headers)
-        except Exception:
-            return api_error(response.status, b"", response.headers)
-        finally:
-            response.release_conn()
-
     def _observe(self, method: str, status: int, started: float) -> None:
         for observer in self.observers:
             observer(method, status, time.monotonic() - started)
+
+
+def _refusal(response: Any, deadline: float) -> ApiError:
+    try:
+        return api_error(response.status, _body(response, deadline, REFUSAL_LIMIT), response.headers)
+    except Exception:
+        return api_error(response.status, b"", response.headers)
+    finally:
+        response.release_conn()
+
+
+def _body(response: Any, deadline: float, limit: int | None = None) -> bytes:
+    """The body, or its first ``limit`` bytes. Raises TimeoutError when it has not come by ``deadline``.
+
+    A connection on which something is still to come is closed, for the next request must not read it.
+    """
+    pieces: list[bytes] = []
+    size = 0
+    while piece := response.read1(CHUNK):
+        pieces.append(piece)
+        size += len(piece)
+        if limit is not None and size >= limit:
+            response.close()
+            break
+        if time.monotonic() >= deadline:
+            response.close()
+            raise TimeoutError
+    return b"".join(pieces)
+
+
+def _is_ours(error: Exception, attempt: Attempt) -> bool:
+    """Whether it is what we were about to send that is wrong, such as a line break in a header."""
+    return isinstance(error, ValueError) and not attempt.sent
 
 
 def _utf8(value: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import threading
@@ -141,6 +142,37 @@ def test_timeouts(server: FaultServer) -> None:
         Client(configuration(server.url)).with_timeout(0.1).version()
     assert time.monotonic() - started < 1.0
     released.set()
+
+
+def test_an_answer_that_drips_is_not_waited_for_and_spoils_no_connection(server: FaultServer) -> None:
+    def drip(x: Exchange) -> None:
+        x.handler.send_response(200)
+        x.handler.send_header("Content-Length", "1000")
+        x.handler.end_headers()
+        with contextlib.suppress(OSError):
+            for _ in range(1000):
+                x.handler.wfile.write(b" ")
+                time.sleep(0.02)
+
+    server.script = drip
+    client = Client(configuration(server.url)).with_timeout(0.3)
+    started = time.monotonic()
+    with pytest.raises(Unreachable, match="timed out"):
+        client.version()
+    assert time.monotonic() - started < 1.0
+    server.script = lambda x: x.answer(500, b"x" * (3 << 20))
+    with pytest.raises(ServerError, match="xxx"):
+        client.version()
+    server.script = replying({"gitVersion": "v1"})
+    assert client.version() == "v1"
+
+
+def test_what_cannot_be_sent_is_not_the_networks_fault(server: FaultServer) -> None:
+    client = Client(configuration(server.url, impersonate="a\nb"))
+    with pytest.raises(Unreachable, match="header") as raised:
+        client.version()
+    assert not raised.value.sent
+    assert server.requests == []
 
 
 def test_identity_and_version(server: FaultServer) -> None:
