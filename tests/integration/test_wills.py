@@ -24,7 +24,8 @@ from controller_runtime.manager.leaderelection import LeaderElectionConfig
 from controller_runtime.manager.manager import Manager
 from reconsole.embedded import MANIFESTS
 from tests.cluster import eventually
-from tests.integration.conftest import operating
+from tests.conftest import a_namespace
+from tests.integration.conftest import call, operating
 from tests.integration.middle import Answer, Delay, Middle, Seen, in_the_middle, refuse
 from tests.integration.test_operator import is_settled, ready, redis
 from tests.runtime.sandboxed import running
@@ -180,3 +181,31 @@ def test_a_large_redis_does_not_hold_up_its_neighbour(admin: Client, middle: Mid
         eventually(lambda: ready(admin, namespace).get("db-0", old) != old, 10)
         finished = [e for e in operator.events() if isinstance(e, ReconcileFinished)]
         assert all(turn.duration < 2 for turn in finished if turn.key.endswith("/large"))
+
+
+def test_a_quota_is_said_once_and_over_soon(admin: Client, middle: Middle, namespace: str) -> None:
+    quota = {"metadata": {"name": "few"}, "spec": {"hard": {"pods": "1"}}}
+    path = f"/api/v1/namespaces/{namespace}/resourcequotas"
+    call(admin, "POST", path, quota)
+    eventually(lambda: admin.get_json(f"{path}/few")["status"].get("hard"), 10)
+    with operating(middle.kubeconfig, namespace):
+        admin.create(redis(namespace, replicas=3))
+        eventually(lambda: "exceeded quota: few" in _degraded(admin, namespace), 30)
+        time.sleep(2)
+        assert middle.count("create pods") <= 20
+        warnings = [s.body for s in middle.seen if s.what == "create events" and s.body["type"] == "Warning"]
+        assert len(warnings) == 1
+        call(admin, "PUT", f"{path}/few", quota | {"spec": {"hard": {"pods": "3"}}})
+        eventually(lambda: is_settled(admin, namespace), 15)
+
+
+def test_a_namespace_that_ends_takes_its_redis_along_in_peace(
+    admin: Client, middle: Middle, crd: None, nodes: None
+) -> None:
+    with a_namespace(admin) as namespace, operating(middle.kubeconfig, namespace):
+        admin.create(redis(namespace))
+        eventually(lambda: is_settled(admin, namespace), 60)
+        asked = middle.count("create pods")
+        admin.delete(Namespace, "", namespace)
+        eventually(lambda: not admin.list(Redis, namespace) and not admin.list(Pod, namespace), 60)
+        assert middle.count("create pods") - asked <= 15
