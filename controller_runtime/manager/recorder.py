@@ -61,6 +61,7 @@ class _Occurrence(NamedTuple):
     key: _Key
     note: str
     at: float  # Unix seconds
+    seen: float  # on the clock
 
 
 @dataclass(slots=True)
@@ -69,13 +70,14 @@ class _Series:
     first: float  # Unix seconds
     count: int
     last: float  # Unix seconds
+    seen: float  # when the last one was, on the clock
     written: int = 0  # the count that the server knows
-    written_at: float = 0.0
+    written_at: float = 0.0  # on the clock
 
 
 @dataclass(slots=True, order=True)
 class _Retry:
-    due: float
+    due: float  # on the clock
     number: int
     key: _Key = field(compare=False)
     tries: int = field(compare=False)
@@ -99,7 +101,10 @@ class EventRecorder:
 
 
 class EventBroadcaster:
-    """One thread for all recorders of a manager. ``dropped`` is called for every event that is lost."""
+    """One thread for all recorders of a manager. ``dropped`` is called for every event that is lost.
+
+    ``now`` is what the Events say, in Unix seconds; what is waited for goes by ``clock``, which never jumps.
+    """
 
     def __init__(
         self,
@@ -108,6 +113,7 @@ class EventBroadcaster:
         dropped: Callable[[], None] = lambda: None,
         host: str = "",
         now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
         rng: Callable[[], float] = random.random,
         retry_sleep: float = RETRY_SLEEP,
         threads: Threads | None = None,
@@ -116,6 +122,7 @@ class EventBroadcaster:
         self._dropped = dropped
         self._host = host or socket.gethostname()
         self._now = now
+        self._clock = clock
         self._rng = rng
         self._retry_sleep = retry_sleep
         self._queue: queue.Queue[_Occurrence | None] = queue.Queue(QUEUE_SIZE)
@@ -135,7 +142,7 @@ class EventBroadcaster:
 
     def put(self, key: _Key, note: str) -> None:
         try:
-            self._queue.put_nowait(_Occurrence(key, note, self._now()))
+            self._queue.put_nowait(_Occurrence(key, note, self._now(), self._clock()))
         except queue.Full:
             self._dropped()
 
@@ -160,11 +167,11 @@ class EventBroadcaster:
             if self._closed:
                 break
             if occurrence is not None:
-                self.handle(occurrence.key, occurrence.note, occurrence.at)
+                self.handle(*occurrence)
             elif self._ending.is_set():
                 break
-            if occurrence is None or self._now() >= self._tend_at:
-                self._tend_at = self._now() + TEND_EVERY
+            if occurrence is None or self._clock() >= self._tend_at:
+                self._tend_at = self._clock() + TEND_EVERY
                 self.tend()
         for key, series in list(self._series.items()):
             if series.written != series.count:
@@ -177,33 +184,33 @@ class EventBroadcaster:
         """Seconds until something has to be tried again or a series may have ended."""
         if self._ending.is_set():
             return 0.01
-        due = self._retries[0].due - self._now() if self._retries else 60.0
+        due = self._retries[0].due - self._clock() if self._retries else 60.0
         return min(max(due, 0.01), 60.0)
 
-    def handle(self, key: _Key, note: str, at: float) -> None:
+    def handle(self, key: _Key, note: str, at: float, seen: float) -> None:
         """One occurrence: a new Event, or one more of a series of the same words."""
         key = key._replace(note=_shorten(note))
         series = self._series.get(key)
-        if series is not None and at - series.last < FINISH_AFTER:
+        if series is not None and seen - series.seen < FINISH_AFTER:
             series.count += 1
-            series.last = at
+            series.last, series.seen = at, seen
             if series.written == 1:
                 self._send(key, 1)
             return
         if series is not None and series.written != series.count:
             self._send(key, 1)
-        self._series[key] = _Series(self._event_name(key, at), at, 1, at)
+        self._series[key] = _Series(self._event_name(key, at), at, 1, at, seen)
         self._send(key, 1)
 
     def tend(self) -> None:
         """Try again what failed, refresh series that go on, and let go of those that have ended."""
-        now = self._now()
+        now = self._clock()
         while self._retries and self._retries[0].due <= now:
             retry = heapq.heappop(self._retries)
             if retry.key in self._series:
                 self._send(retry.key, retry.tries)
         for key, series in list(self._series.items()):
-            ended = now - series.last >= FINISH_AFTER
+            ended = now - series.seen >= FINISH_AFTER
             if series.written and series.written != series.count:
                 if ended or now - series.written_at >= REFRESH_EVERY:
                     self._send(key, 1)
@@ -241,13 +248,16 @@ class EventBroadcaster:
                 self._give_up(key, str(error))
                 return
             self._retry_number += 1
-            due = self._now() + self._retry_sleep * (1 + 0.25 * self._rng())
+            wait = self._retry_sleep * (1 + 0.25 * self._rng())
+            due = self._clock() + max(wait, getattr(error, "retry_after", None) or 0.0)
             heapq.heappush(self._retries, _Retry(due, self._retry_number, key, tries + 1))
         except ApiError as error:
             self._give_up(key, error.message)
+        except ValueError as error:  # a reason that has no UTF-8
+            self._give_up(key, str(error))
         else:
             self._refused = ""
-            series.written, series.written_at = series.count, self._now()
+            series.written, series.written_at = series.count, self._clock()
 
     def _write(self, key: _Key, series: _Series) -> None:
         path = _PATH.format(key.regarding.namespace or "default")
@@ -281,5 +291,7 @@ class EventBroadcaster:
 
 
 def _shorten(note: str) -> str:
-    raw = note.encode()
-    return note if len(raw) <= MAX_NOTE else raw[: MAX_NOTE - 3].decode(errors="ignore") + "…"
+    raw = note.encode(errors="replace")  # half a surrogate pair has no UTF-8
+    if len(raw) > MAX_NOTE:
+        return raw[: MAX_NOTE - 3].decode(errors="ignore") + "…"
+    return raw.decode()

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from controller_runtime.client.client import Client
-from controller_runtime.kube.errors import ApiError, Forbidden, NotFound, Unreachable
+from controller_runtime.kube.errors import ApiError, Forbidden, NotFound, TooManyRequests, Unreachable
 from controller_runtime.kube.resource import Ref
 from controller_runtime.manager.recorder import QUEUE_SIZE, EventBroadcaster, _Key
 from tests.cluster import eventually
@@ -41,17 +41,22 @@ class FakeApi:
 class World:
     def __init__(self) -> None:
         self.now = 1_700_000_000.0
+        self.step = 0.0  # of the wall clock
         self.api = FakeApi()
         self.dropped = 0
         self.broadcaster = EventBroadcaster(
-            cast(Client, self.api), dropped=self._drop, host="node-1", now=lambda: self.now, rng=lambda: 0.0
-        )
+            cast(Client, self.api), dropped=self._drop, host="node-1", now=self.wall, rng=lambda: 0.0,
+            clock=lambda: self.now,
+        )  # fmt: skip
+
+    def wall(self) -> float:
+        return self.now + self.step
 
     def _drop(self) -> None:
         self.dropped += 1
 
     def happen(self, key: _Key = KEY, note: str = "Created a pod") -> None:
-        self.broadcaster.handle(key, note, self.now)
+        self.broadcaster.handle(key, note, self.wall(), self.now)
 
     def counts(self) -> list[tuple[str, int]]:
         return [(method, body.get("series", {}).get("count", 1)) for method, _, body in self.api.calls]
@@ -135,6 +140,28 @@ def test_an_unreachable_server_is_tried_again() -> None:
         world.broadcaster.tend()
     assert world.counts() == [("POST", 1)]
     assert world.dropped == 0
+
+
+def test_a_wall_clock_that_is_set_back_delays_nothing() -> None:
+    world = World()
+    world.api.errors = [TooManyRequests(429, "TooManyRequests", "slow down", retry_after=15.0)]
+    world.happen()
+    world.step = -3600.0
+    for expected in ([], [("POST", 1)]):
+        world.now += 10
+        world.broadcaster.tend()
+        assert world.counts() == expected
+    world.now += 360
+    world.happen()
+    assert world.counts() == [("POST", 1)] * 2, "the series had ended"
+
+
+def test_what_has_no_utf_8_is_replaced_or_dropped_alone() -> None:
+    world = World()
+    world.happen(KEY._replace(reason="\ud800"))
+    world.happen(note="half of it: \ud800")
+    assert (world.dropped, world.counts()) == (1, [("POST", 1)])
+    assert world.api.calls[0][2]["note"] == "half of it: ?"
 
 
 def test_it_gives_up_in_the_end() -> None:
