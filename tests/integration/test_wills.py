@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import yaml
 from controller.api import Redis
 from controller.operator import MARKERS, add_redis_controller
 from controller_runtime.bus import EventBus
-from controller_runtime.client.client import Client
+from controller_runtime.client.client import PATCH_TYPES, Client
 from controller_runtime.client.config import load_configuration
 from controller_runtime.events import ReconcileFinished
 from controller_runtime.kube.errors import Forbidden
@@ -25,7 +26,7 @@ from controller_runtime.manager.manager import Manager
 from reconsole.embedded import MANIFESTS
 from tests.cluster import eventually
 from tests.conftest import a_namespace
-from tests.integration.conftest import call, operating
+from tests.integration.conftest import NODES, call, operating
 from tests.integration.middle import Answer, Delay, Middle, Seen, in_the_middle, refuse
 from tests.integration.test_operator import is_settled, ready, redis
 from tests.runtime.sandboxed import running
@@ -209,3 +210,36 @@ def test_a_namespace_that_ends_takes_its_redis_along_in_peace(
         admin.delete(Namespace, "", namespace)
         eventually(lambda: not admin.list(Redis, namespace) and not admin.list(Pod, namespace), 60)
         assert middle.count("create pods") - asked <= 15
+
+
+@pytest.mark.skipif(
+    "RECONSOLE_TEST_KUBECONFIG" in os.environ, reason="a real kubelet does not reject on request"
+)
+def test_pods_that_a_kubelet_rejects_are_made_again_ever_less_often(
+    admin: Client, middle: Middle, namespace: str
+) -> None:
+    def reject(reason: str | None) -> None:
+        body = msgspec.json.encode(
+            {"metadata": {"annotations": {"sandbox.reconsole.dev/reject-pods": reason}}}
+        )
+        for node in admin.get_json(NODES)["items"]:
+            path = f"{NODES}/{node['metadata']['name']}"
+            admin.transport.request("PATCH", path, body=body, content_type=PATCH_TYPES["merge"])
+
+    reject("OutOfcpu")
+    try:
+        with operating(middle.kubeconfig, namespace):
+            admin.create(redis(namespace, replicas=1))
+            eventually(lambda: "pod db-0 failed: OutOfcpu" in _degraded(admin, namespace), 30)
+            eventually(lambda: middle.count("create pods") == 4, 15)  # at once, after 1 s and after 2 s
+            first = time.monotonic()
+            reject(None)
+            eventually(lambda: is_settled(admin, namespace), 15)
+            assert time.monotonic() - first > 2
+            assert middle.count("create pods") == 5
+            warnings = [
+                s.body for s in middle.seen if s.what == "create events" and s.body["type"] == "Warning"
+            ]
+            assert [w["reason"] for w in warnings] == ["PodFailed"]
+    finally:
+        reject(None)
