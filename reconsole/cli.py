@@ -176,6 +176,10 @@ def _add_common(parser: argparse.ArgumentParser) -> list[argparse.Action]:
         "--events", metavar="FILE", type=Path,
         help="record all events: a .jsonl, .jsonl.gz or .jsonl.zst file for reconsole replay",
     )  # fmt: skip
+    how.add_argument(
+        "--record-rbac", metavar="FILE.yaml", type=Path,
+        help="write down the least role that this run used",
+    )  # fmt: skip
     return [*where._group_actions, *how._group_actions]
 
 
@@ -234,4 +238,5 @@ def _options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Optio
         leader_elect=args.leader_elect,
         events=args.events,
         operator=getattr(args, "operator", None),
+        record_rbac=args.record_rbac,
     )

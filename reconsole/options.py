@@ -23,6 +23,7 @@ class Options:
     leader_elect: bool
     groups: tuple[str, ...] = ()  # to act in, beside ``impersonate``
     events: Path | None = None  # where to write everything that the bus carries
+    record_rbac: Path | None = None  # where to write the least role that the run used
     operator: str | None = None  # of ``reconsole run``: FILE.py or module:function; None is Redis
 
 

@@ -187,6 +187,10 @@ class Session:
         self._opened.callback(person.transport.close)
         client = Client(configuration, bus=self._bus)
         self._opened.callback(client.transport.close)
+        if options.record_rbac:
+            from reconsole.rights import UsedRights
+
+            client.transport.observers.append(UsedRights(options.record_rbac).observe)
         try:
             server = check(client, self.stop.wait)
         except Failure:

@@ -61,12 +61,21 @@ class Stream:
             self._response.close()
 
 
+class Exchange(NamedTuple):
+    """A request that was answered, or with ``status`` 0 was not. ``target`` is its path with the query."""
+
+    method: str
+    target: str
+    status: int
+    seconds: float
+
+
 class Transport:
     """Thread-safe. Credentials are reloaded once when the server or its certificate refuses them."""
 
     def __init__(self, configuration: Configuration) -> None:
         self._access = Access(configuration, connect_to)
-        self.observers: list[Callable[[str, int, float], None]] = []  # method, status (0: no answer), seconds
+        self.observers: list[Callable[[Exchange], None]] = []
         self.has_watch_list = True  # until a server says that it does not know sendInitialEvents
 
     @property
@@ -152,7 +161,7 @@ class Transport:
             try:
                 response = self._send(ready, method, target, body, content_type, timeout, attempt)
             except Exception as error:
-                self._observe(method, 0, started)
+                self._observe(method, target, 0, started)
                 if cancel is not None and cancel.is_set:
                     raise Cancelled("cancelled", sent=attempt.sent) from error
                 # A write that may have arrived is not repeated.
@@ -161,7 +170,7 @@ class Transport:
                     continue
                 words = str(error) if _is_ours(error, attempt) else ready.words(_reason(error))
                 raise Unreachable(words, sent=attempt.sent) from error
-            self._observe(method, response.status, started)
+            self._observe(method, target, response.status, started)
             if response.status < 300:
                 return response
             refusal = _refusal(response, time.monotonic() + timeout)
@@ -208,9 +217,10 @@ class Transport:
         finally:
             current_attempt.reset(token)
 
-    def _observe(self, method: str, status: int, started: float) -> None:
+    def _observe(self, method: str, target: str, status: int, started: float) -> None:
+        exchange = Exchange(method, target, status, time.monotonic() - started)
         for observer in self.observers:
-            observer(method, status, time.monotonic() - started)
+            observer(exchange)
 
 
 def _refusal(response: Any, deadline: float) -> ApiError:

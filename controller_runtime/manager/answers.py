@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from controller_runtime.client.transport import Exchange
+
 UNANSWERED = 300.0  # seconds
 
 
@@ -16,12 +18,13 @@ class Answers:
         self._failing_since: float | None = None
         self._last = ""
 
-    def observe(self, method: str, status: int, seconds: float) -> None:
+    def observe(self, exchange: Exchange) -> None:
         """A request was answered, with status 0 it was not.
 
         A refusal is an answer too: that a right is missing is no reason to begin anew. But credentials that
         are not accepted (401) may be better after a restart, and an error of the server is none.
         """
+        status = exchange.status
         if 200 <= status < 500 and status != 401:
             self._failing_since = None
             return

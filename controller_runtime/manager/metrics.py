@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from controller_runtime.client.transport import Exchange
 from controller_runtime.kube.resource import Request
 
 # Source: controller-runtime pkg/internal/controller/metrics/metrics.go.
@@ -142,8 +143,9 @@ class Metrics:
         self._running = _RunningCollector()
         registry.register(self._running)
 
-    def request(self, host: str, method: str, status: int, seconds: float) -> None:
+    def request(self, host: str, exchange: Exchange) -> None:
         """A request to an API server was answered, or with status 0 was not."""
+        method, _, status, seconds = exchange
         self.requests.labels(str(status) if status else "<error>", method, host).inc()
         self.request_duration.labels(method, host).observe(seconds)
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from controller_runtime import Client, load_configuration
 from reconsole.operators import load_operator
@@ -77,3 +78,35 @@ def test_what_cannot_be_loaded_is_said_in_a_sentence(tmp_path: Path, text: str |
         path.write_text(text)
     with pytest.raises(Failure, match=sentence):
         load_operator(str(path))
+
+
+def test_the_least_role_that_a_run_used_is_written_down(tmp_path: Path) -> None:
+    arguments = ["--sandbox-dir", str(tmp_path), "--record-rbac", str(tmp_path / "role.yaml")]
+    run = Headless(tmp_path, "run", str(EXAMPLES / "folder.py"), *arguments)
+    try:
+        kubeconfig = tmp_path / "kubeconfig"
+        eventually(lambda: kubeconfig.exists() or run.process.poll(), 30)
+        folders(Client(load_configuration(kubeconfig)), "default", tmp_path)
+    finally:
+        assert run.stop() == 0
+    used = list(yaml.safe_load_all((tmp_path / "role.yaml").read_text()))
+    group = ["examples.reconsole.dev"]
+    assert [(r["kind"], r["metadata"].get("namespace"), r["rules"]) for r in used] == [
+        ("ClusterRole", None, [{"apiGroups": group, "resources": ["folders"], "verbs": ["list", "watch"]}]),
+        (
+            "Role",
+            "default",
+            [
+                {"apiGroups": group, "resources": ["folders"], "verbs": ["get", "update"]},
+                {"apiGroups": group, "resources": ["folders/status"], "verbs": ["update"]},
+            ],
+        ),
+    ]
+
+
+def test_a_file_for_the_role_that_cannot_be_written_ends_it_with_a_sentence(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "reconsole", "run", str(EXAMPLE), "--no-ui"]
+    command += ["--sandbox-dir", str(tmp_path), "--record-rbac", str(tmp_path / "no" / "role.yaml")]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 1
+    assert "role.yaml: No such file or directory; name another file" in ran.stderr

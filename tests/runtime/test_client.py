@@ -446,7 +446,7 @@ def test_streams_over_tls_can_be_shut_from_outside(tmp_path: Path) -> None:
 def test_observers_hear_of_every_request(server: FaultServer) -> None:
     transport = Transport(configuration(server.url))
     heard: list[tuple[str, int]] = []
-    transport.observers.append(lambda method, code, seconds: heard.append((method, code)))
+    transport.observers.append(lambda exchange: heard.append((exchange.method, exchange.status)))
     server.script = refusing(503, "ServiceUnavailable")
     with pytest.raises(ServerError):
         transport.request("GET", "/version")

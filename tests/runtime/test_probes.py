@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from controller_runtime.client.transport import Exchange
 from controller_runtime.manager.answers import Answers
 from controller_runtime.manager.metrics import Metrics
 from controller_runtime.manager.probes import Checks, Handler, HttpServer, metrics_page
@@ -152,14 +153,14 @@ def test_a_page_that_fails_is_logged_and_the_server_goes_on(
 def test_without_an_answer_for_five_minutes_it_is_not_healthy() -> None:
     now = 0.0
     answers = Answers(lambda: now)
-    answers.observe("GET", 200, 0.1)
+    answers.observe(Exchange("GET", "/x", 200, 0.1))
     now = 1000.0
     assert answers.check() == ""  # nothing was asked
-    answers.observe("GET", 0, 5.0)
+    answers.observe(Exchange("GET", "/x", 0, 5.0))
     now = 1299.0
-    answers.observe("PUT", 503, 5.0)
+    answers.observe(Exchange("PUT", "/x", 503, 5.0))
     assert answers.check() == ""
     now = 1301.0
     assert answers.check() == "no request has succeeded for 301 s; the last one got HTTP 503"
-    answers.observe("GET", 403, 0.1)
+    answers.observe(Exchange("GET", "/x", 403, 0.1))
     assert answers.check() == ""
