@@ -181,7 +181,12 @@ class Session:
             configuration = load_configuration(
                 own, options.context, options.impersonate, groups=options.groups, plugins=plugins
             )
-            person = Client(load_configuration(kubeconfig, options.context, plugins=plugins), bus=self._bus)
+            # Read once where one will do: the file may be a pipe.
+            same = own == kubeconfig and not (options.impersonate or options.groups)
+            persons = (
+                configuration if same else load_configuration(kubeconfig, options.context, plugins=plugins)
+            )
+            person = Client(persons, bus=self._bus)
         except ConfigError as error:
             raise Failure(str(error)) from error
         self._opened.callback(person.transport.close)

@@ -39,6 +39,7 @@ class Access:
         self.configuration = configuration
         self._connect = connect
         self._lock = threading.Lock()
+        self._warned = ""  # of a kubeconfig that cannot be read again: once
         self._tls: tuple[Configuration, bytes, bytes, bytes] | None = None  # what the connections use
         self._connections: Any = None
 
@@ -87,8 +88,11 @@ class Access:
             try:
                 self.configuration = configuration.reload(configuration)
             except ConfigError as error:
-                log.warning("Cannot read the configuration again: %s", error)
+                if str(error) != self._warned:
+                    log.warning("Cannot read the configuration again: %s", error)
+                self._warned = str(error)
                 return False
+            self._warned = ""
             return self.configuration is not configuration
 
     def _connections_for(self, configuration: Configuration, credential: Credential) -> Any:

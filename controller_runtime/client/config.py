@@ -15,7 +15,7 @@ from controller_runtime.client.kubeconfig import Cluster, User, load_kubeconfig
 from controller_runtime.client.oidc import IdToken
 from controller_runtime.client.proxy import Proxy, is_loopback, parse_proxy, proxy_from_environment
 from controller_runtime.client.tls import TlsError, client_context
-from controller_runtime.client.validation import Chosen, choose, server_url
+from controller_runtime.client.validation import Chosen, choose, server_login, server_url
 from controller_runtime.kube.errors import ConfigError, NoCredentials
 
 __all__ = ["ConfigError", "Configuration", "load_configuration"]
@@ -110,7 +110,9 @@ def _of(chosen: Chosen, environ: Mapping[str, str], plugins: Plugins) -> Configu
 def _credentials(user: User, cluster: Cluster, authorities: Source | None, plugins: Plugins) -> Credentials:
     """A plugin is not asked where there is something else (client-go plugin/pkg/client/auth/exec)."""
     token = basic = certificate = None
-    if user.token or user.token_file:
+    if login := server_login(cluster.server):
+        basic = login  # goes before all others in Go too
+    elif user.token or user.token_file:
         token = Source("token file", user.token.encode(), user.token_file)
     elif user.username or user.password:
         basic = user.username, user.password
@@ -171,10 +173,10 @@ def _checked(made: Configuration, where: str) -> Configuration:
     """See that files are there and certificates fit. A plugin is not run. Raises ConfigError."""
     in_the_clear = made.host.startswith("http:") and not is_loopback(urlsplit(made.host).hostname or "")
     try:
+        credential = made.credentials.get() if isinstance(made.credentials, Static) else Credential()
+        if made.authorities or credential.certificate:
+            made.tls_context(credential)
         if isinstance(made.credentials, Static):
-            credential = made.credentials.get()
-            if made.authorities or credential.certificate:
-                made.tls_context(credential)
             in_the_clear = in_the_clear and bool(credential.authorization)
     except (NoCredentials, TlsError) as error:
         raise ConfigError(f"the {where} is of no use: {error}") from None

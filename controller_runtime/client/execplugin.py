@@ -176,7 +176,8 @@ class ExecPlugin:
                 raise NoCredentials(f"{self._sent_away[1]}; it asks again in {left:.0f} s")
         command = shutil.which(self._config.command)
         if command is None:
-            raise NoCredentials(self._fault("is not installed", self._config.install_hint))
+            what = "is not executable" if os.path.isfile(self._config.command) else "is not installed"
+            raise NoCredentials(self._fault(what, self._config.install_hint))
         environ = os.environ | {v.name: v.value for v in self._config.env}
         environ["KUBERNETES_EXEC_INFO"] = msgspec.json.encode(self._information(asking)).decode()
         arguments = [command, *self._config.args]
@@ -221,20 +222,23 @@ class ExecPlugin:
             self._kill(process, group=not asking)
             raise NoCredentials(self._fault("was interrupted")) from None
         except subprocess.TimeoutExpired:
-            self._kill(process, group=not asking)
-            raise NoCredentials(self._fault(f"did not end within {timeout:g} s")) from None
+            words = self._kill(process, group=not asking)
+            raise NoCredentials(self._fault(f"did not end within {timeout:g} s", _text(words))) from None
         if process.returncode != 0:
             raise NoCredentials(self._fault(f"failed with exit code {process.returncode}", _text(words)))
         return output
 
-    def _kill(self, process: subprocess.Popen[bytes], *, group: bool) -> None:
+    def _kill(self, process: subprocess.Popen[bytes], *, group: bool) -> bytes:
+        """End it, and what it has started if that is its own ``group``; what it wrote to stderr."""
         with contextlib.suppress(OSError):
             if group:
                 os.killpg(process.pid, signal.SIGKILL)
             else:
                 process.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.communicate(timeout=1.0)
+        try:
+            return process.communicate(timeout=1.0)[1] or b""
+        except subprocess.TimeoutExpired:
+            return b""
 
     def _may_ask(self) -> bool:
         mode = self._config.interactive_mode or "IfAvailable"  # the default of v1beta1

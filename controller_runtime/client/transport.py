@@ -195,7 +195,7 @@ class Transport:
         if body is not None:
             headers["Content-Type"] = content_type
         if ready.credential.authorization:
-            headers["Authorization"] = ready.credential.authorization
+            headers["Authorization"] = _utf8(ready.credential.authorization)
         if ready.configuration.impersonate:
             headers["Impersonate-User"] = _utf8(ready.configuration.impersonate)
         if ready.configuration.impersonation:

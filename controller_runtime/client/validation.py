@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import msgspec
 
@@ -83,7 +83,14 @@ def server_url(server: str) -> str:
         raise ValueError(f"{server!r} is no URL of a server")
     if "://" not in server and parts.path not in ("", "/"):
         raise ValueError(f"{server!r} must be a URL or host:port")
-    return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+    address = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, address, parts.path.rstrip("/"), "", ""))
+
+
+def server_login(server: str) -> tuple[str, str] | None:
+    """The user and password that stand in the URL ``server``, if any."""
+    parts = urlsplit(server)
+    return None if parts.username is None else (unquote(parts.username), unquote(parts.password or ""))
 
 
 def _cluster_faults(cluster: Cluster) -> Iterator[_Fault]:
@@ -98,7 +105,8 @@ def _cluster_faults(cluster: Cluster) -> Iterator[_Fault]:
         yield fault(f"server: {error}")
     if cluster.proxy_url:
         try:
-            parse_proxy(cluster.proxy_url)
+            if parse_proxy(cluster.proxy_url).scheme == "socks5h":
+                yield fault("proxy-url: kubectl does not know socks5h:// there; socks5:// means the same")
         except ValueError as error:
             yield fault(f"proxy-url: {error}")
     if cluster.certificate_authority and cluster.certificate_authority_data:

@@ -60,7 +60,11 @@ class Shape:
             made = make(GOOD)
             if isinstance(made, str):
                 made = made.encode()
-            for mark, text in ("DIR", str(directory)), ("SERVER", server):
+            for mark, text in (
+                ("DIR", str(directory)),
+                ("SERVER", server),
+                ("HOST", server[len("https://") :]),
+            ):
                 for encoding in ("ascii", "utf-16-le"):
                     made = made.replace(mark.encode(encoding), text.encode(encoding))
             made = made.replace(b"CADATA", base64.b64encode(authority))
@@ -176,6 +180,11 @@ SHAPES: Sequence[Shape] = (
     _one("insecure in quotes", _CA, 'insecure-skip-tls-verify: "true"', words="must be true or false, not text"),
     _one("tls-server-name", _CA, f"{_CA}, tls-server-name: 127.0.0.1"),
     _one("a proxy of a kind that is unknown", _CA, f"{_CA}, proxy-url: 'ftp://x'", words="a proxy must begin with"),
+    _one("a proxy of a kind that Go alone knows", _CA, f"{_CA}, proxy-url: 'socks5h://x'", words="socks5:// means"),
+    _one("a token beside a user in the server's URL", '"SERVER"', '"https://me:1@HOST"', sends="Basic bWU6MQ=="),
+    _one("a CA file that is not there, and a plugin", _CA, "certificate-authority: nope.crt", _TOKEN,
+         "{exec: {command: x, apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never}}",
+         words="nope.crt: No such file"),
     # The user
     _one("a token file that ends in a newline", _TOKEN, "{tokenFile: DIR/t}", sends="Bearer filed"),
     _one("a stale token beside a token file", _TOKEN, "{token: stale, tokenFile: t}", sends="Bearer filed"),

@@ -310,6 +310,8 @@ def test_a_plugin_that_is_not_there(tmp_path: Path) -> None:
         r"install it with: cloud components install \x1b[1mauth"
     )
     (tmp_path / "file").write_text("#!/no/such/interpreter\n")
+    with pytest.raises(NoCredentials, match="file is not executable"):
+        _plugin(tmp_path / "file").get()
     (tmp_path / "file").chmod(0o755)
     with pytest.raises(NoCredentials, match="file cannot be run: No such file or directory"):
         _plugin(tmp_path / "file").get()
@@ -317,8 +319,8 @@ def test_a_plugin_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_plugin_that_never_ends_is_ended_with_what_it_started(tmp_path: Path) -> None:
     script = Script(tmp_path)
-    script.does("sleep 60 & echo $! > child; wait")
-    with pytest.raises(NoCredentials, match=r"did not end within 0\.3 s"):
+    script.does("echo open https://login and enter 1234 >&2; sleep 60 & echo $! > child; wait")
+    with pytest.raises(NoCredentials, match=r"did not end within 0\.3 s: open https://login and enter 1234"):
         _plugin(script.command, timeout=0.3).get()
     child = int((tmp_path / "child").read_text())
     eventually(lambda: _is_gone(child))

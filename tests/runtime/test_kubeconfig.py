@@ -71,4 +71,5 @@ def test_kubectl_says_the_same_of_every_shape(tmp_path: Path, server: tuple[Faul
         return "" if sent == shape.sends else f"{shape.name}: it sends {sent}; {done.stderr.strip()}"
 
     with ThreadPoolExecutor(2) as pool:
-        assert [said for said in pool.map(ask, range(len(SHAPES))) if said] == []
+        differences = [said for said in pool.map(ask, range(len(SHAPES))) if said]
+    assert not differences, "\n".join(differences)
