@@ -11,6 +11,7 @@ from controller_runtime.kube.resource import Resource
 from .apiclient import Client
 from .apiobjects import ConfigMap, Key, Namespace, Node, Object, Pod, Service
 from .workloadobjects import (
+    Budget,
     Claim,
     ControllerRevision,
     CronJob,
@@ -37,6 +38,7 @@ TYPES: dict[tuple[str, str], type[Object]] = {
     ("apps", "controllerrevisions"): ControllerRevision,
     ("batch", "jobs"): Job,
     ("batch", "cronjobs"): CronJob,
+    ("policy", "poddisruptionbudgets"): Budget,
     ("", "persistentvolumeclaims"): Claim,
     ("", "persistentvolumes"): Volume,
 }

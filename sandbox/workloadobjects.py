@@ -190,6 +190,18 @@ class Volume(Object):
     status: Phase = msgspec.field(default_factory=Phase)
 
 
+class BudgetSpec(Part):
+    selector: LabelSelector | None = None
+    min_available: int | str | None = None
+    max_unavailable: int | str | None = None
+
+
+class Budget(Workload):
+    """A PodDisruptionBudget."""
+
+    spec: BudgetSpec = msgspec.field(default_factory=BudgetSpec)
+
+
 REPLICA_SETS = Resource("apps", "v1", "ReplicaSet", "replicasets")
 DEPLOYMENTS = Resource("apps", "v1", "Deployment", "deployments")
 STATEFUL_SETS = Resource("apps", "v1", "StatefulSet", "statefulsets")
@@ -197,6 +209,7 @@ DAEMON_SETS = Resource("apps", "v1", "DaemonSet", "daemonsets")
 REVISIONS = Resource("apps", "v1", "ControllerRevision", "controllerrevisions")
 JOBS = Resource("batch", "v1", "Job", "jobs")
 CRON_JOBS = Resource("batch", "v1", "CronJob", "cronjobs")
+BUDGETS = Resource("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
 CLAIMS = Resource("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 VOLUMES = Resource("", "v1", "PersistentVolume", "persistentvolumes", namespaced=False)
 STORAGE_CLASSES = Resource("storage.k8s.io", "v1", "StorageClass", "storageclasses", namespaced=False)

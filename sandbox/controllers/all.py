@@ -9,6 +9,7 @@ from ..apiclient import Client
 from ..eventsink import EventSink
 from ..sharedcache import Informers
 from .claims import ClaimController
+from .disruption import DisruptionController
 from .endpoints import EndpointsController
 from .gc import GarbageCollector
 from .namespaces import NamespaceController
@@ -30,6 +31,7 @@ WORKLOADS: tuple[type[WorkloadController[Any]], ...] = (
     DaemonSetController,
     JobController,
     CronJobController,
+    DisruptionController,
 )
 
 

@@ -18,7 +18,7 @@ from sandbox.apiserver.machinery.jsonobject import Obj, copy, dig, now, parse_ti
 from sandbox.apiserver.machinery.resources import Resource
 from sandbox.apiserver.registry import lifecycle
 from sandbox.apiserver.registry.cluster_state import Cluster
-from sandbox.apiserver.requests import decoding, patch
+from sandbox.apiserver.requests import budgets, decoding, patch
 from sandbox.apiserver.requests.negotiate import encode
 from sandbox.apiserver.requests.requestinfo import truthy
 from sandbox.apiserver.requests.verbs import Call, Verbs
@@ -89,13 +89,14 @@ class Subresources:
         name = (body.get("metadata") or {}).get("name") or call.info.name
         if name != call.info.name:
             raise bad_request("name in URL does not match name in Eviction object")
-        self.cluster.get(call.resource, call.key)
+        pod = self.cluster.get(call.resource, call.key).decode()
         options = body.get("deleteOptions")
         options = options if isinstance(options, dict) else {}
         if errors := lifecycle.option_errors(options):
             raise invalid("meta.k8s.io", "DeleteOptions", "", errors)
         origin = call.deletion(options)
         origin.body = {"kind": "Eviction", "apiVersion": "policy/v1", **body}
+        budgets.charge(self.cluster, call, pod, origin.dry_run)
         await self.verbs.settle(self.cluster.deleting(call.resource, call.key, options, origin))
         return encode(success(201))
 
