@@ -101,6 +101,7 @@ class Informer(Generic[K]):
                     bus,
                     timing.wall,
                     partial(self.store.count, scope),
+                    clock=timing.monotonic,
                     selector=in_words(label_selector, field_selector),
                 ),
                 label_selector=label_selector,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -36,6 +37,7 @@ class WatchReport:
         wall: Callable[[], float],
         objects: Callable[[], int],
         *,
+        clock: Callable[[], float] = time.monotonic,
         selector: str = "",
     ) -> None:
         self.lists: Counter[str] = Counter()  # by reason: first, expired, failing, silent, bad_lines, polling
@@ -46,7 +48,9 @@ class WatchReport:
         self._wall = wall
         self._objects = objects
         self._lock = threading.Lock()
+        self._clock = clock
         self._last_event: float | None = None
+        self._touched: float | None = None  # the same on the clock, which does not jump
         self._logged: tuple[str, str] = ("", "")
         now = wall()
         self._status = WatchStatus(
@@ -74,7 +78,12 @@ class WatchReport:
 
     def touch(self) -> None:
         """Something came on the stream."""
-        self._last_event = self._wall()
+        self._last_event, self._touched = self._wall(), self._clock()
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the last event or bookmark; None before the first."""
+        return None if self._touched is None else self._clock() - self._touched
 
     def refresh(self) -> None:
         """Publish the age of the last event and the number of objects; the state is what it was."""

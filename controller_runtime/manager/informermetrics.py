@@ -15,11 +15,10 @@ STATES: tuple[str, ...] = get_args(WatchState)
 
 
 class InformerCollector(Collector):
-    """Reads the informers when it is asked. ``now`` is Unix time in seconds."""
+    """Reads the informers when it is asked."""
 
-    def __init__(self, informers: Callable[[], list[Informer[Any]]], now: Callable[[], float]) -> None:
+    def __init__(self, informers: Callable[[], list[Informer[Any]]]) -> None:
         self._informers = informers
-        self._now = now
 
     def collect(self) -> Iterator[Metric]:
         labels = ["group", "resource", "scope", "selector"]
@@ -51,8 +50,8 @@ class InformerCollector(Collector):
                 synced.add_metric(values, float(informer.has_synced()))
                 objects.add_metric(values, status.objects)
                 attempts.add_metric(values, status.attempts)
-                if status.last_event is not None:
-                    age.add_metric(values, max(0.0, self._now() - status.last_event))
+                if (silent_for := report.age) is not None:
+                    age.add_metric(values, silent_for)
                 for reason, count in sorted(report.lists.items()):
                     lists.add_metric([*values, reason], count)
                 for (verb, code), count in sorted(report.errors.items()):

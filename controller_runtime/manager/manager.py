@@ -105,7 +105,7 @@ class Manager:
         self._added: list[Runnable] = []
         self.records_events = False
         self._elector = self._new_elector(leader_election) if leader_election else None
-        self.metrics.registry.register(InformerCollector(self.informers, now))
+        self.metrics.registry.register(InformerCollector(self.informers))
         host = client.host.partition("://")[2]
         client.transport.observers.append(partial(self.metrics.request, host))
         self._answers = Answers()

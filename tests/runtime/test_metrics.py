@@ -50,7 +50,10 @@ def test_series_are_there_from_the_start() -> None:
 
 class FakeReflector:
     def __init__(self) -> None:
-        self.report = WatchReport(Pod.resource, "ns", None, lambda: 0.0, lambda: 7)
+        self.clock = 100.0
+        self.report = WatchReport(Pod.resource, "ns", None, lambda: 0.0, lambda: 7, clock=lambda: self.clock)
+        self.report.touch()
+        self.clock += 10
         self.report.lists["expired"] += 2
         self.report.count_error("list", api_error(403, b""))
         self.report.count_error("watch", StreamError("broken"))
@@ -71,7 +74,7 @@ class FakeInformer:
 def test_informers() -> None:
     metrics = Metrics()
     informers: list[object] = [FakeInformer()]
-    metrics.registry.register(InformerCollector(lambda: informers, lambda: 100.0))  # type: ignore[arg-type,return-value]
+    metrics.registry.register(InformerCollector(lambda: informers))  # type: ignore[arg-type,return-value]
     labels = {"group": "", "resource": "pods", "scope": "ns", "selector": ""}
 
     def value(name: str, **more: str) -> float | None:
