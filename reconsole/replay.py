@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from controller_runtime.events import BusEvent
+from controller_runtime.kube.resource import Resource
 from controller_runtime.kube.terminal import escape
 from reconsole.lines import json_line, text_line
 from reconsole.options import Failure
@@ -43,9 +44,28 @@ def run_replay(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int
     try:
         if args.redact is not None:
             return _redact(args.file, args.redact)
+        if args.ui:
+            return _open(args.file, wanted)
         return _print(args.file, wanted, args.output or "text")
     except (NotARecording, Failure) as error:
         return _failed(args.file, error)
+
+
+def _open(path: Path, wanted: Wanted) -> int:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Failure("the console needs a terminal: use --no-ui")
+    from recording.index import Index
+    from tui.replaying import ReplayApp
+    from tui.screens.main import TABLES
+
+    damages = Damages()
+    index = Index(path, damages.note, until=wanted.until)
+    begin = wanted.since if wanted.since > float("-inf") else None
+    tables = [Resource(group, "v1", kind, plural) for group, kind, plural in index.kinds]
+    app = ReplayApp(index, begin=begin, tables=tables or TABLES)
+    app.run()
+    damages.report()
+    return app.return_code or 0
 
 
 def _print(path: Path, wanted: Wanted, output: str) -> int:

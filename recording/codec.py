@@ -57,7 +57,7 @@ def _events_of(*modules: ModuleType) -> tuple[type[BusEvent], ...]:
     return tuple(dict.fromkeys(v for v in found if v is not BusEvent))
 
 
-EVENTS = (*_events_of(controller_runtime.events, controller.events), Gap)
+EVENTS: tuple[type[BusEvent], ...] = (*_events_of(controller_runtime.events, controller.events), Gap)
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[BusEvent] = msgspec.json.Decoder(Union[EVENTS])  # noqa: UP007

@@ -113,6 +113,12 @@ class ConsoleApp(App[int]):
         if self._drains % TABLES_EVERY == 0:
             self._main.commit()
 
+    def show(self) -> None:
+        """Draw everything anew, now."""
+        if self._main is not None and self._main.is_mounted:
+            self._main.commit_stream()
+            self._main.commit()
+
     def action_ask_quit(self) -> None:
         def answered(quits: bool | None) -> None:
             if quits:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from controller_runtime.bus import Batch
 from controller_runtime.events import BusEvent
 from tui import reducer
 from tui.source import EventSource
@@ -34,6 +35,15 @@ class Pump:
     @property
     def backlog(self) -> int:
         return len(self._waiting) + len(self._source)
+
+    def start_over(self, batch: Batch) -> None:
+        """Forget everything, and know what is in ``batch``, at once."""
+        self._waiting.clear()
+        self._state.start_over()
+        for event in batch.states:
+            reducer.apply(self._state, event, news=False)
+        for event in batch.events:
+            reducer.apply(self._state, event)
 
     def drain(self, budget: float | None = None) -> int:
         """Apply events until there are none or ``budget`` seconds are used up. Returns how many.

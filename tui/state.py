@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal, TypeVar
 
 from controller.events import ActionFinished, Connection, ControllerEnded, Heal
@@ -151,6 +151,19 @@ class ConsoleState:
     def touch(self, kind: GroupKind, uid: str) -> None:
         for changed in self._followers.get(kind, ()):
             changed.add(uid)
+
+    def start_over(self) -> None:
+        """Know nothing, as in the beginning; who follows a kind hears that its objects are no more."""
+        for kind, objects in self.objects.items():
+            for uid in objects:
+                self.touch(kind, uid)
+        fresh = ConsoleState()
+        for name in (f.name for f in fields(self) if f.name not in ("_followers", "log_file")):
+            value = getattr(self, name)
+            if hasattr(value, "clear"):  # in place: others hold it
+                value.clear()
+            else:
+                setattr(self, name, getattr(fresh, name))
 
     def forget_cluster(self) -> None:
         """Another cluster takes the place of this one: its objects and watches are no more."""

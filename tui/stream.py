@@ -43,6 +43,11 @@ class Ring:
     def __iter__(self) -> Iterator[Line]:
         return iter(self._lines)
 
+    def clear(self) -> None:
+        """No number is given twice, so that who knows one finds no other line under it."""
+        self.first = self.end
+        self._lines.clear()
+
     def append(self, line: Line) -> int:
         self._lines.append(line)
         extra = len(self._lines) - self._capacity
