@@ -4,8 +4,15 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.apiserver.admission.registrations import client_errors
 from sandbox.apiserver.machinery import names
-from sandbox.apiserver.machinery.apierrors import FieldError, invalid_value, not_supported, required
+from sandbox.apiserver.machinery.apierrors import (
+    FieldError,
+    forbidden_field,
+    invalid_value,
+    not_supported,
+    required,
+)
 from sandbox.apiserver.machinery.jsonobject import Obj, now
 from sandbox.apiserver.machinery.resources import CUSTOM_VERBS, STATUS, Registry, Resource, Subresource
 
@@ -24,12 +31,15 @@ class CustomVersion:
     columns: list[Obj]
     preserve: bool
     warning: str = ""  # of a version that is deprecated
+    stored: str = ""  # the version that objects are stored in
+    webhook: Obj | None = None  # who converts between versions; None when they differ in name alone
 
 
 def resources(crd: Obj) -> list[Resource]:
     """The served resources of an accepted CRD (as stored), the storage version first."""
     spec = crd["spec"]
     called = spec["names"]
+    conversion = spec.get("conversion") or {}
     out: list[Resource] = []
     for version in sorted(spec["versions"], key=lambda v: not v.get("storage")):
         if not version.get("served"):
@@ -46,6 +56,8 @@ def resources(crd: Obj) -> list[Resource]:
             version.get("additionalPrinterColumns") or [],
             preserve,
             _deprecation(spec, version),
+            next((v["name"] for v in spec["versions"] if v.get("storage")), ""),
+            conversion.get("webhook") if conversion.get("strategy") == "Webhook" else None,
         )
         below = tuple(s for name, s in (("status", STATUS), ("scale", _SCALE)) if name in subs)
         fields = tuple(f["jsonPath"].lstrip(".") for f in version.get("selectableFields") or [])
@@ -175,7 +187,44 @@ def errors(crd: Obj) -> list[FieldError]:
             out.append(required(f"{at}.schema.openAPIV3Schema", "schemas are required"))
         else:
             out += _schema_errors(schema, f"{at}.schema.openAPIV3Schema", True)
+    return out + _conversion_errors(spec) + _stored_errors(crd)
+
+
+def _conversion_errors(spec: Obj) -> list[FieldError]:
+    conversion, at = spec.get("conversion") or {}, "spec.conversion"
+    strategy, webhook = conversion.get("strategy"), conversion.get("webhook")
+    if strategy not in ("None", "Webhook"):
+        return [not_supported(f"{at}.strategy", strategy or "", ["None", "Webhook"])]
+    if strategy == "None":
+        if webhook is None:
+            return []
+        text = "should not be set when strategy is not set to Webhook"
+        return [forbidden_field(f"{at}.webhookClientConfig", text)]
+    webhook = webhook or {}
+    out: list[FieldError] = []
+    if not webhook.get("clientConfig"):
+        text = "required when strategy is set to Webhook"
+        out.append(required(f"{at}.webhookClientConfig", text))
+    else:
+        out += client_errors(webhook["clientConfig"], f"{at}.webhookClientConfig")
+    versions = webhook.get("conversionReviewVersions") or []
+    if not versions:
+        out.append(required(f"{at}.conversionReviewVersions"))
+    elif not {"v1", "v1beta1"} & set(versions):
+        text = "must include at least one of v1, v1beta1"
+        out.append(invalid_value(f"{at}.conversionReviewVersions", versions, text))
     return out
+
+
+def _stored_errors(crd: Obj) -> list[FieldError]:
+    """A version in which objects may be stored must be there to read them."""
+    stored = (crd.get("status") or {}).get("storedVersions") or []
+    known = [v.get("name") for v in crd["spec"].get("versions") or []]
+    return [
+        invalid_value(f"status.storedVersions[{i}]", name, "must appear in spec.versions")
+        for i, name in enumerate(stored)
+        if name not in known
+    ]
 
 
 def _schema_errors(schema: Obj, at: str, root: bool = False) -> list[FieldError]:

@@ -40,7 +40,8 @@ def _by_rules(hook: Obj, write: Write, registry: Registry) -> Resource | None:
         return None
     if any(_rule(r, write, write.resource) for r in rules):
         return write.resource
-    if hook.get("matchPolicy", "Equivalent") == "Equivalent":
+    by_name = write.resource.custom is None or write.resource.custom.webhook is None
+    if hook.get("matchPolicy", "Equivalent") == "Equivalent" and by_name:
         for other in registry:
             same = other.plural == write.resource.plural and other.storage_name == write.kind
             if same and other is not write.resource and any(_rule(r, write, other) for r in rules):

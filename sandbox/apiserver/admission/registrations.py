@@ -120,7 +120,8 @@ def _conditions(holder: Obj, at: str) -> list[FieldError]:
     return out
 
 
-def _client(config: Obj, at: str) -> list[FieldError]:
+def client_errors(config: Obj, at: str) -> list[FieldError]:
+    """What is wrong with a clientConfig."""
     url, service = config.get("url"), config.get("service")
     if (url is None) == (service is None):
         return [required(at, "exactly one of url or service is required")]
@@ -179,7 +180,7 @@ def _webhook_errors(obj: Obj) -> list[FieldError]:
             out.append(required(field, "must specify one of v1, v1beta1"))
         elif not {"v1", "v1beta1"} & set(versions):
             out.append(invalid_value(field, versions, "must include at least one of v1, v1beta1"))
-        out += _client(hook.get("clientConfig") or {}, f"{at}.clientConfig")
+        out += client_errors(hook.get("clientConfig") or {}, f"{at}.clientConfig")
         out += _conditions(hook, f"{at}.")
     return out
 

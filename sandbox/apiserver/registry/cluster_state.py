@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from typing import TypeVar
 
 from sandbox.apiserver.admission import (
@@ -48,8 +49,25 @@ _GIVEN = (
     "resourceVersion",
 )
 _T = TypeVar("_T")
-Steps = Generator[Write, None, _T]
-"""A write that stops twice: where it may still be changed, and where it may only be refused."""
+
+
+@dataclass(slots=True)
+class Conversion:
+    """An object that is to be in another version before a write goes on; whoever runs it replaces `obj`."""
+
+    resource: Resource
+    source: str
+    target: str
+    obj: Obj
+
+
+Steps = Generator[Write | Conversion, None, _T]
+"""A write that stops: where it may still be changed, where it may only be refused, and to be converted."""
+
+
+def _stored(resource: Resource) -> str:
+    """The version that objects of a resource are stored in; "" of the built-in kinds."""
+    return resource.custom.stored if resource.custom else ""
 
 
 def settle(steps: Steps[_T]) -> _T:
@@ -165,6 +183,7 @@ class Cluster:
         self.plugins.validate(write)
         write.final = True
         yield write
+        obj = yield from self._converted(resource, resource.version, _stored(resource), obj)
         self.plugins.charge(write)
         old = self.store.get(resource.storage_name, at)
         if old is not None:
@@ -200,7 +219,7 @@ class Cluster:
     ) -> Steps[Entry]:
         """Replace an object with `change(its copy)`, minding conflicts, no-ops and last finalizers."""
         entry = self.get(resource, key)
-        old = entry.decode()
+        old = yield from self._converted(resource, entry.version, resource.version, entry.decode())
         new = change(copy(old))
         meta, was = new["metadata"], old["metadata"]
         version = meta.get("resourceVersion")
@@ -234,19 +253,21 @@ class Cluster:
         self.plugins.validate(write)
         write.final = True
         yield write
+        unchanged = lifecycle.same(new, old) and entry.version in ("", _stored(resource))
+        new = yield from self._converted(resource, resource.version, _stored(resource), new)
         if self.store.get(resource.storage_name, key) is not entry:
             # Somebody wrote while webhooks were asked: again, from what is there now.
             return (
                 yield from self.updating(resource, key, change, subresource, origin, needs_version, owner)
             )
         self.plugins.charge(write)
-        if lifecycle.same(new, old):
+        if unchanged:
             return entry
         if lifecycle.gone_after_update(resource, new):
             # What the watchers get is the object as it was stored; the caller gets what was asked for.
             if not origin.dry_run:
                 self._remove(resource, key)
-            return make_entry(key, self.store.revision, new, ())
+            return make_entry(key, self.store.revision, new, (), _stored(resource))
         if resource.plural == "services" and not resource.group:
             self.addresses.allocate(new, key, origin.dry_run)
         return self._put(resource, key, new, origin.dry_run)
@@ -285,8 +306,8 @@ class Cluster:
             immediate = False
         if not lifecycle.same(new, old):
             if origin.dry_run:
-                return make_entry(key, entry.rv, new, ()), immediate
-            entry = self._put(resource, key, new, False)
+                return make_entry(key, entry.rv, new, (), entry.version), immediate
+            entry = self._put(resource, key, new, False, entry.version)
         if immediate and not origin.dry_run:
             entry = self._remove(resource, key)
         return entry, immediate
@@ -326,17 +347,27 @@ class Cluster:
         if errors:
             raise invalid(resource.group, resource.kind, new["metadata"].get("name", ""), errors)
 
-    def _put(self, resource: Resource, key: Key, obj: Obj, dry_run: bool) -> Entry:
+    @staticmethod
+    def _converted(resource: Resource, source: str, target: str, obj: Obj) -> Steps[Obj]:
+        """The object in another version, if there is more to it than the name."""
+        if resource.custom is None or resource.custom.webhook is None or source in ("", target):
+            return obj
+        step = Conversion(resource, source, target, obj)
+        yield step
+        return step.obj
+
+    def _put(self, resource: Resource, key: Key, obj: Obj, dry_run: bool, version: str = "") -> Entry:
         if resource.storage_name == definitions.STORAGE:
             definitions.accept(obj)
         elif resource.storage_name == registrations.POLICIES:
             # A controller checks the types of its expressions; there is nothing to say of them here.
             generation = obj["metadata"]["generation"]
             obj["status"] = {"observedGeneration": generation, "typeChecking": {}}
+        version = version or _stored(resource)
         if dry_run:
-            return unstored(key, obj)
+            return unstored(key, obj, version)
         fields = (self.registry.by_storage(resource.storage_name) or resource).field_values(obj)
-        entry = self.store.put(resource.storage_name, key, obj, fields)
+        entry = self.store.put(resource.storage_name, key, obj, fields, version)
         if resource.storage_name == definitions.STORAGE:
             definitions.sync(self.registry, obj)
             if "deletionTimestamp" in obj["metadata"]:

@@ -82,7 +82,7 @@ class ApiServer:
         self.cluster.store.drop_watchers()
         if self._runner is not None:
             await self._runner.cleanup()
-        await self.verbs.webhooks.close()
+        await self.verbs.client.close()
 
     def _disconnect(self) -> None:
         """Break every connection, as a server that dies does."""
@@ -346,7 +346,7 @@ class ApiServer:
             return 200, await subs.scale(call)
         match info.verb:
             case "get":
-                return 200, verbs.get(call)
+                return 200, await verbs.get(call)
             case "list":
                 return 200, await verbs.list(call)
             case "create":

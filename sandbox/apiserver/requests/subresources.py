@@ -204,6 +204,7 @@ class Subresources:
             )
         else:
             entry = self.cluster.get(resource, call.key)
+        entry = await self.verbs.converter.one(resource, entry)
         return encode(self._scale(resource, entry.decode()))
 
     def _scale(self, resource: Resource, obj: Obj) -> Obj:

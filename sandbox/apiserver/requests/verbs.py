@@ -24,10 +24,12 @@ from sandbox.apiserver.machinery.apierrors import (
 from sandbox.apiserver.machinery.jsonobject import Obj, copy, without_nulls
 from sandbox.apiserver.machinery.resources import Resource
 from sandbox.apiserver.registry import apply, lifecycle
-from sandbox.apiserver.registry.cluster_state import Cluster, Steps, settle
+from sandbox.apiserver.registry.cluster_state import Cluster, Conversion, Steps
 from sandbox.apiserver.requests import decoding, fieldvalidation, listing, patch
+from sandbox.apiserver.requests.conversion import Converter
 from sandbox.apiserver.requests.negotiate import Form, Renderer, encode
 from sandbox.apiserver.requests.requestinfo import RequestInfo, truthy
+from sandbox.apiserver.requests.webhookclient import WebhookClient
 from sandbox.apiserver.requests.webhooks import Webhooks
 from sandbox.apiserver.storage.revisions import Entry, Key
 from sandbox.apiserver.storage.watch import Filter, Options, WatchStream
@@ -38,6 +40,7 @@ _ACCOUNT_SECONDS = 1.0
 _MODES = ("Ignore", "Warn", "Strict")
 _OPTIONS = ("fieldManager", "fieldValidation")
 _T = TypeVar("_T")
+Entries = list[Entry]
 
 
 @dataclass
@@ -129,26 +132,37 @@ class Verbs:
     def __init__(self, cluster: Cluster, stopping: asyncio.Event) -> None:
         self.cluster = cluster
         self.ingest = decoding.Ingest(cluster.registry)
-        self.webhooks = Webhooks(cluster, self.ingest)
+        self.client = WebhookClient(cluster.store)
+        self.webhooks = Webhooks(cluster, self.ingest, self.client)
+        self.converter = Converter(self.client)
         self._stopping = stopping
 
     async def settle(self, steps: Steps[_T]) -> _T:
         """Run a write through, and ask the webhooks where it stops for them."""
-        if not self.webhooks.any:
-            return settle(steps)
         while True:
             try:
-                write = next(steps)
+                step = next(steps)
             except StopIteration as done:
                 result: _T = done.value
                 return result
-            await self.webhooks.ask(write)
+            if isinstance(step, Conversion):
+                await self.converter.step(step)
+            elif self.webhooks.any:
+                await self.webhooks.ask(step)
 
-    def get(self, call: Call) -> bytes:
-        return Renderer(call.resource, call.form).one(self.cluster.get(call.resource, call.key))
+    async def get(self, call: Call) -> bytes:
+        return await self._one(call, self.cluster.get(call.resource, call.key))
+
+    async def _one(self, call: Call, entry: Entry) -> bytes:
+        """An entry in the version and form that was asked for."""
+        return Renderer(call.resource, call.form).one(await self.converter.one(call.resource, entry))
 
     async def list(self, call: Call) -> bytes:
         entries, meta = await listing.page(self.cluster, call.info, call.resource)
+        return await self._many(call, entries, meta)
+
+    async def _many(self, call: Call, entries: Entries, meta: Obj) -> bytes:
+        entries = await self.converter.many(call.resource, entries)
         return Renderer(call.resource, call.form).many(entries, meta)
 
     def watch(self, call: Call) -> Callable[[Callable[[bytes], Awaitable[None]]], Awaitable[None]]:
@@ -158,7 +172,8 @@ class Verbs:
         options: Options = listing.watch_options(call.info)
         renderer = Renderer(call.resource, call.form)
         render = None if renderer.plain else renderer.event
-        stream = WatchStream(self.cluster.store, chosen, options, render)
+        convert = self.converter.many if call.resource.custom and call.resource.custom.webhook else None
+        stream = WatchStream(self.cluster.store, chosen, options, render, convert)
         return lambda write: stream.run(write, self._stopping)
 
     # ---- create, update
@@ -177,7 +192,7 @@ class Verbs:
         entry = await self.settle(
             self.cluster.creating(call.resource, call.info.namespace, obj, call.origin, call.owner)
         )
-        return Renderer(call.resource, call.form).one(entry)
+        return await self._one(call, entry)
 
     async def _account(self, namespace: str, pod: Obj) -> None:
         """Wait a moment for the account `default` of a new namespace, as upstream's plugin does."""
@@ -209,13 +224,12 @@ class Verbs:
             raise bad_request(text)
         self._same_namespace(call, meta)
         escalation.check(self.cluster.authorizer, call.user, call.resource, call.info.namespace, obj)
-        render = Renderer(call.resource, call.form).one
         found = self.cluster.store.get(call.resource.storage_name, call.key)
         if found is None and call.resource.create_on_update and not call.info.subresource:
             if meta.pop("resourceVersion", None) or meta.get("uid"):
                 raise not_found(call.resource.group, call.resource.plural, call.info.name)
             made = self.cluster.creating(call.resource, call.info.namespace, obj, call.origin, call.owner)
-            return 201, render(await self.settle(made))
+            return 201, await self._one(call, await self.settle(made))
         # Where webhooks are asked, it may have to begin again from what was sent.
         again = copy if self.webhooks.any else _itself
         steps = self.cluster.updating(
@@ -228,7 +242,7 @@ class Verbs:
             call.owner,
         )
         entry = await self.settle(steps)
-        return 200, render(entry)
+        return 200, await self._one(call, entry)
 
     # ---- patch
 
@@ -236,10 +250,9 @@ class Verbs:
         """(HTTP status, body); server-side apply makes what is not there."""
         resource, kind = call.resource, call.content_type
         self.check_patch_type(resource, kind)
-        render = Renderer(resource, call.form).one
         if kind == patch.APPLY:
             status, entry = await self._apply(call)
-            return status, render(entry)
+            return status, await self._one(call, entry)
         if "force" in call.info.query:
             wrong = forbidden_field("force", "may not be specified for non-apply patch")
             raise invalid("meta.k8s.io", "PatchOptions", "", [wrong])
@@ -266,7 +279,7 @@ class Verbs:
                 resource, call.key, changed, call.info.subresource, call.origin, owner=call.owner
             )
         )
-        return 200, render(entry)
+        return 200, await self._one(call, entry)
 
     @staticmethod
     def check_patch_type(resource: Resource, content_type: str) -> None:
@@ -331,7 +344,7 @@ class Verbs:
             if resource.group:
                 details["group"] = resource.group
             return encode(success(details={**details, "kind": resource.plural, "uid": entry.uid}))
-        return Renderer(resource, call.form).one(entry)
+        return await self._one(call, entry)
 
     async def delete_collection(self, call: Call) -> bytes:
         options = self._options(call)
@@ -341,7 +354,7 @@ class Verbs:
             if self.cluster.store.get(call.resource.storage_name, entry.key) is not None:
                 one = self.cluster.deleting(call.resource, entry.key, dict(options), call.deletion(options))
                 await self.settle(one)
-        return Renderer(call.resource, call.form).many(entries, meta)
+        return await self._many(call, entries, meta)
 
     def _options(self, call: Call) -> Obj:
         """DeleteOptions from the body, else from the query."""

@@ -37,13 +37,9 @@ class _Asked:
 class Webhooks:
     """Asks the configured webhooks about a write; StatusError when one refuses, or fails and must not."""
 
-    def __init__(self, cluster: Cluster, ingest: Ingest) -> None:
-        self._cluster, self._ingest = cluster, ingest
-        self._client = WebhookClient(cluster.store)
+    def __init__(self, cluster: Cluster, ingest: Ingest, client: WebhookClient) -> None:
+        self._cluster, self._ingest, self._client = cluster, ingest, client
         self._known: dict[str, tuple[int, list[Obj]]] = {}
-
-    async def close(self) -> None:
-        await self._client.close()
 
     @property
     def any(self) -> bool:

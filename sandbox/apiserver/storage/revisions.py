@@ -26,12 +26,20 @@ Key = tuple[str, str]
 class Entry:
     """One stored object; never changed, only replaced."""
 
-    __slots__ = ("body", "fields", "key", "labels", "rv", "uid")
+    __slots__ = ("body", "fields", "key", "labels", "rv", "uid", "version")
 
     def __init__(
-        self, key: Key, uid: str, rv: int, labels: dict[str, str], fields: tuple[str, ...], body: bytes
+        self,
+        key: Key,
+        uid: str,
+        rv: int,
+        labels: dict[str, str],
+        fields: tuple[str, ...],
+        body: bytes,
+        version: str = "",
     ) -> None:
         self.key, self.uid, self.rv, self.labels, self.fields, self.body = key, uid, rv, labels, fields, body
+        self.version = version  # that a custom resource is stored in
 
     def decode(self) -> Obj:
         """A fresh object without kind and apiVersion."""
@@ -41,30 +49,35 @@ class Entry:
 _NO_LABELS: dict[str, str] = {}
 
 
-def make_entry(key: Key, rv: int, obj: Obj, fields: tuple[str, ...]) -> Entry:
+def make_entry(key: Key, rv: int, obj: Obj, fields: tuple[str, ...], version: str = "") -> Entry:
     """Encode an object (kind and apiVersion are left out) at a revision."""
     meta = {"resourceVersion": str(rv)}
     meta |= {k: v for k, v in obj["metadata"].items() if k != "resourceVersion"}
     rest = {k: v for k, v in obj.items() if k not in ("metadata", "kind", "apiVersion")}
     body = _encode({"metadata": meta, **rest})[1:]
     labels = obj["metadata"].get("labels") or _NO_LABELS
-    return Entry(key, obj["metadata"].get("uid", ""), rv, labels, fields, body)
+    return Entry(key, obj["metadata"].get("uid", ""), rv, labels, fields, body, version)
 
 
-def unstored(key: Key, obj: Obj) -> Entry:
+def reencoded(entry: Entry, obj: Obj, version: str) -> Entry:
+    """The same entry with its object in another version."""
+    return make_entry(entry.key, entry.rv, obj, entry.fields, version)
+
+
+def unstored(key: Key, obj: Obj, version: str = "") -> Entry:
     """What a dry run would have stored: at the revision it says itself, or at none."""
-    version = obj["metadata"].get("resourceVersion")
-    if version:
-        return make_entry(key, int(version), obj, ())
+    at = obj["metadata"].get("resourceVersion")
+    if at:
+        return make_entry(key, int(at), obj, (), version)
     rest = {k: v for k, v in obj.items() if k not in ("kind", "apiVersion")}
-    return Entry(key, obj["metadata"].get("uid", ""), 0, _NO_LABELS, (), _encode(rest)[1:])
+    return Entry(key, obj["metadata"].get("uid", ""), 0, _NO_LABELS, (), _encode(rest)[1:], version)
 
 
 def at_revision(entry: Entry, rv: int) -> Entry:
     """The same object with another resourceVersion."""
     end = entry.body.index(b'"', len(_HEAD))
     body = _HEAD + str(rv).encode() + entry.body[end:]
-    return Entry(entry.key, entry.uid, rv, entry.labels, entry.fields, body)
+    return Entry(entry.key, entry.uid, rv, entry.labels, entry.fields, body, entry.version)
 
 
 class Change:
@@ -132,11 +145,11 @@ class Store:
     def get(self, resource: str, key: Key) -> Entry | None:
         return self.bucket(resource).objects.get(key)
 
-    def put(self, resource: str, key: Key, obj: Obj, fields: tuple[str, ...]) -> Entry:
+    def put(self, resource: str, key: Key, obj: Obj, fields: tuple[str, ...], version: str = "") -> Entry:
         """Create or replace; returns what was stored, at its new revision."""
         bucket = self.bucket(resource)
         self.revision += 1
-        entry = make_entry(key, self.revision, obj, fields)
+        entry = make_entry(key, self.revision, obj, fields, version)
         old = bucket.objects.get(key)
         bucket.put(entry)
         self._record(resource, bucket, Change(entry.rv, old, entry, False))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from sandbox.apiserver.machinery.apierrors import expired
+from sandbox.apiserver.machinery.apierrors import StatusError, expired
 from sandbox.apiserver.machinery.jsonobject import Obj
 from sandbox.apiserver.machinery.resources import Resource
 from sandbox.apiserver.machinery.selectors import FieldSelector, LabelSelector
@@ -54,6 +54,11 @@ class Options:
     timeout: float = 1800.0
 
 
+_Waiting = tuple[str, Entry]
+"""The type of an event and its object, which is to be converted."""
+Convert = Callable[[Resource, list[Entry]], Awaitable[list[Entry]]]
+
+
 class WatchStream:
     """One watch of one client; `offer` is called by the store."""
 
@@ -63,12 +68,14 @@ class WatchStream:
         chosen: Filter,
         options: Options,
         render: Callable[[Entry], bytes] | None,
+        convert: Convert | None = None,
     ) -> None:
         self._store, self._filter, self._options = store, chosen, options
         self._bucket = store.bucket(chosen.resource.storage_name)
         self._render = render or self._plain
-        self._shared = render is None
-        self._pending: list[bytes] = []
+        self._shared = render is None and convert is None
+        self._convert = convert
+        self._pending: list[bytes | _Waiting] = []
         self._pending_bytes = 0
         self._wake = asyncio.Event()
         self._closed = False
@@ -89,12 +96,12 @@ class WatchStream:
             word = "DELETED"
             if not change.deleted and old is not None:
                 # It left the selection: the watcher gets what it last saw, at this revision.
-                self._queue(self._line(word, at_revision(old, change.rv)))
+                self._queue(self._event(word, at_revision(old, change.rv)))
                 return
         else:
             return
         if not self._shared:
-            self._queue(self._line(word, new))
+            self._queue(self._event(word, new))
             return
         key = self._filter.resource.prefix + word.encode()
         line = change.lines.get(key)
@@ -102,12 +109,15 @@ class WatchStream:
             line = change.lines[key] = self._line(word, new)
         self._queue(line)
 
+    def _event(self, word: str, entry: Entry) -> bytes | _Waiting:
+        return self._line(word, entry) if self._convert is None else (word, entry)
+
     def _line(self, word: str, entry: Entry) -> bytes:
         return b'{"type":"' + word.encode() + b'","object":' + self._render(entry) + b"}\n"
 
-    def _queue(self, line: bytes) -> None:
+    def _queue(self, line: bytes | _Waiting) -> None:
         self._pending.append(line)
-        self._pending_bytes += len(line)
+        self._pending_bytes += len(line) if isinstance(line, bytes) else len(line[1].body)
         if self._pending_bytes > _MAX_PENDING_BYTES:
             self.close()
         self._wake.set()
@@ -132,7 +142,7 @@ class WatchStream:
             for key in self._bucket.ordered():
                 entry = self._bucket.objects[key]
                 if self._filter.matches(entry):
-                    self._queue(self._line("ADDED", entry))
+                    self._queue(self._event("ADDED", entry))
             if self._options.initial_events and self._options.bookmarks:
                 self._queue(self._bookmark(True))
         else:
@@ -155,7 +165,7 @@ class WatchStream:
             while True:
                 if self._pending:
                     lines, self._pending, self._pending_bytes = self._pending, [], 0
-                    await write(b"".join(lines))
+                    await write(b"".join(await self._converted(lines)))
                 if not follow or self._closed or stopping.is_set():
                     return
                 self._wake.clear()
@@ -175,6 +185,18 @@ class WatchStream:
                     return
         finally:
             self._bucket.watchers.discard(self)
+
+    async def _converted(self, lines: list[bytes | _Waiting]) -> list[bytes]:
+        """The lines, once the objects that wait for it are in the version of the watch."""
+        waiting = [line[1] for line in lines if not isinstance(line, bytes)]
+        if not waiting or self._convert is None:
+            return [line for line in lines if isinstance(line, bytes)]
+        try:
+            found = iter(await self._convert(self._filter.resource, waiting))
+        except StatusError as error:
+            self.close()
+            return [_encode({"type": "ERROR", "object": error.body()}) + b"\n"]
+        return [line if isinstance(line, bytes) else self._line(line[0], next(found)) for line in lines]
 
     async def _wait(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
