@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tui.filters import Filter
+from tui.filters import Filter, Subject
 from tui.kinds.model import Column, Kind, ObjectView
 from tui.names import name_of
 from tui.state import ConsoleState
@@ -14,6 +14,12 @@ from tui.text import natural
 GONE_FOR = 10.0  # seconds that a deleted object stays in its table
 
 SortKey = tuple[Any, tuple[Any, ...]]  # the value of the sorted column, then namespace and name
+
+
+def _subject(o: ObjectView) -> Subject:
+    ref = o.ref
+    text = "\n".join((ref.namespace, ref.name, o.status, *o.cells.values()))
+    return Subject(text, ref.kind, o.status, ref.namespace, labels=o.labels, fault=o.is_fault)
 
 
 class Rows:
@@ -118,7 +124,7 @@ class Rows:
     def keeps(self, o: ObjectView) -> bool:
         if self.faults_only and not o.is_fault:
             return False
-        return self.filter is None or self.filter.keeps(f"{o.ref.namespace}\n{o.ref.name}\n{o.status}")
+        return self.filter is None or self.filter.keeps(_subject(o))
 
     # Order ----------------------------------------------------------------------------------------
 

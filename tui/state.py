@@ -9,9 +9,10 @@ from typing import Literal, TypeVar
 from controller.events import ActionFinished, Connection, ControllerEnded, Heal
 from controller_runtime.events import ApiWrite, LeaderStatus, WatchStatus
 from controller_runtime.kube.resource import Ref
+from tui.chains import Chains
 from tui.kinds.model import ObjectView
 from tui.names import GroupKind, ObjectName, kind_of, name_of, uid_of
-from tui.stream import Ring
+from tui.stream import Line, Ring
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -28,6 +29,7 @@ WatchKey = tuple[str, str, str, str]  # group, resource, scope, selector
 class Reconcile:
     number: int
     started: float  # Unix seconds
+    line: int | None = None  # its number in the stream
     duration: float | None = None  # seconds
 
 
@@ -120,6 +122,9 @@ class ConsoleState:
     person: Connection | None = None
     leader: LeaderStatus | None = None
     stream: Ring = field(default_factory=Ring)
+    seq: int = 0  # of the event that is being taken in
+    chains: Chains = field(default_factory=Chains)
+    controllers: dict[str, GroupKind] = field(default_factory=dict)  # what each reconciles
     # Numbers of the lines of an object in the stream.
     history: OrderedDict[ObjectName, deque[int]] = field(default_factory=OrderedDict)
     reconciles: OrderedDict[int, Reconcile] = field(default_factory=OrderedDict)
@@ -138,6 +143,30 @@ class ConsoleState:
     ended: ControllerEnded | None = None  # the controller, and nothing on the screen is kept current
     log_file: str = ""
     _followers: dict[GroupKind, list[set[str]]] = field(default_factory=dict)
+
+    def say(self, line: Line) -> int:
+        """Put a line into the stream, and into the history of its object. Returns its number."""
+        number = self.stream.append(line, self.seq)
+        if line.about is not None:
+            numbers = self.history.get(line.about)
+            if numbers is None:
+                numbers = deque(maxlen=HISTORY)
+            numbers.append(number)
+            remember(self.history, line.about, numbers)
+        return number
+
+    def keep_error(self, at: float, message: str, *parts: str) -> None:
+        """For the screen that shows errors whole."""
+        self.errors.append(Error(at, message, "\n".join(filter(None, parts))))
+
+    def replace(self, number: int, line: Line) -> None:
+        """Say it better: who did it, or what came of it."""
+        before = self.stream.get(number)
+        self.stream.replace(number, line)
+        if before is not None and before.about is None and line.about is not None:
+            numbers = self.history.get(line.about) or deque(maxlen=HISTORY)
+            numbers.append(number)
+            remember(self.history, line.about, numbers)
 
     def follow(self, kind: GroupKind) -> set[str]:
         """A set that gets the uid of every object of ``kind`` that changes; whoever reads it empties it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,10 +27,12 @@ class Line:
 class Ring:
     """The newest ``capacity`` lines by sequence number; the oldest go first, a tenth at a time."""
 
-    def __init__(self, capacity: int = 20_000) -> None:
+    def __init__(self, capacity: int = 100_000) -> None:
         self._capacity = capacity
         self._slack = max(capacity // 10, 1)
         self._lines: list[Line] = []
+        self._seqs: list[int] = []
+        self.replaced: deque[int] = deque(maxlen=1000)  # numbers of lines that were said better since
         self.first = 0
 
     @property
@@ -47,12 +50,15 @@ class Ring:
         """No number is given twice, so that who knows one finds no other line under it."""
         self.first = self.end
         self._lines.clear()
+        self._seqs.clear()
 
-    def append(self, line: Line) -> int:
+    def append(self, line: Line, seq: int = 0) -> int:
+        """``seq`` is the number of the event that it tells of. Returns the number of the line."""
         self._lines.append(line)
+        self._seqs.append(seq)
         extra = len(self._lines) - self._capacity
         if extra >= self._slack:
-            del self._lines[:extra]
+            del self._lines[:extra], self._seqs[:extra]
             self.first += extra
         return self.end - 1
 
@@ -64,3 +70,15 @@ class Ring:
         index = number - self.first
         if 0 <= index < len(self._lines):
             self._lines[index] = line
+            self.replaced.append(number)
+
+    def take_replaced(self) -> list[int]:
+        """The numbers of the lines that were said better since the last call."""
+        numbers = list(self.replaced)
+        self.replaced.clear()
+        return numbers
+
+    def seq(self, number: int) -> int:
+        """The number of the event that a line tells of; 0 when it is not known."""
+        index = number - self.first
+        return self._seqs[index] if 0 <= index < len(self._seqs) else 0

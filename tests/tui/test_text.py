@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from controller_runtime.kube.terminal import escape, safe_text
-from tui.filters import parse
+from tui.filters import Subject, parse
 from tui.text import age, fit, milliseconds, natural, pad, wrap
 
 
@@ -79,12 +79,34 @@ def test_durations_and_order() -> None:
 def test_filters() -> None:
     plain, inverted = parse("redis-[01]$"), parse("!running")
     assert plain is not None
-    assert plain.keeps("my-redis-1")
-    assert not plain.keeps("my-redis-2")
+    assert plain.keeps(Subject("my-redis-1"))
+    assert not plain.keeps(Subject("my-redis-2"))
     assert inverted is not None
-    assert inverted.keeps("a Pending")
-    assert not inverted.keeps("a Running")
+    assert inverted.keeps(Subject("a Pending"))
+    assert not inverted.keeps(Subject("a Running"))
     assert parse("  ") is None
     assert parse("!") is None
     with pytest.raises(ValueError, match="not a regular expression: unterminated character set"):
         parse("[")
+
+
+def test_terms_of_a_filter() -> None:
+    wanted = parse("kind:po type:del ns:default by:kube app-.*-1")
+    assert wanted is not None
+    subject = Subject("app-x-1", "Pod", "DELETED", "default", "kubelet")
+    assert wanted.keeps(subject)
+    for other in ("app-x-2", "app"):
+        assert not wanted.keeps(Subject(other, "Pod", "DELETED", "default", "kubelet"))
+    assert not wanted.keeps(Subject("app-x-1", "Service", "DELETED", "default", "kubelet"))
+    labelled = parse("-l app=db,tier")
+    assert labelled is not None
+    assert labelled.keeps(Subject("x", labels={"app": "db", "tier": "back"}))
+    assert not labelled.keeps(Subject("x", labels={"app": "db"}))
+    assert not labelled.keeps(Subject("x", labels={"app": "web", "tier": "back"}))
+    fuzzy, faults = parse("-f mrd1"), parse("faults")
+    assert fuzzy is not None
+    assert faults is not None
+    assert fuzzy.keeps(Subject("my-op-redis-1"))
+    assert not fuzzy.keeps(Subject("my-op-redis-2"))
+    assert faults.keeps(Subject("x", fault=True))
+    assert not faults.keeps(Subject("x"))

@@ -70,12 +70,17 @@ class World:
         self.subscription = self.bus.subscribe("test", maxlen=maxlen)
         self.now = START
         self._version = 100
+        self.last = 0  # number of the last watch event
         self._stores: dict[str, dict[str, ObjectChanged]] = {kind: {} for kind in PLURALS}
         for kind in PLURALS:
             self.bus.add_store(partial(self._listing, kind))
 
     def clock(self) -> float:
         return self.now
+
+    @property
+    def next_version(self) -> str:
+        return str(self._version + 1)
 
     def version(self) -> str:
         self._version += 1
@@ -177,7 +182,7 @@ class World:
         store.pop(event.ref.uid, None)
         if event.type != "DELETED":
             store[event.ref.uid] = event
-        self.bus.publish(event)
+        self.last = self.bus.publish(event)
 
     def _listing(self, kind: str) -> Listing:
         api_version = f"{GROUPS[kind]}/v1" if GROUPS[kind] else "v1"

@@ -84,6 +84,7 @@ class Main(Screen[None]):
         self._actions = actions
         self._clock = clock
         self._restart = restart
+        self._came_from_stream = False
         self._faults = False
         self._takes_turns = False
         self._header = Header(state, clock, title=title, read_only=read_only)
@@ -97,6 +98,7 @@ class Main(Screen[None]):
         self._activate(self._tables[min(1, len(self._tables) - 1)])
         self._column = Vertical(*self._tables, id="tables")
         self._stream = EventLog(state, len(self._tables) + 1)
+        self._body = Container(self._column, self._stream, id="body")
         self._timeline = Timeline(state, clock)
         self._filter_bar = FilterBar()
 
@@ -104,9 +106,7 @@ class Main(Screen[None]):
         yield self._header
         yield Static("Enlarge to 60×15", id="enlarge")
         yield self._banner
-        with Container(id="body"):
-            yield self._column
-            yield self._stream
+        yield self._body
         yield self._timeline
         yield self._filter_bar
         yield Footer(show_command_palette=False, compact=False)
@@ -137,7 +137,7 @@ class Main(Screen[None]):
         if self._takes_turns or not self._tables:
             heights: list[int] = [0] * len(self._tables)
         else:
-            room = self.query_one("#body").size.height
+            room = self._body.size.height
             is_wide = self.has_class("-wide")
             wanted = [t.wanted_height for t in self._tables]
             if not is_wide:
@@ -169,6 +169,10 @@ class Main(Screen[None]):
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         if isinstance(event.widget, ResourceTable):
             self._activate(event.widget)
+        if event.widget is self._stream:
+            self._came_from_stream = False
+        else:
+            self._timeline.show_line(None)
 
     def _activate(self, table: ResourceTable) -> None:
         for other in self._tables:
@@ -195,6 +199,27 @@ class Main(Screen[None]):
         is_low = self.size.height < LOW
         self._stream.display = stream or not is_low
         self._column.display = not (stream and is_low)
+
+    @on(EventLog.Highlighted)
+    def show_line(self, event: EventLog.Highlighted) -> None:
+        self._timeline.show_line(event.number if self.focused is self._stream else None)
+
+    @on(EventLog.Jumped)
+    def go_to_object(self, event: EventLog.Jumped) -> None:
+        """From a line of the stream to its object; ``esc`` leads back."""
+        about = event.line.about
+        table = next((t for t in self._tables if about and t.kind.group_kind == about.group_kind), None)
+        if about is None or table is None:
+            what = f"{about.kind} has no table here" if about else "this line is about no object"
+            self._refuse(what)
+        elif not table.select_name(about):
+            self._refuse(f"{about.kind} {about.name} is gone, or filtered away")
+        else:
+            self._came_from_stream = True
+            self.action_pane(table.number)
+
+    def _refuse(self, why: str) -> None:
+        self.notify(safe_text(f"Not available here: {why}."), severity="warning", markup=False)
 
     @on(ResourceTable.Highlighted)
     def show_timeline(self, event: ResourceTable.Highlighted) -> None:
@@ -245,6 +270,8 @@ class Main(Screen[None]):
             self._set_filter(self._filtered, None)
         elif self._faults:
             self.action_faults()
+        elif self._came_from_stream:
+            self.action_pane(self._stream.number)
         else:
             self._stream.action_bottom()
 

@@ -16,7 +16,7 @@ from controller_runtime.kube.resource import Ref
 from controller_runtime.kube.terminal import safe_text
 from tui.filters import Filter
 from tui.kinds.model import Column, Kind, ObjectView
-from tui.names import name_of, uid_of
+from tui.names import ObjectName, name_of, uid_of
 from tui.rows import Rows
 from tui.state import ConsoleState
 from tui.text import clock_time, fit_middle, pad, wrap
@@ -204,6 +204,17 @@ class ResourceTable(LineView):
         place = self._find(ref)
         if place is not None:
             self._choose(place)
+        return place is not None
+
+    def select_name(self, name: ObjectName) -> bool:
+        """The same for the object that has the name now, or the one that had it last."""
+        uid = self._state.current.get(name, "")
+        place = self.rows.find(uid)
+        if place is None:
+            had = (i for i, u in enumerate(self.order) if (o := self.rows.get(u)) and name_of(o.ref) == name)
+            place = next(had, None)
+        if place is not None:
+            self._go(place)
         return place is not None
 
     def _choose(self, index: int, *, scroll: bool = True) -> None:

@@ -8,12 +8,14 @@ from rich.cells import cell_len
 
 from controller.events import Heal
 from controller_runtime.kube.resource import Ref
+from controller_runtime.kube.terminal import safe_text
 from tui.kinds.model import ObjectView
 from tui.kinds.registry import describe
 from tui.names import kind_of, name_of
 from tui.state import ConsoleState
-from tui.text import age, milliseconds
-from tui.widgets.event_log import line_row
+from tui.stream import Line
+from tui.text import age, milliseconds, wrap
+from tui.widgets.event_row import fine_time, line_row
 from tui.widgets.lines import Panel, Piece, Row
 from tui.widgets.table_body import blind_since
 
@@ -80,6 +82,7 @@ class Timeline(Panel):
         self._state = state
         self._clock = clock
         self._ref: Ref | None = None
+        self._number: int | None = None  # of a line of the stream
 
     @property
     def ref(self) -> Ref | None:
@@ -89,11 +92,24 @@ class Timeline(Panel):
         self._ref = ref
         self.commit()
 
+    def show_line(self, number: int | None) -> None:
+        """Show a line of the stream in full; None: the object again."""
+        self._number = number
+        self.commit()
+
     def commit(self) -> None:
+        line = self._state.stream.get(self._number) if self._number is not None else None
+        if line is not None:
+            self.entitle(f"{line.word} {line.subject}", "enter: go to the object · esc: back")
+            self.update_rows()
+            return
         self.entitle(f"{self._ref.kind} {self._ref.key} · timeline" if self._ref else "Timeline")
         self.update_rows()
 
     def rows(self, width: int) -> list[Row]:
+        line = self._state.stream.get(self._number) if self._number is not None else None
+        if line is not None:
+            return self._whole(line, width)
         if self._ref is None:
             return [[("Put the cursor on an object to see what happened to it.", "muted")]]
         blind = blind_since(self._state, kind_of(self._ref))
@@ -115,6 +131,18 @@ class Timeline(Panel):
         for line in lines[-left:] if left else []:
             rows.append(line_row(line, width, subject=False))
         return rows
+
+    def _whole(self, line: Line, width: int) -> list[Row]:
+        """All that is known of a line of the stream, nothing cut."""
+        where = f" in {line.about.namespace}" if line.about and line.about.namespace else ""
+        head: Row = [
+            (f"{fine_time(line.at)}  {line.glyph} {line.word}  ", line.style),
+            (f"{line.subject}{where}", "text"),
+        ]
+        if line.by:
+            head.append((f"  by {line.by}", "accent" if line.by == "you" else "muted"))
+        style = {"error": "error", "warn": "warn", "ok": "ok"}.get(line.style, "text")
+        return [head, *([(text, style)] for text in wrap(safe_text(line.detail), width))]
 
     def _summary(self, now: float) -> Row:
         assert self._ref is not None
