@@ -44,7 +44,11 @@ def ordinals(redis: Redis) -> range:
 
 
 def selector(redis: Redis) -> dict[str, str]:
-    return {"app": redis.metadata.name}
+    return _selector(redis.metadata.name)
+
+
+def _selector(name: str) -> dict[str, str]:
+    return {"app": name}
 
 
 def labels(redis: Redis) -> dict[str, str]:
@@ -121,20 +125,24 @@ def service(redis: Redis) -> dict[str, Any]:
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": _metadata(redis, redis.metadata.name, service_hash(redis)),
-        "spec": service_spec(redis),
+        "spec": _service_template(redis.metadata.name, redis.spec.port),
     }
 
 
-def service_spec(redis: Redis) -> dict[str, Any]:
-    port = redis.spec.port
+def _service_template(name: str, port: int) -> dict[str, Any]:
     return {
-        "selector": selector(redis),
+        "selector": _selector(name),
         "ports": [{"name": "redis", "port": port, "targetPort": "redis", "protocol": "TCP"}],
     }
 
 
+@lru_cache(maxsize=1024)
+def _service_hash(name: str, port: int) -> str:
+    return _hash(_service_template(name, port))
+
+
 def service_hash(redis: Redis) -> str:
-    return _hash(service_spec(redis))
+    return _service_hash(redis.metadata.name, redis.spec.port)
 
 
 def is_current(redis: Redis, pod: Pod) -> bool:
@@ -184,7 +192,7 @@ def _port_patch(redis: Redis, found: Service) -> list[dict[str, Any]]:
         return []
     ours = next((n for n, p in enumerate(ports) if "redis" in (p.name, p.target_port)), None)
     if ours is None:
-        entry = service_spec(redis)["ports"][0]
+        entry = _service_template(redis.metadata.name, port)["ports"][0]
         at = "/spec/ports/-" if ports else "/spec/ports"
         return [{"op": "add", "path": at, "value": entry if ports else [entry]}]
     path = f"/spec/ports/{ours}"

@@ -60,7 +60,7 @@ def plan(redis: Redis, pods: Iterable[Pod]) -> Plan:
     if outdated and _others_are_ready(kept, outdated, names, foreign):
         delete.append(max(outdated.values(), key=lambda p: (not p.is_ready, ordinal(p))))
     create = [o for n, o in names.items() if n not in by_name]
-    ledger = [n for n in names if n not in foreign]
+    ledger = [n for n in names if n in owned or n not in by_name]
     ledger += sorted((n for n in owned if n not in names), key=lambda n: (ordinal(owned[n]), n))
     if deleting and ORPHAN in redis.metadata.finalizers:
         delete = []

@@ -128,9 +128,10 @@ class RedisReconciler:
         if not self.views.pods.has_synced():
             # Without a view of the pods every step would be a guess, and the ledger must not be touched.
             return self._wait_for_pods(redis, blind)
-        if self.views.is_stale(redis):
+        pods = self.views.pods_of(redis)
+        if self.views.is_stale(redis, pods):
             return Result(requeue_after=RETRY_BLIND)  # until it can be read again; the informer has said so
-        steps = plan(redis, self.views.pods_of(redis))
+        steps = plan(redis, pods)
         wrong = [] if redis.metadata.deletion_timestamp else problems(redis)
         if wrong:
             self._report(redis, steps, Problem("InvalidSpec", "; ".join(wrong)), blind)
@@ -148,7 +149,8 @@ class RedisReconciler:
             # A status would hold for a moment only, and the replacement would have to wait for its write.
             return Result(requeue_after=RETRY_BLIND)
         service = self._sync_service(written, blind)
-        after = plan(written, [*self.views.pods_of(written), *(pod for step in taken for pod in step.made)])
+        made = [pod for step in taken for pod in step.made]
+        after = plan(written, [*pods, *made]) if made else steps
         found = [*(r.problem for r in refusals), blind, self._conflict(steps), self._overruled(taken, after)]
         found.append(self._backoff.problem(redis))
         if isinstance(service, Refusal):

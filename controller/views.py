@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 from controller import desired
@@ -29,14 +30,17 @@ class Views:
 
     def pods_of(self, redis: Redis) -> list[Pod]:
         """Those that it owns, and those of anybody that have one of its names."""
-        names = [desired.pod_name(redis, ordinal) for ordinal in desired.ordinals(redis)]
-        named = (self.pods.get(redis.metadata.namespace, name) for name in (*names, *redis.ledger))
-        return [*self.pods.by_owner(redis.metadata.uid), *(p for p in named if p is not None)]
+        found = {pod.metadata.name: pod for pod in self.pods.by_owner(redis.metadata.uid)}
+        names = {desired.pod_name(redis, ordinal) for ordinal in desired.ordinals(redis)}
+        for name in names.union(redis.ledger).difference(found):
+            if (pod := self.pods.get(redis.metadata.namespace, name)) is not None:
+                found[name] = pod
+        return list(found.values())
 
-    def is_stale(self, redis: Redis) -> bool:
+    def is_stale(self, redis: Redis, pods: Iterable[Pod]) -> bool:
         """Whether the newest state of it or of one of its pods could not be read."""
         return bool(self.redises.stale(redis.metadata.namespace, redis.metadata.name)) or any(
-            self.pods.stale(pod.metadata.namespace, pod.metadata.name) for pod in self.pods_of(redis)
+            self.pods.stale(pod.metadata.namespace, pod.metadata.name) for pod in pods
         )
 
     def blind(self, redis: Redis) -> Problem | None:
