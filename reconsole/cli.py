@@ -214,6 +214,8 @@ def _options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Optio
         parser.error("-n needs the name of a namespace")
     if real and args.sandbox_dir is not None:
         parser.error("--sandbox-dir is for the embedded cluster: leave it out with --kubeconfig or --context")
+    if args.groups and args.impersonate is None and not real:
+        parser.error("--as-group needs --as: whom to act as in that group")
     if args.output is not None and args.ui:
         parser.error("-o needs --no-ui")
     if args.read_only and not args.ui:

@@ -28,6 +28,7 @@ from controller_runtime.kube.errors import (
     NotFound,
     Unauthorized,
     Unreachable,
+    unexpected_answer,
 )
 from controller_runtime.kube.resource import Resource
 from controller_runtime.kube.rules import missing_rule
@@ -257,7 +258,8 @@ class Reflector:
                 try:
                     page = decode_page(answer.body)
                 except msgspec.MsgspecError as error:
-                    raise StreamError(f"the answer to the list is not a list: {error}") from error
+                    unexpected = unexpected_answer(answer.status, answer.body, "list", error)
+                    raise StreamError(unexpected.message) from error
                 for item in page.items or ():
                     self._sink.seen(
                         self._scope, with_kind(item, self._resource.api_version, self._resource.kind)

@@ -22,6 +22,7 @@ def reconsole(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["--no-ui", "-n", "a", "-A"], "-n and -A"),
         (["--no-ui", "--context", "x", "--sandbox-dir", "/tmp/x"], "--sandbox-dir"),
         (["-o", "json"], "-o needs --no-ui"),
+        (["--no-ui", "--as-group", "dev"], "--as-group needs --as"),
         (["--no-ui", "--read-only"], "--observe"),
         (["--no-ui", "-o", "xml"], "invalid choice"),
         (["--nope"], "unrecognized"),
