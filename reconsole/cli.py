@@ -48,6 +48,11 @@ def _run(argv: Sequence[str] | None) -> int:
         if args.operator and args.what == "all":
             parser.error(f"say what of it: reconsole manifests crd|rbac {args.operator}")
         return print_manifests(args.what, args.operator, args.namespace or "")
+    if args.command == "doctor":
+        from reconsole.doctor import run_doctor
+
+        args.ui = False
+        return run_doctor(_options(parser, args))
     options = _options(parser, args)
     if options.ui:
         from reconsole.console import run_console
@@ -106,6 +111,19 @@ def _parser() -> argparse.ArgumentParser:
     manifests.add_argument(
         "-n", "--namespace", metavar="NS", default=argparse.SUPPRESS, help="roles in one namespace only"
     )
+    doctor = commands.add_parser(
+        "doctor",
+        help="what is in the operator's way on a cluster; exit 0 or 1",
+        description="Looks at the connection, the CRD, every permission, the leader, quotas and admission, "
+        "and says what to do. Without --context or --kubeconfig it looks at the embedded cluster that runs.",
+        allow_abbrev=False,
+    )
+    doctor.add_argument("operator", metavar="FILE.py | MODULE:FUNCTION", nargs="?", help="of this operator")
+    for action in _add_where(doctor):
+        action.default = argparse.SUPPRESS
+    doctor.add_argument(
+        "-o", "--output", choices=("text", "json"), default=argparse.SUPPRESS, help="how to print (text)"
+    )
     return parser
 
 
@@ -134,8 +152,8 @@ def _add_replay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )  # fmt: skip
 
 
-def _add_common(parser: argparse.ArgumentParser) -> list[argparse.Action]:
-    """The options of every run of a controller; they are returned."""
+def _add_where(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    """The options that say which cluster, and who we are there; they are returned."""
     where = parser.add_argument_group("where")
     where.add_argument("--kubeconfig", metavar="FILE", type=Path, help="use the cluster of this kubeconfig")
     where.add_argument("--context", metavar="NAME", help="use this context of the kubeconfig")
@@ -150,6 +168,12 @@ def _add_common(parser: argparse.ArgumentParser) -> list[argparse.Action]:
         "--sandbox-dir", metavar="DIR", type=Path,
         help=f"where the embedded cluster keeps its kubeconfigs (default: {DEFAULT_SANDBOX_DIR})",
     )  # fmt: skip
+    return where._group_actions
+
+
+def _add_common(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    """The options of every run of a controller; they are returned."""
+    where = _add_where(parser)
     how = parser.add_argument_group("how")
     how.add_argument(
         "--no-ui", dest="ui", action="store_false", help="the controller alone, without a screen"
@@ -180,7 +204,7 @@ def _add_common(parser: argparse.ArgumentParser) -> list[argparse.Action]:
         "--record-rbac", metavar="FILE.yaml", type=Path,
         help="write down the least role that this run used",
     )  # fmt: skip
-    return [*where._group_actions, *how._group_actions]
+    return [*where, *how._group_actions]
 
 
 def _port(text: str) -> int:

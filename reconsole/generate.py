@@ -7,6 +7,7 @@ from controller_runtime.client.client import Client
 from controller_runtime.client.config import Configuration
 from controller_runtime.controller.rbac import manager_markers
 from controller_runtime.kube.errors import Unreachable
+from controller_runtime.kube.markers import Marker
 from controller_runtime.kube.roles import roles
 from controller_runtime.manager.manager import Manager
 from reconsole.operators import load_operator
@@ -16,8 +17,8 @@ from reconsole.yamltext import to_yaml
 ROLE_NAME = "manager-role"  # kubebuilder's
 
 
-def roles_of(where: str, namespace: str = "") -> list[str]:
-    """The roles of the operator in FILE.py or module:function, for all namespaces or one. Raises Failure."""
+def markers_of_operator(where: str) -> list[Marker]:
+    """What the operator in FILE.py or module:function needs to be allowed. Raises Failure."""
     operator = load_operator(where)
     manager = Manager(Client(Configuration("http://localhost:1")), EventBus())
     try:
@@ -28,9 +29,15 @@ def roles_of(where: str, namespace: str = "") -> list[str]:
         ) from error
     except Exception as error:
         raise Failure(f"the setup of {where} failed: {type(error).__name__}: {error}") from error
-    clustered = [(k.resource.group, k.resource.plural) for k in operator.kinds if not k.resource.namespaced]
-    markers = [*manager_markers(manager), *operator.markers]
-    return [to_yaml(r) for r in roles(markers, ROLE_NAME, namespace=namespace, cluster_scoped=clustered)]
+    return [*manager_markers(manager), *operator.markers]
+
+
+def roles_of(where: str, namespace: str = "") -> list[str]:
+    """Its roles, for all namespaces or one. Raises Failure."""
+    kinds = load_operator(where).kinds
+    clustered = [(k.resource.group, k.resource.plural) for k in kinds if not k.resource.namespaced]
+    made = roles(markers_of_operator(where), ROLE_NAME, namespace=namespace, cluster_scoped=clustered)
+    return [to_yaml(role) for role in made]
 
 
 def definitions_of(where: str) -> list[str]:

@@ -66,7 +66,7 @@ class ServerProcess:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             start_new_session=True,
         )  # fmt: skip
-        self._reader = self._threads.start("sandbox-stderr", self._read_errors, done=self._has_ended)
+        self._reader = self._threads.start("sandbox-stderr", self._read_errors)
         return self
 
     def ready(self) -> Ready:
@@ -123,9 +123,6 @@ class ServerProcess:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _has_ended(self) -> bool:
-        return self._process is None or self._process.poll() is not None
 
     def _read_errors(self) -> None:
         assert self._process is not None
