@@ -115,6 +115,7 @@ async def _serve(args: argparse.Namespace, folder: Path, stop: asyncio.Event) ->
                 nodes=args.nodes, runtime=args.runtime, seed=args.seed, scratch=folder / "pods"
             )
             api.subresources.logs = options.logs
+            api.measure(options.figures)
             begin(run_kubelet(nodes, options, informers=informers))
             operator = await _install(args, cluster, manager, made.ca, server, folder)
         begin(run_controllers(manager, bare=args.bare, informers=informers))

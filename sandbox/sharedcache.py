@@ -11,6 +11,7 @@ from controller_runtime.kube.resource import Resource
 from .apiclient import Client
 from .apiobjects import ConfigMap, Key, Namespace, Node, Object, Pod, Service
 from .workloadobjects import (
+    Autoscaler,
     Budget,
     Claim,
     ControllerRevision,
@@ -39,6 +40,7 @@ TYPES: dict[tuple[str, str], type[Object]] = {
     ("batch", "jobs"): Job,
     ("batch", "cronjobs"): CronJob,
     ("policy", "poddisruptionbudgets"): Budget,
+    ("autoscaling", "horizontalpodautoscalers"): Autoscaler,
     ("", "persistentvolumeclaims"): Claim,
     ("", "persistentvolumes"): Volume,
 }

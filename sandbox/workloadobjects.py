@@ -202,6 +202,53 @@ class Budget(Workload):
     spec: BudgetSpec = msgspec.field(default_factory=BudgetSpec)
 
 
+class MetricTarget(Part):
+    average_utilization: int | None = None  # per cent of the requests
+    average_value: str | None = None
+
+
+class ResourceMetric(Part):
+    name: str = ""
+    target: MetricTarget = msgspec.field(default_factory=MetricTarget)
+
+
+class Metric(Part):
+    type: str = ""
+    resource: ResourceMetric | None = None
+
+    @classmethod
+    def cpu(cls, utilization: int) -> Metric:
+        target = MetricTarget(average_utilization=utilization)
+        return cls("Resource", ResourceMetric("cpu", target))
+
+
+class ScaleTarget(Part):
+    api_version: str = ""
+    kind: str = ""
+    name: str = ""
+
+
+class ScalingRules(Part):
+    window: int | None = msgspec.field(default=None, name="stabilizationWindowSeconds")
+
+
+class Behavior(Part):
+    scale_up: ScalingRules | None = None
+    scale_down: ScalingRules | None = None
+
+
+class AutoscalerSpec(Part):
+    scale_target_ref: ScaleTarget = msgspec.field(default_factory=ScaleTarget)
+    min_replicas: int | None = None
+    max_replicas: int = 0
+    metrics: list[Metric] | None = None
+    behavior: Behavior | None = None
+
+
+class Autoscaler(Workload):
+    spec: AutoscalerSpec = msgspec.field(default_factory=AutoscalerSpec)
+
+
 REPLICA_SETS = Resource("apps", "v1", "ReplicaSet", "replicasets")
 DEPLOYMENTS = Resource("apps", "v1", "Deployment", "deployments")
 STATEFUL_SETS = Resource("apps", "v1", "StatefulSet", "statefulsets")
@@ -210,6 +257,7 @@ REVISIONS = Resource("apps", "v1", "ControllerRevision", "controllerrevisions")
 JOBS = Resource("batch", "v1", "Job", "jobs")
 CRON_JOBS = Resource("batch", "v1", "CronJob", "cronjobs")
 BUDGETS = Resource("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
+AUTOSCALERS = Resource("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 CLAIMS = Resource("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 VOLUMES = Resource("", "v1", "PersistentVolume", "persistentvolumes", namespaced=False)
 STORAGE_CLASSES = Resource("storage.k8s.io", "v1", "StorageClass", "storageclasses", namespaced=False)

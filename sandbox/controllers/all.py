@@ -8,6 +8,7 @@ from typing import Any
 from ..apiclient import Client
 from ..eventsink import EventSink
 from ..sharedcache import Informers
+from .autoscaler import AutoscalerController
 from .claims import ClaimController
 from .disruption import DisruptionController
 from .endpoints import EndpointsController
@@ -32,6 +33,7 @@ WORKLOADS: tuple[type[WorkloadController[Any]], ...] = (
     JobController,
     CronJobController,
     DisruptionController,
+    AutoscalerController,
 )
 
 

@@ -1,9 +1,11 @@
-"""What a pod asks to go wrong: by its annotations, or by an image that is named sandbox/<fault>."""
+"""How a pod asks to behave: by its annotations, or by an image that is named sandbox/<fault>."""
 
 from __future__ import annotations
 
 from ..apiobjects import Container, Pod
-from .knobs import EXIT_CODE, FAIL, IMAGE_PULL_ERROR, RUN_FOR
+from ..quantities import number
+from .figures import Usage
+from .knobs import CPU, EXIT_CODE, FAIL, IMAGE_PULL_ERROR, MEMORY, RUN_FOR
 from .runtimes import Exit
 
 IMAGES = "sandbox/"
@@ -53,3 +55,9 @@ def run_time(pod: Pod, otherwise: float) -> float | None:
         return max(0.0, float(text or otherwise))
     except ValueError:
         return otherwise
+
+
+def usage_of(pod: Pod) -> Usage:
+    """What each simulated container of a pod is said to use."""
+    cpu, memory = pod.metadata.annotation(CPU), pod.metadata.annotation(MEMORY)
+    return float(number(cpu or "1m")), int(number(memory or "8Mi"))

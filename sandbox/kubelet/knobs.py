@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from .figures import FigureRegistry
 from .podlogs import LogRegistry
 
 RuntimeName = Literal["auto", "process", "simulated"]
@@ -22,6 +23,8 @@ RUN_FOR = PREFIX + "run-for"
 """On a pod: seconds that its simulated containers run before they end; pods of a Job end without it."""
 EXIT_CODE = PREFIX + "exit-code"
 """On a pod: how they end, 0 when it is not there."""
+CPU, MEMORY = PREFIX + "cpu", PREFIX + "memory"
+"""On a pod: quantities that each simulated container is said to use, 1m and 8Mi by default."""
 LOG = PREFIX + "log"
 """On a pod: lines that its simulated containers write when they start."""
 IMAGE_PULL_ERROR = PREFIX + "image-pull-error"
@@ -61,6 +64,7 @@ class KubeletOptions:
     max_processes: int = 32
     pods_per_node: int = 20_000
     logs: LogRegistry = field(default_factory=LogRegistry)
+    figures: FigureRegistry = field(default_factory=FigureRegistry)
     scratch: Path | None = None
 
     def scratch_folder(self) -> Path:

@@ -40,6 +40,7 @@ class Kubelet:
         self._scheduler = Scheduler(client, informers, self._events)
         self._statuses: WorkQueue[str] = WorkQueue()
         self._workers: dict[str, PodWorker] = {}
+        options.figures.workers = self._workers
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._simulated = SimulatedRuntime()
         self._process = self._find_process()

@@ -12,7 +12,8 @@ from ..apiclient import STRATEGIC, UNREACHABLE, Client
 from ..apiobjects import PODS, Pod
 from ..eventsink import EventSink
 from .containerworker import ContainerWorker
-from .faults import EVICTED
+from .faults import EVICTED, usage_of
+from .figures import Usage
 from .knobs import FAIL, KubeletOptions
 from .podstatus import ContainerState, PodState
 from .references import RETRY, missing_volume
@@ -101,6 +102,11 @@ class PodWorker:
         except TimeoutError:
             return False
         return True
+
+    def usage(self) -> dict[str, Usage]:
+        """Cores and bytes of each container that runs."""
+        running = [c for c in (*self.state.containers, *self.state.init) if c.running]
+        return {c.spec.name: (c.running and c.running.usage()) or usage_of(self.pod) for c in running}
 
     def changed(self) -> None:
         """The status is not what was sent last."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ..apiobjects import Container
 from .confine import NOBODY, confinement
+from .figures import ProcessMeter, Usage
 from .runtimes import Exit, Order
 
 SERVERS = ("redis-server", "valkey-server")
@@ -60,6 +61,7 @@ class RedisProcess:
         self._process = process
         self._order = order
         self._forced: Exit | None = None
+        self._meter = ProcessMeter(process.pid)
         self._port = port_of(order.container)
         self.ended: asyncio.Future[Exit] = asyncio.create_task(self._read())
 
@@ -97,6 +99,9 @@ class RedisProcess:
         except TimeoutError:
             self._signal(signal.SIGKILL)
             await asyncio.shield(self.ended)
+
+    def usage(self) -> Usage | None:
+        return self._meter.read()
 
     def fail(self, how: Exit) -> None:
         self._forced = how

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..apiobjects import Container
+from .figures import Usage
 from .podlogs import Log
 
 
@@ -58,6 +59,9 @@ class Running(Protocol):
     def fail(self, how: Exit) -> None:
         """End at once in the given way (the knobs of demos and tests)."""
 
+    def usage(self) -> Usage | None:
+        """Cores and bytes; None when there is nothing to measure."""
+
 
 class Runtime(Protocol):
     """Runs containers; a pod has its address from the runtime that takes one of them."""
@@ -103,6 +107,9 @@ class SimulatedContainer:
             self._say("received SIGTERM, ending")
             await asyncio.sleep(min(grace, self._order.stop_delay))
             self.fail(Exit(self._order.stop_code))
+
+    def usage(self) -> Usage | None:
+        return None
 
     def fail(self, how: Exit) -> None:
         if not self.ended.done():

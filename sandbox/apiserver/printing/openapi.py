@@ -1,6 +1,7 @@
 """OpenAPI v2 and v3 of what is served, made when first asked for and kept until the registry changes."""
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -119,6 +120,7 @@ class OpenAPI:
         found = self._registry.of_version("" if len(parts) == 2 else parts[1], parts[-1]) if known else []
         if not found:
             return None
+        found = _described(found)
         document = {
             "openapi": "3.0.0",
             "info": self._info,
@@ -132,7 +134,7 @@ class OpenAPI:
         """/openapi/v2: everything in one document, as JSON or in gnostic's protobuf."""
         data = self._cached(f"v2 {protobuf}")
         if data is None:
-            found = list(self._registry)
+            found = _described(self._registry)
             document = {
                 "swagger": "2.0",
                 "info": self._info,
@@ -142,6 +144,11 @@ class OpenAPI:
             data = openapi_wire.encode(document) if protobuf else msgspec.json.encode(document)
             self._kept[f"v2 {protobuf}"] = data
         return data
+
+
+def _described(resources: Iterable[Resource]) -> list[Resource]:
+    """Those that there is a schema of: metrics.k8s.io has none here."""
+    return [r for r in resources if r.custom or schemas.name_of(r.group, r.version, r.kind)]
 
 
 def definition_name(resource: Resource) -> str:

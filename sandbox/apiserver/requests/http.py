@@ -17,7 +17,7 @@ from sandbox.apiserver.machinery.jsonobject import Obj
 from sandbox.apiserver.printing import discovery, openapi_wire
 from sandbox.apiserver.printing.openapi import OpenAPI
 from sandbox.apiserver.registry.cluster_state import Cluster
-from sandbox.apiserver.requests import decoding, requestinfo, reviews
+from sandbox.apiserver.requests import decoding, figures, requestinfo, reviews
 from sandbox.apiserver.requests.faults import Faults
 from sandbox.apiserver.requests.negotiate import JSON_TYPE, Form, accepted, body, encode
 from sandbox.apiserver.requests.requestinfo import RequestInfo
@@ -59,9 +59,15 @@ class ApiServer:
         self.subresources = Subresources(cluster, self.verbs)
         self.openapi = OpenAPI(cluster.registry, discovery.VERSION)
         self.faults = Faults(cluster, self._disconnect)
+        self.figures: figures.FigureSource | None = None
         self.address = ""
         self._server: web.Server | None = None
         self._runner: web.ServerRunner | None = None
+
+    def measure(self, source: figures.FigureSource) -> None:
+        """Serve what pods and nodes use."""
+        self.figures = source
+        figures.register(self.cluster.registry)
 
     async def start(self, host: str, port: int, context: ssl.SSLContext) -> int:
         """Listen; returns the port. OSError when it is in use."""
@@ -331,6 +337,8 @@ class ApiServer:
 
     async def _dispatch(self, call: Call) -> tuple[int, bytes]:
         info, verbs, subs = call.info, self.verbs, self.subresources
+        if info.group == figures.GROUP:
+            return 200, figures.answer(self.cluster, self.figures, call)
         if not call.resource.stored:
             kind = call.resource
             asked = decoding.checked(kind.group, kind.version, kind.kind, call.body())
