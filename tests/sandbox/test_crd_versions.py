@@ -87,6 +87,11 @@ def hook() -> Iterator[Hook]:
     hook.close()
 
 
+def asked_for(hook: Hook, version: str) -> list[Json]:
+    """The objects that the webhook was asked to convert to a version."""
+    return [o for a in hook.asked if a["desiredAPIVersion"].endswith(f"/{version}") for o in a["objects"]]
+
+
 def test_without_a_webhook_only_the_name_differs(api: Api, namespace: str) -> None:
     kind = Kind(api, namespace)
     assert kind.stored["spec"]["conversion"] == {"strategy": "None"}
@@ -99,7 +104,6 @@ def test_without_a_webhook_only_the_name_differs(api: Api, namespace: str) -> No
 def test_a_webhook_converts_what_is_read_and_what_is_written(api: Api, namespace: str, hook: Hook) -> None:
     kind = Kind(api, namespace, hook.client("/convert"))
     made = api.ok("POST", kind.path("v1"), kind.box("v1", size=3))
-    assert hook.asked == []
     other = api.ok("GET", kind.path("v2", "b"))
     assert (other["apiVersion"], other["spec"]) == (f"{kind.group}/v2", {"sizes": [3]})
     assert other["metadata"] == made["metadata"]
@@ -124,12 +128,12 @@ def test_what_is_stored_moves_when_it_is_written_again(api: Api, namespace: str,
     kind.store_as("v2")
     assert api.ok("GET", f"{CRDS}/{kind.name}")["status"]["storedVersions"] == ["v1", "v2"]
     assert api.ok("GET", kind.path("v1", "b"))["spec"] == {"size": 3}
-    assert hook.asked == []  # it is still stored as v1
+    assert not asked_for(hook, "v1")  # it is still stored so (and a controller reads it as v2)
     assert api.ok("GET", kind.path("v2", "b"))["spec"] == {"sizes": [3]}
-    api.ok("PUT", kind.path("v2", "b"), api.ok("GET", kind.path("v2", "b")))
-    hook.asked.clear()
+    written = api.ok("PUT", kind.path("v2", "b"), api.ok("GET", kind.path("v2", "b")))
     api.ok("GET", kind.path("v2", "b"))
-    assert hook.asked == []
+    now = written["metadata"]["resourceVersion"]
+    assert now not in [o["metadata"]["resourceVersion"] for o in asked_for(hook, "v2")]
     assert api.ok("GET", kind.path("v1", "b"))["spec"] == {"size": 3}
     drop = {"status": {"storedVersions": ["v2"]}}
     assert api.patch(f"{CRDS}/{kind.name}/status", drop)[1]["status"]["storedVersions"] == ["v2"]
@@ -188,3 +192,36 @@ def test_conversions_that_are_refused(api: Api, namespace: str, conversion: Json
     status, answer = api.patch(f"{CRDS}/{kind.name}", {"spec": {"versions": only}})
     assert status == 422
     assert 'status.storedVersions[0]: Invalid value: "v1": must appear in spec.versions' in answer["message"]
+
+
+def test_what_was_there_before_a_rule_may_stay(api: Api, namespace: str) -> None:
+    kind = Kind(api, namespace)
+    properties: Json = {
+        "size": {"type": "integer"},
+        "parts": {
+            "type": "array",
+            "x-kubernetes-list-type": "map",
+            "x-kubernetes-list-map-keys": ["name"],
+            "items": {
+                "type": "object",
+                "required": ["name"],
+                "properties": {"name": {"type": "string"}, "width": {"type": "integer"}},
+            },
+        },
+    }
+    change = {"spec": {"versions": [kind._version("v1", True, properties), kind.spec["versions"][1]]}}
+    assert api.patch(f"{CRDS}/{kind.name}", change)[0] == 200
+    parts = [{"name": "a", "width": 9}, {"name": "b", "width": 1}]
+    api.ok("POST", kind.path("v1"), kind.box("v1", size=9, parts=parts))
+    properties["size"]["maximum"] = 5
+    properties["parts"]["items"]["properties"]["width"]["maximum"] = 5
+    assert api.patch(f"{CRDS}/{kind.name}", change)[0] == 200
+    fine = {"metadata": {"labels": {"c": "d"}}, "spec": {"parts": [{"name": "b", "width": 2}, parts[0]]}}
+    assert api.patch(kind.path("v1", "b"), fine)[0] == 200
+    status, answer = api.patch(kind.path("v1", "b"), {"spec": {"size": 8}})
+    assert status == 422
+    assert "spec.size in body should be less than or equal to 5" in answer["message"]
+    worse = [{"name": "a", "width": 9}, {"name": "b", "width": 7}]
+    status, answer = api.patch(kind.path("v1", "b"), {"spec": {"parts": worse}})
+    assert status == 422
+    assert answer["message"].endswith("spec.parts[1].width in body should be less than or equal to 5")

@@ -103,8 +103,18 @@ def _regex(pattern: str) -> re.Pattern[str] | None:
         return None
 
 
-def validate(schema: Obj, value: Any, path: str = "") -> list[FieldError]:
-    """What is wrong with a value, in kube-openapi's words."""
+NOTHING = object()
+"""There was no value before."""
+
+
+def validate(schema: Obj, value: Any, path: str = "", old: Any = NOTHING) -> list[FieldError]:
+    """What is wrong with a value, in kube-openapi's words.
+
+    `old` is what an update found in its place: a value that stays as it was is not checked again (KEP-4008,
+    CRD validation ratcheting).
+    """
+    if old is not NOTHING and old == value:
+        return []
     body = f"{path} in body"
     if value is None and schema.get("nullable"):
         return []
@@ -127,10 +137,12 @@ def validate(schema: Obj, value: Any, path: str = "") -> list[FieldError]:
             out.append(invalid_value(path, len(value), f"{body} should have at least {least} items"))
         if schema.get("x-kubernetes-list-type") in ("set", "map"):
             out += _duplicates(schema, value, path)
+        before = _by_keys(schema, old)
         for index, item in enumerate(value):
-            out += validate(schema.get("items") or {}, item, f"{path}[{index}]")
+            was = before.get(_mark(schema, item), NOTHING) if before else NOTHING
+            out += validate(schema.get("items") or {}, item, f"{path}[{index}]", was)
     elif isinstance(value, dict):
-        out += _object(schema, value, path)
+        out += _object(schema, value, path, old if isinstance(old, dict) else {})
     return out + _combined(schema, value, path)
 
 
@@ -178,7 +190,20 @@ def _number(schema: Obj, value: float, path: str) -> list[FieldError]:
     return out
 
 
-def _object(schema: Obj, value: Obj, path: str) -> list[FieldError]:
+def _mark(schema: Obj, item: Any) -> str:
+    """What an item of an associative list is known by."""
+    keys = schema.get("x-kubernetes-list-map-keys") or []
+    return repr([item.get(k) for k in keys]) if isinstance(item, dict) else ""
+
+
+def _by_keys(schema: Obj, old: Any) -> dict[str, Any]:
+    """The items of the old list that can be told apart; none of a list that is replaced as a whole."""
+    if schema.get("x-kubernetes-list-type") != "map" or not isinstance(old, list):
+        return {}
+    return {_mark(schema, item): item for item in old}
+
+
+def _object(schema: Obj, value: Obj, path: str, old: Obj) -> list[FieldError]:
     out: list[FieldError] = []
     prefix = f"{path}." if path else ""
     out += [required(prefix + key) for key in schema.get("required") or [] if key not in value]
@@ -191,9 +216,9 @@ def _object(schema: Obj, value: Obj, path: str) -> list[FieldError]:
     extra = schema.get("additionalProperties")
     for key, item in value.items():
         if key in properties:
-            out += validate(properties[key], item, prefix + key)
+            out += validate(properties[key], item, prefix + key, old.get(key, NOTHING))
         elif isinstance(extra, dict):
-            out += validate(extra, item, prefix + key)
+            out += validate(extra, item, prefix + key, old.get(key, NOTHING))
     return out
 
 

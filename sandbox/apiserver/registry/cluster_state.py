@@ -323,7 +323,7 @@ class Cluster:
         custom = resource.custom
         if custom:
             body = {k: v for k, v in new.items() if k not in ("metadata", "kind", "apiVersion")}
-            errors += structural.validate(custom.schema, body)
+            errors += structural.validate(custom.schema, body, "", structural.NOTHING if old is None else old)
             if not errors:
                 full = {"kind": resource.kind, "apiVersion": resource.api_version, **new}
                 errors += [
