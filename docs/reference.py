@@ -39,7 +39,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "permissions": ("kube.rules", "controller.rbac"),
     "events": ("manager.recorder",),
     "bus": ("bus", "events"),
-    "testing": ("envtest.environment", "envtest.pytest_plugin"),
+    "testing": ("envtest.fake", "envtest.environment", "envtest.pytest_plugin"),
 }
 
 
