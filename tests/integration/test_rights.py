@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,11 @@ from controller_runtime.events import ApiWrite
 from controller_runtime.kube.kinds import Pod, Service
 from controller_runtime.kube.rules import PolicyRule, merge
 from tests.cluster import eventually
-from tests.integration.conftest import call, operating
+from tests.integration.conftest import Operator, call, operating
 from tests.integration.test_operator import is_settled, ready, redis
+from tui.reducer import apply
+from tui.state import ConsoleState
+from tui.troubles import problems
 
 pytestmark = pytest.mark.cluster
 
@@ -51,6 +55,14 @@ def condition(admin: Client, namespace: str, type_: str) -> Condition:
     return eventually(lambda: admin.get(Redis, namespace, "db").status.condition(type_), 30)
 
 
+def denied(operator: Operator) -> list[str]:
+    """What the console would show in its banner."""
+    state = ConsoleState()
+    for event in operator.events():
+        apply(state, event)
+    return [problem.title for problem in problems(state, time.time())]
+
+
 def test_a_refused_write_is_reported_and_made_when_the_grant_comes(
     kubeconfig: Path, admin: Client, namespace: str
 ) -> None:
@@ -64,10 +76,12 @@ def test_a_refused_write_is_reported_and_made_when_the_grant_comes(
         refused = [e for e in operator.events() if isinstance(e, ApiWrite) and e.status == 403]
         assert PolicyRule(("",), ("pods",), ("create",)) in [e.missing_rule for e in refused]
         assert PolicyRule(("",), ("services",), ("create",)) in [e.missing_rule for e in refused]
+        assert f"FORBIDDEN · create Pods in {namespace}" in denied(operator)
         rights.give(RULES)
         eventually(lambda: ready(admin, namespace), 30)
         eventually(lambda: admin.list(Service, namespace))
         eventually(lambda: condition(admin, namespace, "Degraded").status == "False")
+        eventually(lambda: not denied(operator), 12)
 
 
 @pytest.mark.skipif(
@@ -77,7 +91,7 @@ def test_ready_is_not_said_while_the_pods_cannot_be_watched(
     kubeconfig: Path, admin: Client, namespace: str
 ) -> None:
     rights = Rights(admin, namespace, RULES)
-    with operating(kubeconfig, namespace, user=USER):
+    with operating(kubeconfig, namespace, user=USER) as operator:
         admin.create(redis(namespace, replicas=1))
         eventually(lambda: is_settled(admin, namespace), 60)
         rights.give(r for r in RULES if "pods" not in r.resources)
@@ -88,3 +102,4 @@ def test_ready_is_not_said_while_the_pods_cannot_be_watched(
         rights.give(RULES)
         eventually(lambda: ready(admin, namespace), 12)
         eventually(lambda: is_settled(admin, namespace), 12)
+        eventually(lambda: not denied(operator), 12)
