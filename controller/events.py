@@ -22,6 +22,7 @@ class Connection(BusEvent, frozen=True, tag="connection"):
     version: str = ""
     namespaces: tuple[str, ...] = ()  # empty: all namespaces
     message: str = ""
+    observes: bool = False  # looks only, and reconciles nothing
 
     @property
     def state_key(self) -> Hashable:

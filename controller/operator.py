@@ -40,9 +40,3 @@ def add_redis_controller(manager: Manager) -> Controller:
         .with_options(max_concurrent_reconciles=WORKERS, max_retry_delay=MAX_RETRY_DELAY)
         .complete(reconciler)
     )
-
-
-def watch_redis(manager: Manager) -> None:
-    """Watch what the operator would watch, and reconcile nothing (``--observe``)."""
-    for kind in WATCHED:
-        manager.informer(kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from controller_runtime.kube.errors import (
     TooManyRequests,
     Unreachable,
 )
+from controller_runtime.kube.kinds import Namespace
 from reconsole.advice import sentence
 from reconsole.options import Failure
 
@@ -87,6 +88,17 @@ def check_installed(client: Client, definition: dict[str, Any], operator: str = 
             raise Failure(
                 f"the cluster does not know {plural}.{group}; install it with: {command} | kubectl apply -f -"
             )
+
+
+def say_missing(client: Client, namespaces: Iterable[str]) -> None:
+    """Log a warning for each namespace that is not there: nothing can be seen in it."""
+    for name in namespaces:
+        try:
+            client.get(Namespace, "", name)
+        except NotFound:
+            log.warning("There is no namespace %s: nothing is seen until it is made", name)
+        except (ApiError, Unreachable):
+            continue  # We may not ask, and the watch will show what there is.
 
 
 def install(client: Client, definition: dict[str, Any]) -> None:

@@ -158,13 +158,13 @@ class Session:
 
     def _run(self) -> None:
         from controller.heal import heal_histogram, watch_heals
-        from controller.operator import add_redis_controller, watch_redis
+        from controller.operator import WATCHED, add_redis_controller
         from controller_runtime.client.client import Client
         from controller_runtime.client.config import ConfigError, load_configuration
         from controller_runtime.client.execplugin import Plugins
         from controller_runtime.manager.leaderelection import LeaderElectionLost
         from controller_runtime.manager.manager import CannotServe, GracefulShutdownTimeout, Manager
-        from reconsole.preflight import check
+        from reconsole.preflight import check, say_missing
 
         options = self._options
         kubeconfig, own = options.kubeconfig, options.kubeconfig
@@ -203,6 +203,7 @@ class Session:
                 return
             raise
         self._check_kinds(client, person)
+        say_missing(person, options.namespaces)
         self._publish(
             "controller",
             "connected",
@@ -227,10 +228,11 @@ class Session:
         )
         observe = heal_histogram(manager.metrics.registry).observe
         heals = watch_heals(self._bus, self.stop, observe, self._threads)
-        if self.operator:
+        if options.observe:
+            for kind in self.operator.kinds if self.operator else WATCHED:
+                manager.informer(kind)
+        elif self.operator:
             self._set_up(self.operator, manager)
-        elif options.observe:
-            watch_redis(manager)
         else:
             add_redis_controller(manager)
         try:
@@ -267,8 +269,10 @@ class Session:
         assert self._cluster is not None
         code = self._cluster.wait()
         if not self.stop.is_set():
-            log = self._options.sandbox_dir / "sandbox.log"
-            message = f"its process ended with exit code {code}; its last words are in {log}"
+            file = self._options.sandbox_dir / "sandbox.log"
+            message = f"its process ended with exit code {code}; its last words are in {file}"
+            if not self._options.ui:
+                log.error("The embedded cluster has ended: %s", message)
             self._publish("controller", "ended", cluster="embedded cluster", message=message)
 
     @staticmethod
@@ -289,7 +293,10 @@ class Session:
         state: Literal["connecting", "connected", "failed", "ended"],
         **fields: str,
     ) -> None:
-        event = Connection(at=time.time(), role=role, state=state, namespaces=self._options.namespaces)
+        options = self._options
+        event = Connection(
+            at=time.time(), role=role, state=state, namespaces=options.namespaces, observes=options.observe
+        )
         self._bus.publish(msgspec.structs.replace(event, **fields))
 
 

@@ -54,6 +54,19 @@ def setup(manager): ...
 """
 
 
+def test_with_observe_it_looks_and_does_nothing_and_a_missing_namespace_is_said(tmp_path: Path) -> None:
+    run = Headless(
+        tmp_path, "run", str(EXAMPLE), "--observe", "-n", "nowhere", "--sandbox-dir", str(tmp_path)
+    )
+    try:
+        eventually(lambda: run.find(type="ADDED", kind="Namespace") or run.process.poll(), 30)
+        assert run.find(type="ADDED", kind="Namespace", name="default"), run.log
+        assert not run.find(type="RECONCILE")
+        assert "There is no namespace nowhere" in run.log
+    finally:
+        assert run.stop() == 0
+
+
 def test_its_kinds_are_those_that_the_file_names() -> None:
     by_file = load_operator(str(EXAMPLE))
     assert [kind.resource.kind for kind in by_file.kinds] == ["ConfigMap", "Namespace"]

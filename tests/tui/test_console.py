@@ -6,7 +6,7 @@ import pytest
 from textual.events import Key
 from textual.widgets import Button, Input
 
-from controller.events import ControllerEnded
+from controller.events import Connection, ControllerEnded
 from controller_runtime.events import ApiWrite, Log, ReconcileStarted, ThreadDied
 from tests.tui.screen import console
 from tui.screens.confirm import ConfirmDelete, ConfirmQuit
@@ -383,6 +383,15 @@ async def test_a_controller_that_has_ended_is_not_hidden_behind_a_live_screen() 
         await c.press("escape")
         assert "✗ ENDED" in await c.show()
         assert "/state/reconsole.log" in await c.press("question_mark", "G")
+
+
+async def test_a_console_that_only_observes_says_so() -> None:
+    async with console() as c:
+        assert "observing" not in c.text
+        c.world.bus.publish(
+            Connection(at=c.world.clock(), role="controller", state="connected", observes=True)
+        )
+        assert "observing" in (await c.show()).splitlines()[0]
 
 
 async def test_q_asks_and_ctrl_c_needs_two() -> None:

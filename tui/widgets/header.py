@@ -46,6 +46,8 @@ class Header(Panel):
         row: Row = [(self._title, "bold")]
         if self._read_only:
             row.append(("  read-only", "warn"))
+        if connection is not None and connection.observes:
+            row.append(("  observing", "warn"))
         if connection is None or connection.state == "connecting":
             server = f" to {connection.cluster or connection.server}" if connection else ""
             return [*row, (f"   ◌ connecting{server} …", "accent")]
