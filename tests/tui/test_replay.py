@@ -179,6 +179,8 @@ async def test_it_plays_jumps_steps_and_has_no_actions(tmp_path: Path) -> None:
         text = await c.press("comma", "comma")
         assert c.has("uid-a")
         assert "FORBIDDEN" not in text
+        assert "one event forwards" in await c.press("question_mark")
+        await c.press("escape")
         await c.press("2", "ctrl+d")
         assert len(c.app.screen_stack) == 1, "nothing can be deleted"
         assert "read-only" in await c.show()

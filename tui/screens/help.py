@@ -9,7 +9,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+Sections = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+
+SECTIONS: Sections = (
     (
         "Move",
         (
@@ -52,9 +54,9 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 )
 
 
-def help_text(log_file: str = "") -> Content:
+def help_text(log_file: str = "", more: Sections = ()) -> Content:
     parts: list[Content] = []
-    for title, entries in SECTIONS:
+    for title, entries in (*more, *SECTIONS):
         if parts:
             parts.append(Content(""))
         parts.append(Content.assemble((title, "bold $accent")))
@@ -72,15 +74,17 @@ class Help(ModalScreen[None]):
         Binding("k", "scroll(-1)", "Up", show=False, id="help.up"),
     ]
 
-    def __init__(self, log_file: str = "") -> None:
+    def __init__(self, log_file: str = "", more: Sections = ()) -> None:
+        """``more`` comes before the keys that are always there."""
         super().__init__()
         self._log_file = log_file
+        self._more = more
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help") as box:
             box.border_title = "Help"
             box.border_subtitle = "esc closes"
-            yield Static(help_text(self._log_file))
+            yield Static(help_text(self._log_file, self._more))
 
     def action_scroll(self, step: int) -> None:
         self.query_one("#help").scroll_relative(y=step, animate=False)

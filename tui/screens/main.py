@@ -25,7 +25,7 @@ from tui.ports import Actions
 from tui.screens.card import Card
 from tui.screens.confirm import ConfirmDelete
 from tui.screens.errors import Errors
-from tui.screens.help import Help
+from tui.screens.help import Help, Sections
 from tui.screens.yaml import Yaml
 from tui.state import ConsoleState
 from tui.widgets.banner import Banner
@@ -48,6 +48,7 @@ SOMETIMES = {"c": "copy_rule", "w": "why", "ctrl+d": "delete", "y": "yaml", "r":
 
 
 class Main(Screen[None]):
+    more_help: Sections = ()  # of whoever puts more on this screen
     HORIZONTAL_BREAKPOINTS = [(0, "-stacked"), (WIDE, "-wide")]
     AUTO_FOCUS = "ResourceTable.-active"
 
@@ -334,7 +335,7 @@ class Main(Screen[None]):
             self.app.push_screen(Card(event.problem, self._state, self._clock))
 
     def action_help(self) -> None:
-        self.app.push_screen(Help(self._state.log_file))
+        self.app.push_screen(Help(self._state.log_file, self.more_help))
 
     def action_errors(self) -> None:
         self.app.push_screen(Errors(self._state))
