@@ -109,6 +109,15 @@ def test_get_in_every_form(kubectl: Kubectl, web: str) -> None:
     assert 'pods "nope" not found' in kubectl.refused("get", "pod", "nope")
 
 
+@pytest.mark.parametrize(
+    "words", [("exec", "web", "--", "ls"), ("attach", "web"), ("port-forward", "web", "0:80")]
+)
+def test_what_needs_a_container_is_refused_with_the_reason(
+    kubectl: Kubectl, web: str, words: tuple[str, ...]
+) -> None:
+    assert "the containers of pod web are simulated" in kubectl.refused(*words)
+
+
 def test_get_other_kinds(kubectl: Kubectl) -> None:
     redis = lines(kubectl("get", "redis", "my-op-redis", "-o", "wide"))
     assert redis[0] == ["NAME", "REPLICAS", "READY", "STATUS", "PORT", "IMAGE", "AGE"]

@@ -6,6 +6,7 @@ from sandbox.apiserver.machinery import event_versions, names
 from sandbox.apiserver.machinery.resources import STATUS, Registry, Resource, Subresource
 
 _CREATE = ("create",)
+_STREAM = ("create", "get")
 ADMISSION = "admissionregistration.k8s.io"
 _RBAC = "rbac.authorization.k8s.io"
 _AUTHN = "authentication.k8s.io"
@@ -96,9 +97,12 @@ def _core() -> list[Resource]:
             has_generation=True,
             returns_deleted=True,
             subresources=(
+                Subresource("attach", _STREAM, "PodAttachOptions"),
                 Subresource("binding", _CREATE, "Binding"),
                 Subresource("eviction", _CREATE, "Eviction", "policy", "v1"),
+                Subresource("exec", _STREAM, "PodExecOptions"),
                 Subresource("log", ("get",)),
+                Subresource("portforward", _STREAM, "PodPortForwardOptions"),
                 STATUS,
             ),
         ),

@@ -21,7 +21,7 @@ from sandbox.apiserver.requests import decoding, figures, requestinfo, reviews
 from sandbox.apiserver.requests.faults import Faults
 from sandbox.apiserver.requests.negotiate import JSON_TYPE, Form, accepted, body, encode
 from sandbox.apiserver.requests.requestinfo import RequestInfo
-from sandbox.apiserver.requests.subresources import Subresources
+from sandbox.apiserver.requests.subresources import STREAMS, Subresources
 from sandbox.apiserver.requests.verbs import Call, Verbs
 
 log = logging.getLogger(__name__)
@@ -313,7 +313,11 @@ class ApiServer:
         if info.verb not in verbs or (wants_object and not on_object) or (wants_list and on_object):
             raise apierrors.method_not_allowed()
         include = info.query.get("includeObject", "")
-        form = Form() if info.subresource == "log" else accepted(http.headers.get("Accept", ""), include)
+        form = (
+            Form()
+            if info.subresource in ("log", *STREAMS)
+            else accepted(http.headers.get("Accept", ""), include)
+        )
         content_type = http.headers.get("Content-Type", JSON_TYPE).partition(";")[0].strip().lower()
         agent = http.headers.get("User-Agent", "")
         raw = await self._read(http)
@@ -350,6 +354,8 @@ class ApiServer:
             return 201, await subs.eviction(call)
         if info.subresource == "token":
             return 201, subs.token(call)
+        if info.subresource in STREAMS:
+            raise subs.no_stream(call)
         if info.subresource == "scale":
             return 200, await subs.scale(call)
         match info.verb:

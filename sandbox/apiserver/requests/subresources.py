@@ -23,6 +23,8 @@ from sandbox.apiserver.requests.negotiate import encode
 from sandbox.apiserver.requests.requestinfo import truthy
 from sandbox.apiserver.requests.verbs import Call, Verbs
 
+STREAMS = ("attach", "exec", "portforward")
+
 
 class LogSource(Protocol):
     """Where the output of containers comes from; ValueError, in the words of the answer, if there is none."""
@@ -152,6 +154,17 @@ class Subresources:
             raise bad_request(str(error)) from None
         limit = _number(query, "limitBytes")
         return lines if limit is None else _first_bytes(lines, limit)
+
+    def no_stream(self, call: Call) -> StatusError:
+        """Why there is nothing to exec in, attach to or forward a port to."""
+        pod = self.cluster.get(call.resource, call.key).decode()
+        if not pod["spec"].get("nodeName"):
+            return bad_request(f"pod {call.info.name} does not have a host assigned")
+        return bad_request(
+            f"{call.info.subresource} is not served by the embedded cluster: the containers of pod "
+            f"{call.info.name} are simulated, or a lone redis-server; its address, where it has a real one, "
+            "can be reached from this machine"
+        )
 
     # ---- service accounts
 
