@@ -32,6 +32,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         "client.discovery",
         "client.context",
     ),
+    "official-client": ("client.official",),
     "configuration": ("client.config",),
     "errors": ("kube.errors",),
     "objects": ("kube.object", "kube.resource", "kube.kinds", "kube.encode", "kube.unstructured"),

@@ -129,6 +129,26 @@ class Transport:
         response = self._open("GET", path, query, None, "application/json", idle_timeout, cancel, before)
         return Stream(response, cancel)
 
+    def foreign(
+        self, method: str, target: str, body: bytes | str | None, headers: Mapping[str, str], timeout: Any
+    ) -> Any:
+        """urllib3's response to a request that another client makes with our credentials and connections.
+
+        ``target`` is a path with its query; ``timeout`` is urllib3's. Raises NoCredentials, urllib3's errors.
+        """
+        for last in (False, True):
+            ready = self._access.ready(None)
+            started = time.monotonic()
+            response = ready.connections.urlopen(
+                method, ready.connections.prefix + target, body=body, headers=_signed(headers, ready),
+                timeout=timeout, retries=False, redirect=False, preload_content=False,
+            )  # fmt: skip
+            self._observe(method, target, response.status, started)
+            if response.status != 401 or last or not self._access.refused(ready):
+                break
+            response.drain_conn()
+        return response
+
     def close(self) -> None:
         self._access.close()
 
@@ -189,26 +209,18 @@ class Transport:
         timeout: float,
         attempt: Attempt,
     ) -> Any:
-        from urllib3 import HTTPHeaderDict, Timeout
+        from urllib3 import Timeout
 
-        headers: Any = {"Accept": "application/json", "User-Agent": "reconsole"}
+        headers = {"Accept": "application/json", "User-Agent": "reconsole"}
         if body is not None:
             headers["Content-Type"] = content_type
-        if ready.credential.authorization:
-            headers["Authorization"] = _utf8(ready.credential.authorization)
-        if ready.configuration.impersonate:
-            headers["Impersonate-User"] = _utf8(ready.configuration.impersonate)
-        if ready.configuration.impersonation:
-            headers = HTTPHeaderDict(headers)
-            for name, value in ready.configuration.impersonation:
-                headers.add(name, _utf8(value))
         token = current_attempt.set(attempt)
         try:
             return ready.connections.urlopen(
                 method,
                 ready.connections.prefix + target,
                 body=body,
-                headers=headers,
+                headers=_signed(headers, ready),
                 timeout=Timeout(connect=min(timeout, CONNECT_TIMEOUT), read=timeout),
                 retries=False,
                 redirect=False,
@@ -221,6 +233,20 @@ class Transport:
         exchange = Exchange(method, target, status, time.monotonic() - started)
         for observer in self.observers:
             observer(exchange)
+
+
+def _signed(headers: Mapping[str, str], ready: Ready) -> Any:
+    """These headers, and those that say who we are."""
+    from urllib3 import HTTPHeaderDict
+
+    signed = HTTPHeaderDict(headers)
+    if ready.credential.authorization:
+        signed["Authorization"] = _utf8(ready.credential.authorization)
+    if ready.configuration.impersonate:
+        signed["Impersonate-User"] = _utf8(ready.configuration.impersonate)
+    for name, value in ready.configuration.impersonation:
+        signed.add(name, _utf8(value))
+    return signed
 
 
 def _refusal(response: Any, deadline: float) -> ApiError:

@@ -29,27 +29,26 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (packages,) = (folder / "env").glob("lib/python*/site-packages")
     shutil.unpack_archive(wheel, packages, "zip")
     (metadata,) = importlib.metadata.distributions(path=[str(packages)])
-    wanted = {_name(text) for text in metadata.requires or ()}
+    wanted = _needed(metadata)
     assert not wanted & {"textual", "aiohttp", "common-expression-language", "rich"}
     for name in _closure(wanted):
         _copy(importlib.metadata.distribution(name), packages)
     return folder / "env" / "bin" / "python"
 
 
-def _name(requirement: str) -> str:
-    return Requirement(requirement).name.lower()
+def _needed(distribution: importlib.metadata.Distribution) -> set[str]:
+    """What it asks for here, without extras."""
+    asked = map(Requirement, distribution.requires or ())
+    return {r.name.lower() for r in asked if r.marker is None or r.marker.evaluate({"extra": ""})}
 
 
 def _closure(names: set[str]) -> set[str]:
-    """These distributions and what they ask for here, without extras."""
+    """These distributions and all that they ask for."""
     found: set[str] = set()
     while names - found:
         name = (names - found).pop()
         found.add(name)
-        for text in importlib.metadata.distribution(name).requires or ():
-            marker = Requirement(text).marker
-            if marker is None or marker.evaluate({"extra": ""}):
-                names.add(_name(text))
+        names |= _needed(importlib.metadata.distribution(name))
     return found
 
 
