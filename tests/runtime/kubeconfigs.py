@@ -25,6 +25,14 @@ contexts:
   context: {cluster: c, user: u}
 """
 
+# Answers with the version that its first argument names, as JSON, or as YAML if there is a second.
+PLUGIN = """\
+#!/bin/sh
+test -n "$2" && format='apiVersion: %s\\nkind: ExecCredential\\nstatus: {token: %s}\\n' ||
+  format='{"apiVersion": "%s", "kind": "ExecCredential", "status": {"token": "%s", "clientKeyData": null}}'
+printf "$format" "client.authentication.k8s.io/$1" "${TOKEN:-t}"
+"""
+
 Make = Callable[[str], "str | bytes"]
 
 
@@ -55,7 +63,8 @@ class Shape:
     def write(self, directory: Path, server: str, authority: bytes) -> None:
         (directory / "ca.crt").write_bytes(authority)
         (directory / "t").write_text("\n filed\n")
-        (directory / "empty").write_text("")
+        (directory / "plugin").write_text(PLUGIN)
+        (directory / "plugin").chmod(0o755)
         for name, make in self.files.items():
             made = make(GOOD)
             if isinstance(made, str):
@@ -100,6 +109,7 @@ _TOKEN = "{token: t}"
 _QUOTES = "must be text, not .*: put it in quotes"
 
 
+_PLUGIN = "apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never"
 # {"exp": 4102444800}, which is 2100-01-01
 _ID_TOKEN = "e30.eyJleHAiOiA0MTAyNDQ0ODAwfQ.c2ln"
 
@@ -206,6 +216,14 @@ SHAPES: Sequence[Shape] = (
          words="the auth-provider oidc has no idp-issuer-url"),
     _one("an auth-provider that is gone", _TOKEN, "{auth-provider: {name: gcp}}", words="gke-gcloud-auth-plugin"),
     _one("an auth-provider that never was", _TOKEN, "{auth-provider: {name: x}}", words="no auth-provider 'x'"),
+    _one("a plugin beside the file", _TOKEN, f"{{exec: {{command: ./plugin, args: [v1], {_PLUGIN}}}}}"),
+    _one("a plugin that answers in YAML", _TOKEN, f"{{exec: {{command: ./plugin, args: [v1, yaml], {_PLUGIN}}}}}"),
+    _one("a plugin with a variable", _TOKEN, "{exec: {command: DIR/plugin, args: [v1], "
+         f"env: [{{name: TOKEN, value: mine}}], {_PLUGIN}}}}}", sends="Bearer mine"),
+    _one("a plugin with nulls, and no interactiveMode in v1beta1", _TOKEN, "{exec: {command: ./plugin, "
+         "args: [v1beta1, null], env: null, installHint: null, apiVersion: client.authentication.k8s.io/v1beta1}}"),
+    _one("a variable without a name", _TOKEN,
+         f"{{exec: {{command: ./plugin, env: [{{value: x}}], {_PLUGIN}}}}}", words="variable without a name"),
     # The environment
     Shape("a proxy that points at nothing, and the server on loopback", {"k": _same},
           env={"HTTPS_PROXY": "http://127.0.0.1:9"}),
