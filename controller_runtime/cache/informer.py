@@ -72,6 +72,7 @@ class Informer(Generic[K]):
         threads: Threads | None = None,
     ) -> None:
         self.kind = kind
+        self.selector = in_words(label_selector, field_selector)  # "" when it shows all
         self.publishes_objects = True  # the states of its watches are published in any case
         self.store: Store[K] = Store(kind)
         self._bus = bus
@@ -102,7 +103,7 @@ class Informer(Generic[K]):
                     timing.wall,
                     partial(self.store.count, scope),
                     clock=timing.monotonic,
-                    selector=in_words(label_selector, field_selector),
+                    selector=self.selector,
                 ),
                 label_selector=label_selector,
                 field_selector=field_selector,

@@ -246,6 +246,15 @@ class Subresource:
         updated: K = self._client._update(obj, None, self._name)
         return updated
 
+    def create(self, kind: type[KubeObject], namespace: str, name: str, body: dict[str, Any]) -> Any:
+        """Post JSON data to it and return what comes, as of ``eviction`` (a pod) or ``token`` (an account).
+
+        An eviction that a PodDisruptionBudget forbids raises TooManyRequests.
+        """
+        ref = ref_to(kind.resource, namespace, name)
+        answer = self._client._send("create", kind.resource, ref, body, subresource=self._name)
+        return read(answer, msgspec.json.decode, "JSON")
+
     def patch(self, kind: type[K], namespace: str, name: str, body: Any, *, type: PatchType = "merge") -> K:
         """As ``Client.patch``."""
         return self._client.patch(kind, namespace, name, body, type=type, subresource=self._name)

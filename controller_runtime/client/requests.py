@@ -173,7 +173,8 @@ class Requests:
         status, error, meta = 0, "", ObjectMeta()
         rule: PolicyRule | None = None
         try:
-            path = path_among(resource, ref) if verb == "create" else path_to(resource, ref, subresource)
+            is_new = verb == "create" and not subresource
+            path = path_among(resource, ref) if is_new else path_to(resource, ref, subresource)
             data, timeout = encode(body), self._time_left()
             outcome = "unknown"  # whatever ends the next line, unless it knows better
             answer = self._through(

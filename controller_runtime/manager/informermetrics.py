@@ -41,9 +41,13 @@ class InformerCollector(Collector):
             "Tries that failed: HTTP status, <error> without an answer, <stream> when it broke",
             labels=[*labels, "verb", "code"],
         )
+        seen: set[tuple[str, ...]] = set()
         for informer in self._informers():
             for reflector in informer.reflectors:
                 status, report = reflector.status, reflector.report
+                if status.key in seen:
+                    continue  # of another class for the same kind: a series may be there only once
+                seen.add(status.key)
                 values = list(status.key)
                 for name in STATES:
                     state.add_metric([*values, name], float(status.state == name))

@@ -117,8 +117,8 @@ class Manager:
     def informer(self, kind: type[K], *, label_selector: str = "", field_selector: str = "") -> Informer[K]:
         """The shared informer of a kind, or of a selection of its objects. It runs while the manager does.
 
-        Where there is one without selectors, the others of its kind do not publish objects: to them one that
-        is selected no more is gone.
+        Where there is one without selectors, the others of its kind (two classes may declare the same) do not
+        publish objects: each would come twice, and what is selected no more is gone for some only.
         """
         with self._lock:
             key = (kind, label_selector, field_selector)
@@ -130,10 +130,10 @@ class Manager:
                     raw_cache=None if label_selector or field_selector else self._raw,
                 )  # fmt: skip
                 self._informers[key] = found
-                whole = (kind, "", "") in self._informers
-                for (other, *selectors), informer in self._informers.items():
-                    if other is kind and any(selectors):
-                        informer.publishes_objects = not whole
+                same = [i for (other, *_), i in self._informers.items() if other.resource == kind.resource]
+                whole = next((i for i in same if not i.selector), None)
+                for informer in same:
+                    informer.publishes_objects = whole is None or informer is whole
                 if self._informers_started:
                     found.start()
             return found

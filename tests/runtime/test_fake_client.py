@@ -6,12 +6,14 @@ import time
 
 import pytest
 from msgspec.structs import replace
+from prometheus_client import generate_latest
 
 from controller_runtime.bus import EventBus
 from controller_runtime.client.client import Client
 from controller_runtime.client.retry import retry_on_conflict
 from controller_runtime.controller.builder import new_controller_managed_by
 from controller_runtime.envtest import FakeClient
+from controller_runtime.events import ObjectChanged
 from controller_runtime.kube.errors import (
     AlreadyExists,
     ApiError,
@@ -22,12 +24,12 @@ from controller_runtime.kube.errors import (
     Unreachable,
 )
 from controller_runtime.kube.kinds import ConfigMap, Container, Namespace, Pod, PodSpec, PodStatus
-from controller_runtime.kube.object import ObjectMeta
+from controller_runtime.kube.object import KubeObject, ObjectMeta, kind_of
 from controller_runtime.kube.ownership import add_finalizer, remove_finalizer
 from controller_runtime.kube.resource import Request
 from controller_runtime.manager.manager import Manager
 from tests.cluster import eventually
-from tests.runtime.sandboxed import running
+from tests.runtime.sandboxed import Recording, running
 
 
 @pytest.fixture(params=["fake", "server"])
@@ -146,6 +148,27 @@ def test_a_controller_runs_on_it() -> None:
         api.delete(ConfigMap, "default", "a")
         eventually(lambda: not maps.list())
     assert time.monotonic() - started < 5
+
+
+class Settings(KubeObject, frozen=True):
+    """Another class for ConfigMaps, with less in it."""
+
+    resource = ConfigMap.resource
+    declares = False
+
+
+def test_two_classes_of_one_kind_are_published_and_measured_once() -> None:
+    bus = EventBus()
+    recording = Recording(bus)
+    mgr = Manager(FakeClient(configmap("default"), bus=bus), bus)
+    for kind, selector in ((ConfigMap, "!gone"), (Settings, ""), (ConfigMap, "")):
+        mgr.informer(kind, label_selector=selector)
+    with running(mgr):
+        eventually(lambda: all(informer.list() for informer in mgr.informers()))
+        series = generate_latest(mgr.metrics.registry).decode().splitlines()
+    assert [(e.type, e.ref.name) for e in recording.of(ObjectChanged)] == [("ADDED", "a")]
+    assert len([line for line in series if line.startswith("informer_objects{")]) == 2
+    assert kind_of("v1", "ConfigMap") is ConfigMap
 
 
 def test_it_fails_when_it_is_told_to() -> None:

@@ -132,6 +132,20 @@ def test_lists_by_labels_and_fields(admin: Client, namespace: str) -> None:
         names(field_selector="data.x=1")
 
 
+def test_what_a_subresource_is_asked_for(admin: Client, namespace: str) -> None:
+    body = {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": "robot", "namespace": namespace},
+    }
+    account = type(admin.create(body))
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": []}}
+    answer = admin.subresource("token").create(account, namespace, "robot", request)
+    assert answer["status"]["token"]
+    with pytest.raises(NotFound):
+        admin.subresource("token").create(account, namespace, "nobody", request)
+
+
 def test_no_name_is_never_the_whole_collection(kubeconfig: Path, namespace: str) -> None:
     bus = EventBus()
     recording = Recording(bus)
