@@ -192,6 +192,7 @@ class Taint(Part):
     key: str = ""
     value: str = ""
     effect: str = ""
+    time_added: str | None = None
 
 
 class NodeSpec(Part):

@@ -17,6 +17,7 @@ from .namespaces import NamespaceController
 from .podgc import PodCollector
 from .served import Discovery
 from .serviceaccounts import ServiceAccountController
+from .tainteviction import TaintEviction
 from .workloads.base import Indexes, WorkloadController
 from .workloads.cronjob import CronJobController
 from .workloads.daemonset import DaemonSetController
@@ -66,6 +67,7 @@ async def run_with_nodes(informers: Informers) -> None:
         group.create_task(events.run())
         group.create_task(EndpointsController(informers).run())
         group.create_task(PodCollector(informers).run())
+        group.create_task(TaintEviction(informers, events).run())
         group.create_task(ClaimController(informers, events).run())
         for controller in WORKLOADS:
             group.create_task(controller(informers, indexes, events).run())

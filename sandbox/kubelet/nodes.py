@@ -13,7 +13,6 @@ from controller_runtime.kube.times import micro_timestamp, timestamp
 from ..apiclient import MERGE, STRATEGIC, UNREACHABLE, Client
 from ..apiobjects import LEASES, NAMESPACES, NODES, PODS, Node, Pod
 from ..eventsink import EventSink
-from ..placement import tolerates
 from ..sharedcache import Informers
 from .knobs import GONE, REJECT, KubeletOptions
 
@@ -189,7 +188,7 @@ class Nodes:
             log.warning("A node could not be marked: %s", error)
 
     async def _lose(self, name: str) -> None:
-        """What the node lifecycle controller does: Unknown, a taint, unready pods, and later their end."""
+        """What the node lifecycle controller does: Unknown, a taint, and pods that are not ready."""
         time = timestamp()
         conditions = [
             {
@@ -210,20 +209,12 @@ class Nodes:
         for pod in pods:
             ready = {"type": "Ready", "status": "False", "reason": "NodeNotReady", "lastTransitionTime": time}
             body = {"metadata": {"uid": pod.metadata.uid}, "status": {"conditions": [ready]}}
-            await self._quietly("PATCH", PODS.path(*pod.metadata.key, "status"), body)
-        began = asyncio.get_running_loop().time()
-        for pod in sorted(pods, key=_tolerated):
-            if (seconds := _tolerated(pod)) == float("inf"):
-                continue
-            await asyncio.sleep(max(0.0, began + seconds - asyncio.get_running_loop().time()))
-            await self._quietly(
-                "DELETE", PODS.path(*pod.metadata.key), {"preconditions": {"uid": pod.metadata.uid}}
-            )
+            await self._patch(PODS.path(*pod.metadata.key, "status"), body)
 
-    async def _quietly(self, method: str, path: str, body: object) -> None:
-        content_type = STRATEGIC if method == "PATCH" else "application/json"
+    async def _patch(self, path: str, body: object) -> None:
+        """Of what may be gone."""
         try:
-            await self._client.request(method, path, body=body, content_type=content_type)
+            await self._client.patch(path, body, STRATEGIC)
         except ApiError as error:
             if error.status not in (404, 409):
                 raise
@@ -253,12 +244,3 @@ class Nodes:
         finally:
             for task in self._evictions.values():
                 task.cancel()
-
-
-def _tolerated(pod: Pod) -> float:
-    """Seconds that a pod stays on an unreachable node; infinite when it tolerates that for ever."""
-    for toleration in pod.spec.tolerations or ():
-        if tolerates(toleration, UNREACHABLE_TAINT, "", "NoExecute"):
-            seconds = toleration.toleration_seconds
-            return float("inf") if seconds is None else float(seconds)
-    return 0.0

@@ -67,3 +67,25 @@ async def test_another_scheduler_is_left_alone(node_world: World) -> None:
     other = await node_world.get(PODS, "other")
     assert other is not None
     assert "nodeName" not in other["spec"]
+
+
+async def test_a_taint_that_evicts_is_borne_as_long_as_it_is_tolerated(node_world: World) -> None:
+    def bears(**seconds: int) -> list[Any]:
+        return [{"key": "fire", "operator": "Exists", "effect": "NoExecute", **seconds}]
+
+    here = {"kubernetes.io/hostname": "node-1"}
+    await node_world.pod("leaves", nodeSelector=here)
+    await node_world.pod("waits", nodeSelector=here, tolerations=bears(tolerationSeconds=1))
+    await node_world.pod("stays", nodeSelector=here, tolerations=bears())
+    for name in ("leaves", "waits", "stays"):
+        await node_world.running(name)
+    taint = {"key": "fire", "effect": "NoExecute"}
+    await node_world.client.patch(NODES.path("", "node-1"), {"spec": {"taints": [taint]}})
+    await node_world.gone(PODS, "leaves")
+    assert await node_world.get(PODS, "waits")
+    await node_world.gone(PODS, "waits")
+    stays = await node_world.get(PODS, "stays")
+    assert stays
+    assert "deletionTimestamp" not in stays["metadata"]
+    event = (await node_world.event("TaintManagerEviction"))["message"]
+    assert event == f"Marking for deletion Pod {node_world.namespace}/leaves"
