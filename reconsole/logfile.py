@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,11 +24,17 @@ def log_to(*handlers: logging.Handler) -> None:
     logging.basicConfig(level=logging.INFO, handlers=handlers, force=True)
     logging.captureWarnings(True)
     threading.excepthook = _log_end_of_thread
+    sys.unraisablehook = _log_ignored
 
 
 def _log_end_of_thread(args: threading.ExceptHookArgs) -> None:
     name = args.thread.name if args.thread else ""
     log.error("Thread died", exc_info=args.exc_value, extra={"fields": {"thread": name}})
+
+
+def _log_ignored(args: sys.UnraisableHookArgs) -> None:
+    """Errors that Python can only print, of a finalizer for one: on a screen they would be dirt."""
+    log.warning("%s %r", args.err_msg or "Exception ignored in", args.object, exc_info=args.exc_value)
 
 
 def log_path(environ: Mapping[str, str]) -> Path:

@@ -30,6 +30,7 @@ class Printer:
         self._writer = LineWriter(descriptor, encoding, failed=self._failed, recovered=self._recovered)
         self.busy_for = self._writer.busy_for
         self._pending = 0  # lines that are being written
+        self._odd = 0  # events that no line could be made of
 
     def run(self) -> None:
         while not self._subscription.closed or len(self._subscription):
@@ -40,7 +41,7 @@ class Printer:
                     "Events were not printed: nobody read them fast enough",
                     extra={"fields": {"count": batch.dropped}},
                 )
-            lines = [line for event in batch.events if (line := self._line(event))]
+            lines = [line for event in batch.events if (line := self._line_of(event))]
             if not lines:
                 continue
             self._pending = len(lines)
@@ -54,11 +55,19 @@ class Printer:
             self._pending = 0
         self.is_over = True
 
+    def _line_of(self, event: BusEvent) -> str | None:
+        try:
+            return self._line(event)
+        except Exception:  # a time that no calendar has, for one: the others are to be printed
+            self._odd += 1
+            log.exception("An event could not be printed")
+            return None
+
     @property
     def lost(self) -> int:
         """Lines and events that were not printed, and after the end will not be."""
         waiting = 0 if self.is_over else len(self._subscription)
-        return self._subscription.dropped + self._pending + waiting
+        return self._subscription.dropped + self._pending + waiting + self._odd
 
     def _is_closed(self) -> bool:
         return self._subscription.closed

@@ -40,7 +40,8 @@ IN_CLUSTER_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/names
 
 
 # Of the five seconds that a stop takes when nothing but a server holds it up.
-IDLE_GRACE = 1.0  # seconds, for a session that has not begun to work, or has ended it
+CONNECTING_GRACE = 1.0  # seconds, for a session that has not begun to work
+CLOSING_GRACE = 2.5  # seconds, for what it opened, the embedded cluster among it
 EXIT_GRACE = 0.5  # seconds, for what Python waits for at its end: requests that are still connecting
 
 
@@ -69,6 +70,7 @@ class Session:
         self.stop = threading.Event()
         self.with_terminal: WithTerminal | None = None  # how a credential plugin gets to ask the person
         self.is_managing = False  # the manager runs: what holds it up is its own affair
+        self._grace = CONNECTING_GRACE
         self._threads = threads
         self._on_lost = on_lost
         self.person: Future[Client] = Future()  # the client of whoever sits at the console
@@ -128,7 +130,7 @@ class Session:
     def wait(self, timeout: float = threading.TIMEOUT_MAX) -> bool:
         """Until it has ended after ``start``; False when it is left behind after ``timeout`` seconds.
 
-        Or after IDLE_GRACE, once it is to stop and only connects or closes the embedded cluster.
+        Once it is to stop, and only connects or closes what it opened, that is much sooner.
         """
         runner, until = self._runner, time.monotonic() + timeout
         idle_until: float | None = None
@@ -136,7 +138,7 @@ class Session:
             runner.join(0.2)
             now = time.monotonic()
             if self.stop.is_set() and not self.is_managing:
-                idle_until = idle_until or now + IDLE_GRACE
+                idle_until = idle_until or now + self._grace
                 until = min(until, idle_until)
             if now >= until:
                 if self._cluster:
@@ -236,7 +238,7 @@ class Session:
         else:
             add_redis_controller(manager)
         try:
-            self.is_managing = True
+            self.is_managing, self._grace = True, CLOSING_GRACE
             manager.start(self.stop)
         except LeaderElectionLost as lost:
             raise Failure(

@@ -37,13 +37,20 @@ class BusHandler(logging.Handler):
                 at=record.created,
                 cause=reconcile.seq if reconcile else 0,
                 level=_level(record.levelno),
-                message=record.getMessage(),
+                message=_message(record),
                 logger=record.name,
                 ref=ref if isinstance(ref, Ref) else None,
                 detail=details(record),
                 traceback=trace(error) if error is not None else "",
             )
         )
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception as error:  # its arguments do not fit; the handler's own complaint would go to the screen
+        return f"cannot format {record.msg!r}: {type(error).__name__}: {error}"
 
 
 def _level(number: int) -> Literal["debug", "info", "warning", "error"]:

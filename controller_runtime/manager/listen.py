@@ -6,11 +6,14 @@ import errno
 import logging
 import socket
 import sys
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
+from typing import Any
 
 log = logging.getLogger("controller_runtime.manager.listen")
 
+MAX_CONNECTIONS = 100  # at once, a thread each; more are closed
 _NO_SUCH_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT)
 
 
@@ -19,6 +22,7 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
     request_queue_size = 128
+    free: threading.Semaphore
 
     def __init__(
         self,
@@ -29,6 +33,7 @@ class Server(ThreadingHTTPServer):
         dual: bool = False,
     ) -> None:
         self.address_family = family
+        self.free = threading.Semaphore(MAX_CONNECTIONS)
         # Of the address of an IPv6 socket the types know the first half only.
         super().__init__((address[0], address[1]), handler, bind_and_activate=False)
         self.server_address = address
@@ -43,6 +48,22 @@ class Server(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         TCPServer.server_bind(self)  # HTTPServer's would ask the DNS for our name, which may take its time
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if not self.free.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # there are too many threads
+            self.free.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.free.release()
 
     def handle_error(self, request: object, client_address: object) -> None:
         error = sys.exception()

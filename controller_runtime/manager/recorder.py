@@ -41,6 +41,7 @@ MAX_TRIES = 12
 RETRY_SLEEP = 10.0  # seconds, times 1 to 1.25
 FINISH_AFTER = 360.0  # seconds without a repetition
 REFRESH_EVERY = 1800.0  # seconds
+MAX_SERIES = 4096  # maxLruCacheEntries of client-go tools/record/events_cache.go; the oldest are let go
 QUEUE_SIZE = 1000  # events; more are dropped and counted
 TEND_EVERY = 1.0  # seconds; how often a busy recorder looks after retries and old series
 MAX_NOTE = 1024  # bytes; the API refuses more
@@ -199,8 +200,13 @@ class EventBroadcaster:
             return
         if series is not None and series.written != series.count:
             self._send(key, 1)
+        self._series.pop(key, None)  # so that it becomes the newest
         self._series[key] = _Series(self._event_name(key, at), at, 1, at, seen)
         self._send(key, 1)
+        while len(self._series) > MAX_SERIES:
+            oldest = next(iter(self._series))
+            if self._series.pop(oldest).written == 0:
+                self._dropped()
 
     def tend(self) -> None:
         """Try again what failed, refresh series that go on, and let go of those that have ended."""
@@ -209,12 +215,13 @@ class EventBroadcaster:
             retry = heapq.heappop(self._retries)
             if retry.key in self._series:
                 self._send(retry.key, retry.tries)
+        waiting = {retry.key for retry in self._retries}
         for key, series in list(self._series.items()):
             ended = now - series.seen >= FINISH_AFTER
             if series.written and series.written != series.count:
                 if ended or now - series.written_at >= REFRESH_EVERY:
                     self._send(key, 1)
-            elif ended and not any(retry.key == key for retry in self._retries):
+            elif ended and key not in waiting:
                 del self._series[key]
 
     def _body(self, key: _Key, series: _Series) -> dict[str, Any]:
@@ -253,8 +260,8 @@ class EventBroadcaster:
             heapq.heappush(self._retries, _Retry(due, self._retry_number, key, tries + 1))
         except ApiError as error:
             self._give_up(key, error.message)
-        except ValueError as error:  # a reason that has no UTF-8
-            self._give_up(key, str(error))
+        except Exception as error:  # a reason that has no UTF-8, for one: the others are to be recorded
+            self._give_up(key, f"{type(error).__name__}: {error}")
         else:
             self._refused = ""
             series.written, series.written_at = series.count, self._clock()

@@ -49,6 +49,7 @@ class RunnableGroup:
                 self._launch()
 
     def _launch(self) -> None:
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
         while self._waiting:
             runnable = self._waiting.pop(0)
             name = getattr(runnable, "name", "") or type(runnable).__name__

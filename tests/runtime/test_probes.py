@@ -17,6 +17,7 @@ from controller_runtime.client.transport import Exchange
 from controller_runtime.manager.answers import Answers
 from controller_runtime.manager.metrics import Metrics
 from controller_runtime.manager.probes import Checks, Handler, HttpServer, metrics_page
+from tests.cluster import eventually
 
 
 @pytest.fixture
@@ -164,3 +165,18 @@ def test_without_an_answer_for_five_minutes_it_is_not_healthy() -> None:
     assert answers.check() == "no request has succeeded for 301 s; the last one got HTTP 503"
     answers.observe(Exchange("GET", "/x", 403, 0.1))
     assert answers.check() == ""
+
+
+def test_more_connections_than_it_has_threads_for_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("controller_runtime.manager.listen.MAX_CONNECTIONS", 3)
+    server = HttpServer("127.0.0.1:0", {"/healthz": Checks("healthz")})
+    server.start()
+    held = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(3)]
+    try:
+        with pytest.raises(OSError, match=r"closed|reset|Remote end"):
+            get(server, "/healthz")
+        for connection in held:
+            connection.close()
+        assert eventually(lambda: get(server, "/healthz")) == (200, "ok")
+    finally:
+        server.stop()

@@ -226,3 +226,27 @@ def test_against_an_api_server(kubeconfig: Path, namespace: str) -> None:
     [event] = api.get_json(f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")["items"]
     assert (event["reason"], event["note"], event["series"]["count"]) == ("Odd", "it is odd", 4)
     assert dropped == []
+
+
+def test_series_are_bounded_and_what_was_never_written_counts_as_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("controller_runtime.manager.recorder.MAX_SERIES", 10)
+    world = World()
+    world.api.errors = [Unreachable("no answer")] * 30
+    for number in range(30):
+        world.happen(KEY._replace(reason=f"R{number}"))
+    assert len(world.broadcaster._series) == 10
+    assert world.dropped == 20
+    world.now += 60
+    world.broadcaster.tend()
+    assert len(world.api.calls) == 10
+
+
+def test_an_event_that_cannot_be_made_is_dropped_alone() -> None:
+    world = World()
+    world.api.errors = [RuntimeError("odd")]
+    world.happen(KEY._replace(reason="One"))
+    world.happen(KEY._replace(reason="Two"))
+    assert world.dropped == 1
+    assert [body["reason"] for _, _, body in world.api.calls] == ["Two"]

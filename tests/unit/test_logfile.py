@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from controller_runtime.manager.buslog import BusHandler
 from controller_runtime.manager.logs import TraceFormatter
 from reconsole import logfile
 from reconsole.logfile import KEPT, RotatingFile, log_path
+from reconsole.printer import Printer
 from tests.runtime.sandboxed import Recording
 
 
@@ -76,3 +80,47 @@ def test_fields_and_tracebacks_reach_the_file_and_the_bus() -> None:
     [event] = recording.of(Log)
     assert event.detail == 'source=kind worker_count=2 error="ValueError: odd \\\\x1b[2J"'
     assert "test_logfile.py" in event.traceback
+
+
+def test_what_cannot_be_formatted_or_only_be_printed_by_python_is_logged() -> None:
+    bus = EventBus()
+    recording = Recording(bus)
+    hooks = threading.excepthook, sys.unraisablehook
+    handlers = logging.getLogger().handlers[:]
+
+    class Odd:
+        def __del__(self) -> None:
+            raise ValueError("in a finalizer")
+
+    try:
+        logfile.log_to(BusHandler(bus))
+        logging.getLogger("x").warning("%d", "one")
+        odd = Odd()
+        del odd
+        thread = threading.Thread(target=lambda: 1 / 0, name="theirs")
+        thread.start()
+        thread.join()
+    finally:
+        threading.excepthook, sys.unraisablehook = hooks
+        logging.captureWarnings(False)
+        logging.getLogger().handlers[:] = handlers
+    one, two, three = recording.of(Log)
+    assert one.message == "cannot format '%d': TypeError: %d format: a real number is required, not str"
+    assert "in a finalizer" in two.traceback
+    assert (three.message, "ZeroDivisionError" in three.traceback) == ("Thread died", True)
+    assert "thread=theirs" in three.detail
+
+
+def test_an_event_that_cannot_be_printed_is_counted_and_the_others_are_printed() -> None:
+    bus = EventBus()
+    subscription = bus.subscribe("test")
+    reading, writing = os.pipe()
+    printer = Printer(subscription, lambda event: str(1 // int(event.at)), writing, "utf-8", lambda: None)
+    for at in (1, 0, 1):
+        bus.publish(Log(at=at, level="info", message=""))
+    subscription.close()
+    printer.run()
+    assert os.read(reading, 100) == b"1\n1\n"
+    assert printer.lost == 1
+    os.close(reading)
+    os.close(writing)
