@@ -208,7 +208,7 @@ class EventBus:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._subscriptions: tuple[Subscription, ...] = ()
-        self._stores: tuple[Callable[[], Listing], ...] = ()
+        self._stores: dict[Hashable, Callable[[], Listing]] = {}
         self._seq = 0
         self._causes = Causes()
 
@@ -239,15 +239,17 @@ class EventBus:
             self._subscriptions = (*self._subscriptions, subscription)
         return subscription
 
-    def add_store(self, list_store: Callable[[], Listing]) -> None:
-        """``list_store`` answers, on any thread, what is there of a kind. A store must have a change before
-        it is published."""
+    def add_store(self, key: Hashable, list_store: Callable[[], Listing]) -> None:
+        """``list_store`` answers, on any thread, what is there of a kind; it replaces that of the same key.
+
+        A store must have a change before it is published.
+        """
         with self._lock:
-            self._stores = (*self._stores, list_store)
+            self._stores = {**self._stores, key: list_store}
 
     def list_stores(self) -> list[Listing]:
         """What is there now, by what the stores know."""
-        return [list_store() for list_store in self._stores]
+        return [list_store() for list_store in self._stores.values()]
 
     def _remove(self, subscription: Subscription) -> None:
         with self._lock:

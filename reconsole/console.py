@@ -75,7 +75,7 @@ def run_console(options: Options) -> int:
     actions = Actions(session.person, bus, read_only=options.read_only)
     app = ConsoleApp(
         Live(subscription), actions, read_only=options.read_only, tables=_tables(session.operator),
-        log_file=log_file,
+        log_file=log_file, save_recording=lambda: session.save_recording(),
         restart=(lambda: threads.start("restart", begin_again)) if options.embedded else None,
     )  # fmt: skip
     session.with_terminal = partial(_suspended, app)

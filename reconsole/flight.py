@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconsole.logfile import log_path
 from reconsole.options import Failure
 
 if TYPE_CHECKING:
@@ -33,20 +33,13 @@ def save(recorder: Recorder, path: Path | None = None) -> Path:
     """Write the last minutes to ``path``, or to a new file in the state directory. Raises Failure."""
     try:
         if path is None:
-            directory = state_directory(os.environ)
+            directory = log_path(os.environ).parent
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             path = directory / time.strftime("recording-%Y%m%dT%H%M%SZ.jsonl.gz", time.gmtime())
         recorder.save(path)
     except (OSError, ImportError) as error:
         raise Failure(f"cannot write the recording {path}: {_words(error)}") from error
     return path
-
-
-def state_directory(environ: Mapping[str, str]) -> Path:
-    """Source: XDG Base Directory Specification 0.8; a relative path there is to be ignored."""
-    state = environ.get("XDG_STATE_HOME", "")
-    base = Path(state) if os.path.isabs(state) else Path.home() / ".local" / "state"
-    return base / "reconsole"
 
 
 def _program() -> str:

@@ -38,6 +38,7 @@ class ConsoleApp(App[int]):
     PAUSE_GC_ON_SCROLL = True
     BINDINGS = [
         Binding("ctrl+q", "ask_quit", "Quit", show=False, priority=True, id="app.quit"),
+        Binding("ctrl+r", "save_recording", "Save recording", show=False, id="app.save-recording"),
         Binding("ctrl+c", "interrupt", "Quit at once", show=False, priority=True, id="app.interrupt"),
     ]
 
@@ -51,8 +52,10 @@ class ConsoleApp(App[int]):
         title: str = "reconsole",
         tables: Sequence[Resource] = TABLES,
         restart: Callable[[], object] | None = None,
+        save_recording: Callable[[], Path] | None = None,
         stopwatch: Callable[[], float] = time.perf_counter,
     ) -> None:
+        """``save_recording`` writes the last minutes of events: where to, or raises with a sentence."""
         super().__init__()
         self.title = title
         self.state = ConsoleState(log_file=log_file)
@@ -62,6 +65,7 @@ class ConsoleApp(App[int]):
         self._read_only = read_only or actions.read_only
         self._restart = restart  # starts the embedded cluster, which has ended, again
         self._clock = source.now
+        self._save_recording = save_recording
         self._drains = 0
         self._interrupted = -QUIT_WINDOW
         self._main: Main | None = None
@@ -118,6 +122,22 @@ class ConsoleApp(App[int]):
         if self._main is not None and self._main.is_mounted:
             self._main.commit_stream()
             self._main.commit()
+
+    def action_save_recording(self) -> None:
+        """Write the last minutes of events to a file, and say where."""
+        self.run_worker(self._save(), group="save", exclusive=True)
+
+    async def _save(self) -> None:
+        if self._save_recording is None:
+            self.notify("Not available here: nothing is recorded.", severity="warning", markup=False)
+            return
+        try:
+            path = await asyncio.to_thread(self._save_recording)
+        except Exception as error:
+            self.notify(safe_text(str(error)), title="Not saved", severity="error", markup=False)
+        else:
+            said = f"reconsole replay {path}"
+            self.notify(safe_text(said), title="The last minutes are saved", timeout=10, markup=False)
 
     def action_ask_quit(self) -> None:
         def answered(quits: bool | None) -> None:

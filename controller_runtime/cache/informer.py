@@ -114,7 +114,7 @@ class Informer(Generic[K]):
             for scope in self._scopes
         ]
         if bus is not None:
-            bus.add_store(self._listing)
+            bus.add_store((kind.resource, label_selector), self._listing)
 
     # Running
 

@@ -24,7 +24,7 @@ class World:
         self.now = 1000.0
         self.bus = EventBus()
         self.pods: dict[str, ObjectChanged] = {}
-        self.bus.add_store(lambda: Listing("v1", "Pod", list(self.pods.values())))
+        self.bus.add_store("pods", lambda: Listing("v1", "Pod", list(self.pods.values())))
         self.recorder = Recorder(self.bus, clock=lambda: self.now, **options)  # type: ignore[arg-type]
 
     def log(self, text: str) -> None:

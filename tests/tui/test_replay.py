@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from recording.codec import encode, encode_header
 from recording.index import Index
 from recording.reader import Damage
 from tests.tui.screen import screen_lines
-from tests.tui.world import START, World
+from tests.tui.world import START, FakeActions, World
 from tui import replay as replays
+from tui.app import ConsoleApp
 from tui.names import GroupKind
 from tui.pump import Pump
 from tui.replay import Replay
@@ -202,3 +204,22 @@ async def test_a_click_on_the_line_goes_there(tmp_path: Path) -> None:
         await c.pilot.click("#replay", offset=(bar.size.width // 2, 0))
         await c.show()
         assert 3 < c.app.replay.position < len(c.app.replay.index) - 2
+
+
+async def test_the_last_minutes_are_saved_by_a_key_and_what_hinders_is_shown() -> None:
+    answers: list[Path | OSError] = [Path("/state/recording-1.jsonl.gz"), OSError("the disk is full")]
+
+    def save() -> Path:
+        answer = answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    world = World()
+    app = ConsoleApp(Live(world.subscription, world.clock), FakeActions(world), save_recording=save)
+    async with app.run_test(size=(120, 36), notifications=True) as pilot:
+        for words in ("reconsole replay /state/recording-1.jsonl.gz", "the disk is full"):
+            await pilot.press("ctrl+r")
+            async with asyncio.timeout(3.0):
+                while words not in "\n".join(screen_lines(app)):
+                    await pilot.pause(0.02)

@@ -73,7 +73,7 @@ class World:
         self.last = 0  # number of the last watch event
         self._stores: dict[str, dict[str, ObjectChanged]] = {kind: {} for kind in PLURALS}
         for kind in PLURALS:
-            self.bus.add_store(partial(self._listing, kind))
+            self.bus.add_store(kind, partial(self._listing, kind))
 
     def clock(self) -> float:
         return self.now

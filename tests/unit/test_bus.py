@@ -68,7 +68,7 @@ class Pods:
 
     def __init__(self, maxlen: int, max_bytes: int) -> None:
         self.bus = EventBus()
-        self.bus.add_store(self.listing)
+        self.bus.add_store("pods", self.listing)
         self.subscription = self.bus.subscribe("slow", maxlen=maxlen, max_bytes=max_bytes)
         self.store: dict[str, ObjectChanged] = {}
         self.seen: dict[str, str] = {}
@@ -153,6 +153,13 @@ def test_what_went_while_the_reader_stalled_is_deleted_for_it() -> None:
     deletes = [e for e in batch.states if isinstance(e, ObjectChanged) and e.type == "DELETED"]
     assert [(e.ref.uid, e.state_unknown) for e in deletes] == [("goes", True)]
     assert "stays" not in {e.ref.uid for e in batch.states if isinstance(e, ObjectChanged)}, "it is known"
+
+
+def test_the_store_of_a_new_session_takes_the_place_of_the_old_one() -> None:
+    pods = Pods(maxlen=2, max_bytes=1 << 30)
+    pods.change("old")
+    pods.bus.add_store("pods", lambda: Listing("v1", "Pod", []))
+    assert [listing.objects for listing in pods.bus.list_stores()] == [[]]
 
 
 def test_few_states_outlive_many_objects() -> None:

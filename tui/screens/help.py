@@ -30,6 +30,7 @@ SECTIONS: Sections = (
             ("y", "YAML of the object"),
             ("c", "copy the RBAC rule that is missing"),
             ("E", "errors in full, with their tracebacks"),
+            ("ctrl+r", "save the last 15 minutes of events, for reconsole replay"),
         ),
     ),
     (
