@@ -10,6 +10,7 @@ Misuse is refused here, with controller-runtime's words where it has them.
 from __future__ import annotations
 
 import inspect
+import threading
 from dataclasses import replace
 from typing import Any, TypeVar, Unpack
 
@@ -128,6 +129,9 @@ class Builder:
             raise BuilderError("must provide a non-nil Reconciler")
         if self._error:
             raise BuilderError(self._error)
+        for given in (reconciler, *(watch.handler for watch in self._watches)):
+            if isinstance(given, type):
+                raise BuilderError(f"{given.__name__} is a class: give an instance of it")
         if not callable(getattr(reconciler, "reconcile", None)):
             raise BuilderError(f"a Reconciler has a method reconcile(request), {reconciler!r} has none")
         if inspect.iscoroutinefunction(reconciler.reconcile):
@@ -144,10 +148,21 @@ class Builder:
             )
         if self._for is None and not self._name:
             raise BuilderError("one of For() or Named() must be called")
-        if self._options.max_concurrent_reconciles < 1:
+        self._check_options()
+
+    def _check_options(self) -> None:
+        options = self._options
+        if options.max_concurrent_reconciles < 1:
             raise BuilderError(
-                f"max_concurrent_reconciles must be at least 1, not {self._options.max_concurrent_reconciles}"
+                f"max_concurrent_reconciles must be at least 1, not {options.max_concurrent_reconciles}"
             )
+        if options.reconcile_timeout is not None and not options.reconcile_timeout > 0:
+            raise BuilderError(
+                f"reconcile_timeout is in seconds and more than 0, or None, not {options.reconcile_timeout}"
+            )
+        # No lock waits for longer than that; with the jitter on top.
+        if not 0 <= options.resync_period <= threading.TIMEOUT_MAX / 2:
+            raise BuilderError(f"resync_period is in seconds, and 0 for never, not {options.resync_period}")
 
     def _all_watches(self) -> list[Watch[Any]]:
         filters = tuple(self._filters)

@@ -49,11 +49,18 @@ class KubeObject(msgspec.Struct, frozen=True, rename="camel", gc=False):
 
     resource: ClassVar[Resource]
     definition: ClassVar[Definition | None] = None
-    declares: ClassVar[bool] = True  # whether ``kind_of`` is to find the class
+    declares: ClassVar[bool] = True  # whether ``kind_of`` is to find the class; inherited
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if cls.declares and "resource" in cls.__dict__:
+        if not cls.declares:
+            return
+        if not isinstance(getattr(cls, "resource", None), Resource):
+            raise TypeError(
+                f"{cls.__name__} is a kind without a resource: write resource = Resource(group, version, "
+                "kind, plural) in it, or declares = False if it is a base of kinds"
+            )
+        if "resource" in cls.__dict__:
             _kinds[cls.resource.api_version, cls.resource.kind] = cls
 
     @classmethod

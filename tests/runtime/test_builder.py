@@ -35,6 +35,18 @@ REFUSALS: list[tuple[Callable[[Builder], Builder], str]] = [
         lambda b: b.for_(Pod).with_options(max_concurrent_reconciles=0),
         "max_concurrent_reconciles must be at least 1, not 0",
     ),
+    (
+        lambda b: b.for_(Pod).with_options(reconcile_timeout=0.0),
+        "reconcile_timeout is in seconds and more than 0, or None, not 0.0",
+    ),
+    (
+        lambda b: b.for_(Pod).with_options(resync_period=float("nan")),
+        "resync_period is in seconds, and 0 for never, not nan",
+    ),
+    (
+        lambda b: b.for_(Pod).watches(Pod, EnqueueRequestForObject),  # type: ignore[arg-type]
+        "EnqueueRequestForObject is a class: give an instance of it",
+    ),
 ]
 
 
@@ -51,6 +63,8 @@ def test_a_reconciler_is_needed() -> None:
         builder.complete(None)
     with pytest.raises(BuilderError, match="has a method reconcile"):
         builder.complete(object())  # type: ignore[arg-type]
+    with pytest.raises(BuilderError, match="Reconciling is a class: give an instance"):
+        builder.complete(Reconciling)  # type: ignore[arg-type]
 
 
 def test_an_async_reconcile_is_refused() -> None:

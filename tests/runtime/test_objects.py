@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from controller_runtime.kube.kinds import Lease, Namespace, Pod, Service
-from controller_runtime.kube.object import Decoder, ObjectMeta, kind_of, resource_of
+from controller_runtime.kube.object import Decoder, KubeObject, ObjectMeta, kind_of, resource_of
 from controller_runtime.kube.resource import Ref, Resource
 from controller_runtime.kube.wire import LINE_LIMIT, StreamError, lines, with_kind
 
@@ -24,6 +24,22 @@ def test_kinds_are_found_by_name() -> None:
     assert resource_of(Ref("Service", "default", "a")) is Service.resource
     with pytest.raises(KeyError, match="no class declares v2 Pod"):
         kind_of("v2", "Pod")
+
+
+def test_a_kind_names_its_resource() -> None:
+    with pytest.raises(TypeError, match="Nameless is a kind without a resource: write resource = Resource"):
+
+        class Nameless(KubeObject, frozen=True):
+            pass
+
+    class Base(KubeObject, frozen=True):
+        declares = False
+
+    class Cached(Pod, frozen=True):
+        """Of the same kind, with more fields; Pod stays what is found by name."""
+
+    assert (Cached.resource, kind_of("v1", "Pod")) == (Pod.resource, Pod)
+    assert Base.declares is False
 
 
 def test_keys_and_references() -> None:
