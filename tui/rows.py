@@ -32,6 +32,7 @@ class Rows:
         self.faults_only = False
         self.sort: Column | None = None  # None: by namespace and name
         self.descending = False
+        self.marks: set[str] = set()  # uids that the person chose, also while a filter hides them
         self._state = state
         self._changed = state.follow(kind.group_kind)
         self._gone: dict[str, float] = {}  # uids shown although deleted, and when they were
@@ -89,6 +90,8 @@ class Rows:
         for uid in changed:
             o = self._row(uid, now)
             if o is None:
+                if uid not in self.live:
+                    self.marks.discard(uid)
                 if self._keys.pop(uid, None) is not None:
                     leave.add(uid)
                 continue

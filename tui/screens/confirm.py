@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -10,15 +12,17 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
+from controller.events import ActionFinished
 from controller_runtime.kube.rules import to_yaml
 from controller_runtime.kube.terminal import safe_text
 from tui.kinds.model import ObjectView
-from tui.names import kind_of, name_of
+from tui.names import kind_of, name_of, plural
 from tui.ports import Actions
 from tui.state import ConsoleState
 from tui.text import identity_forms
 
 PROPAGATION = "Background"
+MOST_NAMES = 6  # are listed
 
 
 class Confirm(ModalScreen[bool]):
@@ -75,13 +79,21 @@ class ConfirmQuit(Confirm):
 
 
 class ConfirmDelete(Confirm):
-    """Says exactly what would be deleted and whether it is allowed; True only for that very object."""
+    """Says exactly what would be deleted and whether it is allowed; True only for those very objects."""
 
-    def __init__(self, target: ObjectView, state: ConsoleState, actions: Actions) -> None:
-        super().__init__(f"Delete {target.ref.kind}?", "Delete")
-        self._target = target
+    def __init__(
+        self, targets: Sequence[ObjectView], state: ConsoleState, actions: Actions, *, hidden: int = 0
+    ) -> None:
+        """``targets`` are of one kind; ``hidden`` of them are not on the screen, because of a filter."""
+        first, count = targets[0].ref, len(targets)
+        super().__init__(
+            f"Delete {first.kind if count == 1 else f'{count} {plural(first.kind, count)}'}?", "Delete"
+        )
+        self._targets = targets
+        self._hidden = hidden
         self._state = state
-        self._check = actions.check("delete", target.ref)
+        places = {t.ref.namespace: t.ref for t in reversed(targets)}
+        self._checks = [actions.check("delete", ref) for _, ref in sorted(places.items())]
         self._shown: Content | None = None
 
     def on_mount(self) -> None:
@@ -89,54 +101,65 @@ class ConfirmDelete(Confirm):
         self.look()
 
     def look(self) -> None:
-        """Show the answer to the access check when it is there, and whether the object still is."""
+        """Show the answer to the access check when it is there, and whether the objects still are."""
         shown = self.lines()
         if shown != self._shown:
             self._shown = shown
             self.query_one("#lines", Static).update(shown)
             self.query_one("#confirm", Button).disabled = self._obstacle() is not None
 
+    @property
+    def present(self) -> list[ObjectView]:
+        """Those that are still there, by uid."""
+        return [t for t in self._targets if self._state.find(t.ref) is not None]
+
+    def _answers(self) -> list[ActionFinished]:
+        """The answers to the access checks that are there, the refusals first."""
+        known = (self._state.actions.get(check) for check in self._checks)
+        return sorted(
+            (a.finished for a in known if a is not None and a.finished is not None), key=lambda f: f.ok
+        )
+
     def _obstacle(self) -> str | None:
-        """Why it cannot be deleted; None when nothing is known to be in the way."""
-        ref = self._target.ref
+        """Why nothing can be deleted; None when nothing is known to be in the way."""
         if away := self._away():
             return away
-        if self._state.find(ref) is None:
-            if self._state.named(name_of(ref)) is not None:
-                return "it is gone; a newer one has its name"
-            return "it is gone already"
-        action = self._state.actions.get(self._check)
-        if action is not None and action.finished is not None and not action.finished.ok:
-            return action.finished.message
-        return None
+        if not self.present:
+            ref = self._targets[0].ref
+            if len(self._targets) > 1:
+                return "they are gone already"
+            is_replaced = self._state.named(name_of(ref)) is not None
+            return "it is gone; a newer one has its name" if is_replaced else "it is gone already"
+        answers = self._answers()
+        return answers[0].message if answers and not answers[0].ok else None
 
     def _away(self) -> str:
         """What happens when the server is not there: nothing, now or later."""
         connection = self._state.connection
-        watches = self._state.watch_of(kind_of(self._target.ref))
+        watches = self._state.watch_of(kind_of(self._targets[0].ref))
         is_gone = connection is not None and connection.state in ("failed", "ended")
         if is_gone or (watches and all(w.state == "unreachable" for w in watches)):
             return "no answer: nothing is deleted, now or later"
         return ""
 
     def lines(self) -> Content:
-        ref = self._target.ref
+        ref = self._targets[0].ref
         person = self._state.person or self._state.connection
         known = [c for c in (self._state.connection, person) if c is not None]
         cluster = next((name for c in known for name in (c.cluster, c.server) if name), "")
         identity = identity_forms(person.identity if person else "")
         who = next((form for form in identity if len(form) <= 50), identity[-1])
-        grace = (
-            "the default of the server" if self._target.grace is None else f"{self._target.grace} s, its own"
-        )
         rows = [
-            ("name", ref.name, "bold"),
-            ("namespace", ref.namespace or "none: cluster-scoped", "bold"),
+            ("name" if len(self._targets) == 1 else "names", self._names(), "bold"),
+            ("namespace", self._namespaces(), "bold"),
+            ("with it", self._owned(), "$warning"),
             ("cluster", cluster, ""),
             ("as", who, ""),
-            ("grace", grace if ref.kind == "Pod" else "none", ""),
+            ("grace", self._grace() if ref.kind == "Pod" else "none", ""),
             ("propagation", PROPAGATION, ""),
         ]
+        if self._hidden:
+            rows.insert(1, ("hidden", f"{self._hidden} of them by the filter", "$warning"))
         parts: list[Content] = []
         for label, value, style in rows:
             if value:
@@ -144,20 +167,46 @@ class ConfirmDelete(Confirm):
         parts.append(self._access())
         return Content("\n").join(parts)
 
+    def _names(self) -> str:
+        names = [t.ref.name for t in self._targets]
+        return ", ".join(names[:MOST_NAMES]) + (
+            f" and {len(names) - MOST_NAMES} more" if names[MOST_NAMES:] else ""
+        )
+
+    def _namespaces(self) -> str:
+        return ", ".join(sorted({t.ref.namespace for t in self._targets})) or "none: cluster-scoped"
+
+    def _grace(self) -> str:
+        graces = {t.grace for t in self._targets}
+        if len(graces) > 1:
+            return "each its own"
+        grace = next(iter(graces))
+        return "the default of the server" if grace is None else f"{grace} s, its own"
+
+    def _owned(self) -> str:
+        """What the garbage collector takes away with it, of what is known."""
+        uids = {t.ref.uid for t in self._targets}
+        counts = {
+            kind.kind: sum(any(owner.uid in uids for owner in o.owners) for o in objects.values())
+            for kind, objects in self._state.objects.items()
+        }
+        return ", ".join(f"{n} {plural(kind, n)}" for kind, n in counts.items() if n)
+
     def _access(self) -> Content:
         label = (f"{'allowed':<13}", "$muted")
-        obstacle = self._obstacle()
-        action = self._state.actions.get(self._check)
-        finished = action.finished if action else None
+        obstacle, answers = self._obstacle(), self._answers()
         if obstacle is not None:
             text = Content.assemble(label, (f"✗ {safe_text(obstacle)}", "$error"))
-            if finished is not None and finished.missing_rule is not None and not finished.ok:
-                rule = "\n".join(map(safe_text, to_yaml([finished.missing_rule]).splitlines()))
-                text = Content("\n").join([text, Content.assemble((rule, "$accent"))])
+            rule = answers[0].missing_rule if answers and not answers[0].ok else None
+            if rule is not None:
+                lines = "\n".join(map(safe_text, to_yaml([rule]).splitlines()))
+                text = Content("\n").join([text, Content.assemble((lines, "$accent"))])
             return text
-        if finished is None:
+        if len(answers) < len(self._checks):
             return Content.assemble(label, ("◌ asking the server …", "$accent"))
-        return Content.assemble(label, ("✓ yes", "$success"))
+        gone = len(self._targets) - len(self.present)
+        left = f"; {gone} gone already" if gone else ""
+        return Content.assemble(label, (f"✓ yes{left}", "$success"))
 
     @on(Button.Pressed, "#confirm")
     def action_confirm(self) -> None:

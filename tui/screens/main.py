@@ -20,7 +20,7 @@ from tui.clipboard import copy
 from tui.filters import Filter
 from tui.kinds.model import ObjectView
 from tui.kinds.registry import describe
-from tui.names import GroupKind
+from tui.names import GroupKind, plural
 from tui.ports import Actions
 from tui.screens.card import Card
 from tui.screens.confirm import ConfirmDelete
@@ -267,7 +267,9 @@ class Main(Screen[None]):
         self._stream.toggle_follow()
 
     def action_back(self) -> None:
-        if self._filtered.filter:
+        if isinstance(self.focused, ResourceTable) and self.focused.rows.marks:
+            self.focused.clear_marks()
+        elif self._filtered.filter:
             self._set_filter(self._filtered, None)
         elif self._faults:
             self.action_faults()
@@ -348,14 +350,18 @@ class Main(Screen[None]):
     def confirm_delete(self, event: ResourceTable.DeleteRequested) -> None:
         if self.app.screen is not self:  # a second ctrl+d that was quicker than the dialog
             return
-        target = event.target
+        dialog = ConfirmDelete(event.targets, self._state, self._actions, hidden=event.hidden)
 
         def answered(confirmed: bool | None) -> None:
             if confirmed:
-                self._delete(target)
+                self._delete(dialog.present)
+                event.table.clear_marks()
 
-        self.app.push_screen(ConfirmDelete(target, self._state, self._actions), answered)
+        self.app.push_screen(dialog, answered)
 
-    def _delete(self, target: ObjectView) -> None:
-        self._actions.delete(target.ref)
-        self.notify(safe_text(f"Deleting {target.ref.kind} {target.ref.name} …"), markup=False, timeout=3)
+    def _delete(self, targets: Sequence[ObjectView]) -> None:
+        for target in targets:
+            self._actions.delete(target.ref)
+        ref, count = targets[0].ref, len(targets)
+        what = f"{ref.kind} {ref.name}" if count == 1 else f"{count} {plural(ref.kind, count)}"
+        self.notify(safe_text(f"Deleting {what} …"), markup=False, timeout=3)

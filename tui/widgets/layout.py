@@ -41,7 +41,7 @@ def fit_columns(columns: Sequence[Column], widths: Mapping[str, int], width: int
 
 
 def _natural(column: Column, widths: Mapping[str, int]) -> int:
-    text = AGE if column.ticks else max(widths.get(column.title, 0), column.least)
+    text = max(AGE if column.ticks else column.least, widths.get(column.title, 0))
     return max(len(column.title), text)
 
 

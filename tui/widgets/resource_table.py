@@ -1,4 +1,4 @@
-"""A live table of one kind. The cursor stays on its object, and goes to the neighbour when that is gone."""
+"""A live table of one kind: its columns, order, marks, and what can be asked for."""
 
 from __future__ import annotations
 
@@ -12,40 +12,47 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
-from controller_runtime.kube.resource import Ref
 from controller_runtime.kube.terminal import safe_text
 from tui.filters import Filter
 from tui.kinds.model import Column, Kind, ObjectView
-from tui.names import ObjectName, name_of, uid_of
-from tui.rows import Rows
+from tui.names import uid_of
 from tui.state import ConsoleState
-from tui.text import clock_time, fit_middle, pad, wrap
+from tui.text import clock_time, fit_middle, natural, pad, wrap
+from tui.widgets.cursor_table import CursorTable
 from tui.widgets.layout import GAP, fit_columns, ranked
-from tui.widgets.lines import LineView, Row
+from tui.widgets.lines import Row
 from tui.widgets.table_body import blind_since, body
 
-PATIENCE = 0.5  # seconds in which a deleted object's heal must begin, else the cursor goes on
 
-
-class ResourceTable(LineView):
+class ResourceTable(CursorTable):
     """Draws ``rows``. ``commit`` takes in what changed since the last call."""
 
     BINDINGS = [
         Binding("ctrl+d", "delete", "Delete", id="table.delete"),
         Binding("y", "yaml", "YAML", id="table.yaml"),
+        Binding("space", "mark", "Mark", show=False, id="table.mark"),
+        Binding("ctrl+backslash", "clear_marks", "Clear marks", show=False, id="table.clear-marks"),
+        Binding("N", "sort('NAME')", "Sort by name", show=False, id="table.sort-name"),
+        Binding("A", "sort('AGE')", "Sort by age", show=False, id="table.sort-age"),
+        Binding("S", "sort('STATUS')", "Sort by status", show=False, id="table.sort-status"),
+        Binding(
+            "shift+left,less_than_sign", "sort_column(-1)", "Column before", show=False, id="table.sort-left"
+        ),
+        Binding(
+            "shift+right,greater_than_sign",
+            "sort_column(1)",
+            "Next column",
+            show=False,
+            id="table.sort-right",
+        ),
+        Binding("O", "reverse", "Other way round", show=False, id="table.reverse"),
     ]
-
-    @dataclass
-    class Highlighted(Message):
-        """The cursor is on another object; None when there is none."""
-
-        table: ResourceTable
-        ref: Ref | None
 
     @dataclass
     class DeleteRequested(Message):
         table: ResourceTable
-        target: ObjectView
+        targets: list[ObjectView]
+        hidden: int  # of them, by the filter
 
     @dataclass
     class YamlRequested(Message):
@@ -61,39 +68,17 @@ class ResourceTable(LineView):
         *,
         read_only: bool = False,
     ) -> None:
-        super().__init__(id=f"table-{number}")
-        self.kind = kind
+        super().__init__(kind, state, clock, id=f"table-{number}")
         self.number = number
         self.read_only = read_only
         self.takes_turns = False
         self.others: list[tuple[int, str]] = []  # tables that take turns with this one when space is short
-        self.rows = Rows(state, kind)
-        self._state = state
-        self._clock = clock
-        self._cursor = 0
-        self._wanted: Ref | None = None
-        self._said: Ref | None = None
-        self._home: Ref | None = None  # the cursor's object before a filter took it away
         self._layout: tuple[tuple[Column, int], ...] = ()
         self._cache: dict[str, tuple[ObjectView, object, Strip]] = {}
 
     @property
     def title(self) -> str:
         return self.kind.title
-
-    @property
-    def order(self) -> list[str]:
-        """The uids that are shown, in their order."""
-        return self.rows.order
-
-    @property
-    def cursor_object(self) -> ObjectView | None:
-        """What is under the cursor; its last state when it is gone."""
-        return self.rows.get(self.order[self._cursor]) if self.order else None
-
-    @property
-    def selected(self) -> Ref | None:
-        return self._wanted
 
     @property
     def filter(self) -> Filter | None:
@@ -110,7 +95,7 @@ class ResourceTable(LineView):
         """Take in what changed and draw it. Called a few times a second."""
         if self.rows.commit(self._clock()):
             self._settle_size()
-        self._place_cursor()
+        self.place_cursor()
         self._settle_layout()
         self._retitle()
         self.refresh_changed()
@@ -144,6 +129,9 @@ class ResourceTable(LineView):
             for c in columns
             if not c.ticks
         }
+        if self.rows.sort is not None:
+            title = self.rows.sort.title
+            widths[title] = max(widths.get(title, 0), len(title) + 1)
         layout = tuple(fit_columns(columns, widths, self.room.width))
         if layout != self._layout:
             self._layout = layout
@@ -157,113 +145,6 @@ class ResourceTable(LineView):
             o.ref.namespace != first.ref.namespace for o in self.rows.live.values()
         )
 
-    # The cursor -----------------------------------------------------------------------------------
-
-    def _place_cursor(self) -> None:
-        """Keep to the object; when it is gone, to the one that took its name, or else to the neighbour.
-
-        While its replacement is on the way, the row of what is gone keeps the cursor.
-        """
-        if not self.order:
-            self._cursor = 0
-            return
-        if self._wanted is not None:
-            place = self._find(self._wanted)
-            is_gone = place is not None and self.rows.is_gone(self.order[place])
-            if place is not None and is_gone and not self._is_coming_back(self._wanted):
-                place = self._neighbour(place)
-            if place is not None:
-                moved = place != self._cursor
-                self._cursor = place
-                self._choose(place, scroll=moved)
-                return
-        self._choose(min(self._cursor, len(self.order) - 1), scroll=False)
-
-    def _find(self, ref: Ref) -> int | None:
-        uid = uid_of(ref)
-        if uid not in self.rows.live:
-            place = self.rows.find(self._state.current.get(name_of(ref), ""))
-            if place is not None:
-                return place
-        return self.rows.find(uid)
-
-    def _neighbour(self, place: int) -> int:
-        """The nearest row of an object that is there: the next, or else the one before."""
-        rest = [*range(place + 1, len(self.order)), *range(place - 1, -1, -1)]
-        return next((i for i in rest if not self.rows.is_gone(self.order[i])), place)
-
-    def _is_coming_back(self, ref: Ref) -> bool:
-        heal = self._state.heal_for(ref)
-        if heal is not None and heal.old_uid == ref.uid:
-            return heal.stage in ("deleting", "gone")
-        gone = self._state.gone.get(uid_of(ref))
-        return gone is not None and self._clock() - gone.at < PATIENCE
-
-    def select(self, ref: Ref) -> bool:
-        """Put the cursor on an object; False when it has no row."""
-        place = self._find(ref)
-        if place is not None:
-            self._choose(place)
-        return place is not None
-
-    def select_name(self, name: ObjectName) -> bool:
-        """The same for the object that has the name now, or the one that had it last."""
-        uid = self._state.current.get(name, "")
-        place = self.rows.find(uid)
-        if place is None:
-            had = (i for i, u in enumerate(self.order) if (o := self.rows.get(u)) and name_of(o.ref) == name)
-            place = next(had, None)
-        if place is not None:
-            self._go(place)
-        return place is not None
-
-    def _choose(self, index: int, *, scroll: bool = True) -> None:
-        if not self.order:
-            return
-        before = self._cursor
-        self._cursor = max(0, min(index, len(self.order) - 1))
-        here = self.rows.get(self.order[self._cursor])
-        self._wanted = here.ref if here else None
-        if scroll:
-            top, height = round(self.scroll_offset.y), max(self.size.height - 1, 1)
-            if self._cursor < top:
-                self.scroll_to(y=self._cursor, animate=False, immediate=True, force=True)
-            elif self._cursor >= top + height:
-                self.scroll_to(y=self._cursor - height + 1, animate=False, immediate=True, force=True)
-        self.announce()
-        if before != self._cursor:
-            self.refresh()
-
-    def announce(self, *, again: bool = False) -> None:
-        """Say which object is under the cursor, when it is another one than before."""
-        if again or self._wanted != self._said:
-            self._said = self._wanted
-            self.post_message(self.Highlighted(self, self._wanted))
-
-    def _go(self, index: int) -> None:
-        self._home = None
-        self._choose(index)
-
-    def action_line(self, step: int) -> None:
-        self._go(self._cursor + step)
-
-    def action_page(self, step: int) -> None:
-        self._go(self._cursor + step * max(self.size.height - 2, 1))
-
-    def action_top(self) -> None:
-        self._go(0)
-
-    def action_bottom(self) -> None:
-        self._go(len(self.order) - 1)
-
-    def on_click(self, event: events.Click) -> None:
-        index = round(self.scroll_offset.y) + event.get_content_offset_capture(self).y - 1
-        if 0 <= index < len(self.order):
-            self._go(index)
-
-    def on_focus(self) -> None:
-        self.announce(again=True)
-
     def on_resize(self) -> None:
         self._cache.clear()
         self._settle_size()
@@ -273,6 +154,52 @@ class ResourceTable(LineView):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._cache.clear()
+
+    # Order and marks ------------------------------------------------------------------------------
+
+    def action_sort(self, title: str) -> None:
+        """Sort by a column; by the same again, the other way round."""
+        column = next((c for c in self.kind.columns if c.title == title), None)
+        if column is None:
+            self._refuse(f"{self.title} have no {title}")
+        else:
+            self._sort(column, column is self.rows.sort and not self.rows.descending)
+
+    def action_sort_column(self, step: int) -> None:
+        columns = [c for c, _ in self._layout]
+        if columns:
+            here = columns.index(self.rows.sort) if self.rows.sort in columns else -1 if step > 0 else 0
+            self._sort(columns[(here + step) % len(columns)], self.rows.descending)
+
+    def action_reverse(self) -> None:
+        self._sort(self.rows.sort or self.kind.columns[0], not self.rows.descending)
+
+    def _sort(self, column: Column, descending: bool) -> None:
+        self.rows.sort, self.rows.descending = column, descending
+        self.rows.rebuild(self._clock())
+        self._layout = ()
+        self.commit()
+        self._choose(self._cursor)
+        self.refresh()
+
+    def action_mark(self) -> None:
+        """Mark what is under the cursor, or no longer, and go on to the next."""
+        here = self.cursor_object
+        if here is None or here.ref.uid not in self.rows.live:
+            self._refuse("there is nothing to mark")
+            return
+        self.rows.marks ^= {here.ref.uid}
+        self._go(self._cursor + 1)
+        self._retitle()
+        self.refresh()
+
+    def clear_marks(self) -> None:
+        self.rows.marks.clear()
+        self._retitle()
+        self.refresh()
+
+    def action_clear_marks(self) -> None:
+        self.clear_marks()
 
     # What can be asked for ------------------------------------------------------------------------
 
@@ -298,7 +225,10 @@ class ResourceTable(LineView):
         if (why := self.why_not("delete")) or (target := self.cursor_object) is None:
             self._refuse(why)
         else:
-            self.post_message(self.DeleteRequested(self, target))
+            marked = [o for u in self.rows.marks if (o := self.rows.live.get(u)) is not None]
+            marked.sort(key=lambda o: (o.ref.namespace, natural(o.ref.name)))
+            hidden = sum(self.rows.find(o.ref.uid) is None for o in marked)
+            self.post_message(self.DeleteRequested(self, marked or [target], hidden))
 
     def action_yaml(self) -> None:
         if (why := self.why_not("yaml")) or (target := self.cursor_object) is None:
@@ -321,6 +251,8 @@ class ResourceTable(LineView):
         total, shown = len(self.rows.live), self.rows.shown
         count = str(total) if shown == total else f"{shown} of {total}"
         parts = [f"{self.title} [{self.number}]", count]
+        if self.rows.marks:
+            parts.append(f"{len(self.rows.marks)} marked")
         if self.filter:
             parts.append(f"/{self.filter.text}")
         if self.rows.faults_only:
@@ -337,7 +269,9 @@ class ResourceTable(LineView):
         if y == 0:
             row: Row = [("  ", "head")]
             for c, w in self._layout:
-                row += [(pad(c.title, w, right=c.right), "head"), (" " * GAP, "head")]
+                sign = ("▼" if self.rows.descending else "▲") if c is self.rows.sort else ""
+                style = "accent" if sign else "head"
+                row += [(pad(c.title + sign, w, right=c.right), style), (" " * GAP, "head")]
             return self.paint(row, width)
         index = round(self.scroll_offset.y) + y - 1
         uid = self.order[index] if index < len(self.order) else ""
@@ -353,11 +287,12 @@ class ResourceTable(LineView):
         if index == self._cursor:
             over = "cursor" if self.has_focus else "cursor-blurred"
         ticks = [cell[0] for (c, _), cell in zip(self._layout, cells, strict=True) if c.ticks]
-        stamp = (width, over, ticks, gone, blind is None)
+        marked = uid in self.rows.marks
+        stamp = (width, over, ticks, gone, blind is None, marked)
         cached = self._cache.get(uid)
         if cached is not None and cached[0] is o and cached[1] == stamp:
             return cached[2]
-        row: Row = [("› " if over else "  ", "accent")]
+        row: Row = [("›" if over else " ", "accent"), ("●" if marked else " ", "accent")]
         for (column, size), (text, style) in zip(self._layout, cells, strict=True):
             if gone and column.title == "STATUS":
                 text, style = "Deleted", "deleted"
