@@ -178,7 +178,8 @@ class Session:
             # The account of the Redis operator has just its own rights.
             foreign = options.impersonate or options.groups or self.operator
             own = ready.kubeconfig if foreign else ready.operator_kubeconfig
-        plugins = Plugins(self.with_terminal)
+        plugins = Plugins(self.with_terminal, self.stop.is_set)
+        self._opened.callback(plugins.close)
         try:
             configuration = load_configuration(
                 own, options.context, options.impersonate, groups=options.groups, plugins=plugins

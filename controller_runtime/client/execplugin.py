@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import threading
 import time
@@ -21,6 +18,7 @@ import msgspec
 from controller_runtime.client.credentials import Credential, bearer
 from controller_runtime.client.goyaml import YamlError, parse
 from controller_runtime.client.kubeconfig import Cluster, ExecConfig
+from controller_runtime.client.pluginprocess import PluginFailed, PluginProcess
 from controller_runtime.client.tls import TlsError, client_context
 from controller_runtime.kube.errors import NoCredentials
 from controller_runtime.kube.terminal import escape
@@ -82,10 +80,16 @@ class Plugins:
     """The credential plugins of one process: configurations that name the same one share its runs.
 
     ``with_terminal`` lends the terminal to one that asks; without it, it has the terminal at once.
+    One that runs is ended when ``is_stopped`` says so.
     """
 
-    def __init__(self, with_terminal: WithTerminal | None = None) -> None:
+    def __init__(
+        self,
+        with_terminal: WithTerminal | None = None,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._with_terminal = with_terminal
+        self._is_stopped = is_stopped
         self._lock = threading.Lock()
         self._plugins: dict[bytes, ExecPlugin] = {}
 
@@ -95,9 +99,19 @@ class Plugins:
         with self._lock:
             if key not in self._plugins:
                 self._plugins[key] = ExecPlugin(
-                    config, cluster, authorities, with_terminal=self._with_terminal
+                    config,
+                    cluster,
+                    authorities,
+                    with_terminal=self._with_terminal,
+                    is_stopped=self._is_stopped,
                 )
             return self._plugins[key]
+
+    def close(self) -> None:
+        """End those that run: one may keep the port that the next one needs for its browser."""
+        with self._lock:
+            for plugin in self._plugins.values():
+                plugin.close()
 
 
 class ExecPlugin:
@@ -110,6 +124,7 @@ class ExecPlugin:
         authorities: Callable[[], bytes],
         *,
         with_terminal: WithTerminal | None = None,
+        is_stopped: Callable[[], bool] = lambda: False,
         now: Callable[[], float] = time.time,
         timeout: float | None = None,
     ) -> None:
@@ -121,11 +136,13 @@ class ExecPlugin:
         self._cluster = cluster
         self._authorities = authorities
         self._with_terminal = with_terminal
+        self._is_stopped = is_stopped
         self._now = now
         self._timeout = timeout
         self._threads = Threads()
         self._lock = threading.Lock()
         self._flight: _Flight | None = None
+        self._process: PluginProcess | None = None
         self._kept: Credential | None = None
         self._sent_away: tuple[float, str] | None = None  # when a question led to nothing, and the error
         self._expires: float | None = None  # seconds since the epoch
@@ -152,6 +169,11 @@ class ExecPlugin:
             if self._kept is credential:
                 self._kept = None
         return True
+
+    def close(self) -> None:
+        """End the plugin, if it runs."""
+        if self._process is not None:
+            self._process.kill()
 
     def _fly(self, flight: _Flight) -> None:
         try:
@@ -180,14 +202,14 @@ class ExecPlugin:
             raise NoCredentials(self._fault(what, self._config.install_hint))
         environ = os.environ | {v.name: v.value for v in self._config.env}
         environ["KUBERNETES_EXEC_INFO"] = msgspec.json.encode(self._information(asking)).decode()
-        arguments = [command, *self._config.args]
+        whole = [command, *self._config.args]
         if not asking:
-            return self._finish(arguments, environ, asking=False)
+            return self._finish(whole, environ, asking=False)
         output: list[bytes | NoCredentials] = []
 
         def run() -> None:
             try:
-                output.append(self._finish(arguments, environ, asking=True))
+                output.append(self._finish(whole, environ, asking=True))
             except NoCredentials as error:
                 output.append(error)
 
@@ -202,43 +224,16 @@ class ExecPlugin:
             raise output[0]
         return output[0]
 
-    def _finish(self, arguments: list[str], environ: dict[str, str], *, asking: bool) -> bytes:
+    def _finish(self, command: list[str], environ: dict[str, str], *, asking: bool) -> bytes:
         timeout = self._timeout or (ASKING_TIMEOUT if asking else TIMEOUT)
         try:
-            process = subprocess.Popen(
-                arguments,
-                env=environ,
-                stdin=None if asking else subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=None if asking else subprocess.PIPE,
-                start_new_session=not asking,  # so that what it starts can be ended with it
-            )
+            self._process = PluginProcess(command, environ, asking=asking)
+            return self._process.finish(timeout, self._is_stopped)
+        except PluginFailed as error:
+            raise NoCredentials(self._fault(str(error), error.words)) from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise NoCredentials(self._fault(f"cannot be run: {_shown(reason)}")) from error
-        try:
-            output, words = process.communicate(timeout=timeout)
-        except KeyboardInterrupt:  # of a person who is asked, where that is done by the main thread
-            self._kill(process, group=not asking)
-            raise NoCredentials(self._fault("was interrupted")) from None
-        except subprocess.TimeoutExpired:
-            words = self._kill(process, group=not asking)
-            raise NoCredentials(self._fault(f"did not end within {timeout:g} s", _text(words))) from None
-        if process.returncode != 0:
-            raise NoCredentials(self._fault(f"failed with exit code {process.returncode}", _text(words)))
-        return output
-
-    def _kill(self, process: subprocess.Popen[bytes], *, group: bool) -> bytes:
-        """End it, and what it has started if that is its own ``group``; what it wrote to stderr."""
-        with contextlib.suppress(OSError):
-            if group:
-                os.killpg(process.pid, signal.SIGKILL)
-            else:
-                process.kill()
-        try:
-            return process.communicate(timeout=1.0)[1] or b""
-        except subprocess.TimeoutExpired:
-            return b""
 
     def _may_ask(self) -> bool:
         mode = self._config.interactive_mode or "IfAvailable"  # the default of v1beta1
@@ -309,10 +304,6 @@ def _without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _without_nulls(v) for k, v in value.items() if v is not None}
     return value
-
-
-def _text(data: bytes | None) -> str:
-    return (data or b"").decode(errors="replace")
 
 
 def _shown(text: str) -> str:
