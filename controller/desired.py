@@ -11,8 +11,7 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from controller.api import Redis
-from controller.crd import GROUP, MAX_REPLICAS
+from controller.api import GROUP, MAX_REPLICAS, Redis
 from controller_runtime.kube.kinds import Pod, Service
 from controller_runtime.kube.ownership import set_controller_reference
 

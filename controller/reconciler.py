@@ -9,10 +9,9 @@ from datetime import UTC, datetime
 from typing import overload
 
 from controller import desired
-from controller.api import FINALIZER_PREFIX, Redis, problems
+from controller.api import FINALIZER_PREFIX, GROUP, PLURAL, Redis, problems
 from controller.batches import Batches
 from controller.conditions import Problem, as_json, status, without_words
-from controller.crd import GROUP, PLURAL
 from controller.failing import PodBackoff
 from controller.plan import Plan, plan
 from controller.pods import PodWriter, Step

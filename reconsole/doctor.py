@@ -10,11 +10,12 @@ from dataclasses import asdict, dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
-from controller.crd import custom_resource_definition
+from controller.api import Redis
 from controller.operator import MARKERS
 from controller_runtime.client.client import Client
 from controller_runtime.client.config import ConfigError, load_configuration
 from controller_runtime.client.permissions import Permission, permissions, review
+from controller_runtime.kube.crd import custom_resource_definition
 from controller_runtime.kube.errors import ApiError, NotFound, Unreachable
 from controller_runtime.kube.kinds import Lease
 from controller_runtime.kube.markers import Marker
@@ -79,7 +80,7 @@ def _patient(options: Options) -> Patient:
     client, person = _client(options), _client(options, person=True)
     lease = f"{NAMESPACE}/{LEASE}"
     if options.operator is None:
-        definitions, markers, arguments = [custom_resource_definition()], list(MARKERS), ""
+        definitions, markers, arguments = [custom_resource_definition(Redis)], list(MARKERS), ""
     else:
         definitions = load_operator(options.operator).definitions()
         markers, arguments = markers_of_operator(options.operator), f" {options.operator}"

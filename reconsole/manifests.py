@@ -11,8 +11,9 @@ from typing import Any
 
 import yaml
 
-from controller.crd import custom_resource_definition
+from controller.api import Redis
 from controller.operator import MARKERS
+from controller_runtime.kube.crd import custom_resource_definition
 from controller_runtime.kube.roles import roles
 from reconsole.embedded import MANIFESTS
 from reconsole.generate import definitions_of, roles_of
@@ -33,7 +34,7 @@ def role(namespace: str = "") -> dict[str, Any]:
 
 
 GENERATED: dict[str, Callable[[], dict[str, Any]]] = {
-    "crd/redis.yaml": custom_resource_definition,
+    "crd/redis.yaml": partial(custom_resource_definition, Redis),
     "rbac/role.yaml": role,
     "namespaced/role.yaml": partial(role, NAMESPACE),
 }

@@ -256,11 +256,12 @@ class Session:
 
     def _check_kinds(self, client: Client, person: Client) -> None:
         """The operator's own kinds are there: on the embedded cluster they are installed, else asked for."""
-        from controller.crd import custom_resource_definition
+        from controller.api import Redis
+        from controller_runtime.kube.crd import custom_resource_definition
         from reconsole.preflight import check_installed, install
 
         if self.operator is None:
-            check_installed(client, custom_resource_definition())
+            check_installed(client, custom_resource_definition(Redis))
             return
         for definition in self.operator.definitions():
             if self._cluster:

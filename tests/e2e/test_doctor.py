@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from controller.crd import custom_resource_definition
+from controller.api import Redis
 from controller_runtime import Client
 from controller_runtime.envtest import Environment
+from controller_runtime.kube.crd import custom_resource_definition
 from reconsole.cli import main
 
 Doctor = Callable[..., tuple[int, dict[str, list[dict[str, Any]]]]]
@@ -47,7 +48,7 @@ def test_a_cluster_from_bare_to_ready(environment: Environment, doctor: Doctor) 
     assert "is not installed" in found["crd"][0]["says"]
 
     crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-    definition = copy.deepcopy(custom_resource_definition())
+    definition = copy.deepcopy(custom_resource_definition(Redis))
     replicas = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
     admin.post(crds, _without(definition, replicas["properties"]["replicas"], "maximum"))
     code, found = doctor()
@@ -55,7 +56,7 @@ def test_a_cluster_from_bare_to_ready(environment: Environment, doctor: Doctor) 
     assert found["crd"][0]["says"].endswith(".properties.replicas.maximum")
 
     admin.transport.request("DELETE", f"{crds}/{definition['metadata']['name']}")
-    admin.post(crds, custom_resource_definition())
+    admin.post(crds, custom_resource_definition(Redis))
     code, found = doctor()
     assert code == 0, found
     assert {f["state"] for fs in found.values() for f in fs} == {"ok"}
@@ -63,7 +64,7 @@ def test_a_cluster_from_bare_to_ready(environment: Environment, doctor: Doctor) 
 
 def test_what_the_operator_may_not_and_who_has_a_say(environment: Environment, doctor: Doctor) -> None:
     admin = environment.client()
-    admin.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", custom_resource_definition())
+    admin.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", custom_resource_definition(Redis))
     _quota(admin)
     _webhook(admin)
     code, found = doctor("--as", "nobody", "-n", "default")

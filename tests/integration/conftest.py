@@ -15,13 +15,14 @@ from typing import Any
 
 import pytest
 
-from controller.crd import custom_resource_definition
+from controller.api import Redis
 from controller.heal import watch_heals
 from controller.operator import add_redis_controller
 from controller_runtime.bus import EventBus, Subscription
 from controller_runtime.client.client import Client
 from controller_runtime.client.config import load_configuration
 from controller_runtime.events import BusEvent
+from controller_runtime.kube.crd import custom_resource_definition
 from controller_runtime.kube.errors import AlreadyExists, NotFound
 from controller_runtime.manager.manager import Manager
 from sandbox.apiclient import Client as NodeClient
@@ -47,7 +48,7 @@ def call(client: Client, method: str, path: str, body: Any = None) -> None:
 def crd(admin: Client) -> Iterator[None]:
     mine = True
     try:
-        call(admin, "POST", CRDS, custom_resource_definition())
+        call(admin, "POST", CRDS, custom_resource_definition(Redis))
     except AlreadyExists:
         mine = False
     eventually(lambda: _is_served(admin))

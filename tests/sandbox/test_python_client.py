@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from controller.crd import custom_resource_definition
+from controller.api import Redis
+from controller_runtime.kube.crd import custom_resource_definition
 from reconsole.embedded import EmbeddedCluster
 
 
@@ -71,7 +72,7 @@ def test_custom_objects_and_definitions(api: Any) -> None:
     found = custom.list_namespaced_custom_object("myapp.tangx.in", "v1", "default", "redis")
     assert found["items"][0]["spec"]["port"] == 8333
     crd = client.ApiextensionsV1Api(api).read_custom_resource_definition("redis.myapp.tangx.in")
-    assert crd.spec.names.kind == custom_resource_definition()["spec"]["names"]["kind"]
+    assert crd.spec.names.kind == custom_resource_definition(Redis)["spec"]["names"]["kind"]
 
 
 def test_watch(api: Any) -> None:
