@@ -38,9 +38,9 @@ def answering(status: int, body: bytes, headers: dict[str, str] | None = None) -
     return lambda x: x.answer(status, body, headers)
 
 
-def failure(configuration: Configuration) -> str:
+def failure(configuration: Configuration, timeout: float = 10.0) -> str:
     with pytest.raises(Failure) as raised:
-        check(Client(configuration, timeout=0.3), wait=lambda _: pytest.fail("it is not asked again"))
+        check(Client(configuration, timeout=timeout), wait=lambda _: pytest.fail("it is not asked again"))
     said = str(raised.value)
     assert said.isprintable(), "one line"
     return said
@@ -104,7 +104,7 @@ def test_what_is_not_even_http(serve: Callable[[socket.socket], Any], scheme: st
 
         threading.Thread(target=accept, daemon=True).start()
         url = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
-        assert words in failure(configuration(url))
+        assert words in failure(configuration(url), timeout=0.3)
 
 
 def test_nothing_is_there() -> None:
