@@ -136,6 +136,10 @@ def _add_replay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     replay.add_argument("file", metavar="FILE", type=Path, help="a .jsonl, .jsonl.gz or .jsonl.zst file")
     replay.add_argument(
+        "other", metavar="OTHER", type=Path, nargs="?",
+        help="with --no-ui: say where the two part; exit code 1 when they do",
+    )  # fmt: skip
+    replay.add_argument(
         "--no-ui", dest="ui", action="store_false", help="print the lines that --no-ui prints"
     )
     replay.add_argument("-o", "--output", choices=("text", "json"), help="with --no-ui: how to print (text)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ from controller_runtime.kube.terminal import escape
 from reconsole.lines import json_line, text_line
 from reconsole.options import Failure
 from recording.codec import NotARecording, decode, decode_header
+from recording.comparison import first_difference, shape
 from recording.files import create, lines
 from recording.reader import Damage, header_of, read
 from recording.redaction import Redaction
@@ -29,10 +31,14 @@ def run_replay(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int
         parser.error("-o needs --no-ui")
     if args.object is not None and args.ui:
         parser.error("--object needs --no-ui: in the console, filter with /")
-    try:
-        began = header_of(args.file).at
-    except (OSError, NotARecording, ImportError) as error:
-        return _failed(args.file, error)
+    if args.other is not None and args.ui:
+        parser.error("two recordings are compared with --no-ui")
+    began = 0.0
+    for path in filter(None, (args.other, args.file)):
+        try:
+            began = header_of(path).at
+        except (OSError, NotARecording, ImportError) as error:
+            return _failed(path, error)
     try:
         wanted = Wanted(
             since=parse_time(args.since, began) if args.since else float("-inf"),
@@ -42,6 +48,8 @@ def run_replay(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int
     except ValueError as error:
         parser.error(str(error))
     try:
+        if args.other is not None:
+            return _compare(args.file, args.other, wanted)
         if args.redact is not None:
             return _redact(args.file, args.redact)
         if args.ui:
@@ -74,6 +82,24 @@ def _print(path: Path, wanted: Wanted, output: str) -> int:
         if wanted(event) and (line := line_of(event)) is not None:
             sys.stdout.write(f"{line}\n")
     return 0
+
+
+def _compare(one: Path, other: Path, wanted: Wanted) -> int:
+    """As diff does: 0 when they are alike, 1 when they part."""
+    parting = first_difference(filter(wanted, _events(one)), filter(wanted, _events(other)))
+    if parting is None:
+        print("The same happens in both.")
+        return 0
+    print(f"After {parting.same} events that are alike:")
+    for path, event in ((one, parting.one), (other, parting.other)):
+        print(f"  {escape(str(path))}: {_words(event) if event is not None else 'it ends'}")
+    return 1
+
+
+def _words(event: BusEvent) -> str:
+    clock = datetime.fromtimestamp(event.at).strftime("%H:%M:%S.%f")[:-3]
+    line = text_line(event) or f"{clock}  " + "  ".join(map(str, shape(event) or ()))
+    return f"{escape(line)}  (seq {event.seq})"
 
 
 def _events(path: Path) -> Iterator[BusEvent]:

@@ -67,6 +67,24 @@ def test_what_cannot_be_done_is_said(arguments: list[str | Path], code: int, sen
     assert "Traceback" not in done.stderr
 
 
+def test_two_recordings_are_compared_up_to_where_they_part(tmp_path: Path) -> None:
+    later = tmp_path / "later.jsonl"
+    later.write_text(
+        RECORDING.read_text().replace('"at":1790000000', '"at":1790000077').replace("uid-0", "uid-9")
+    )
+    same = replay(RECORDING, later, "--no-ui")
+    assert (same.returncode, same.stdout) == (0, "The same happens in both.\n")
+    later.write_text(later.read_text().replace('"result":"error"', '"result":"timeout"'))
+    done = replay(RECORDING, later, "--no-ui")
+    assert done.returncode == 1
+    assert done.stdout.startswith("After 6 events that are alike:\n")
+    assert "#1 error in 90 ms" in done.stdout
+    assert "#1 timeout in 90 ms" in done.stdout
+    lines = later.read_text().splitlines(keepends=True)
+    later.write_text("".join(lines[:3]))
+    assert f"{later}: it ends" in replay(RECORDING, later, "--no-ui").stdout
+
+
 def test_an_anonymous_copy_is_a_recording_without_the_names(tmp_path: Path) -> None:
     copy = tmp_path / "copy.jsonl.gz"
     done = replay(RECORDING, "--redact", copy)
