@@ -74,6 +74,7 @@ class Middle:
         self.tls = ssl.create_default_context(cadata=authority)
         self.seen: list[Seen] = []
         self.rules: list[Rule] = []
+        self.stalled: set[str] = set()  # resources of whose watches nothing comes for now
         middle = self
 
         class Handler(_Handler):
@@ -165,7 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers = {k: v for k, v in self.headers.items() if k.lower() in kept}
             connection.request(self.command, self.path, body, headers)
             response = connection.getresponse()
-            self._pass_on(response, verdict.after if isinstance(verdict, Cut) else None)
+            self._pass_on(seen, response, verdict.after if isinstance(verdict, Cut) else None)
         except (OSError, http.client.HTTPException):
             self.close_connection = True
         finally:
@@ -185,7 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _pass_on(self, response: http.client.HTTPResponse, limit: int | None) -> None:
+    def _pass_on(self, seen: Seen, response: http.client.HTTPResponse, limit: int | None) -> None:
         if limit == 0:
             response.read()
             self.close_connection = True
@@ -197,6 +198,8 @@ class _Handler(BaseHTTPRequestHandler):
         sent = 0
         while chunk := response.read1(1 << 16 if limit is None else max(1, limit - sent)):
             sent += len(chunk)
+            while seen.verb == "watch" and seen.resource in self.outer.stalled:
+                time.sleep(0.02)
             self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
             self.wfile.flush()
             if limit is not None and sent >= limit:
