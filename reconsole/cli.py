@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         "--runtime", choices=("auto", "process", "simulated"), default="auto",
         help="run Redis for real where redis-server is installed (auto)",
     )  # fmt: skip
+    sandbox.add_argument("--data-dir", metavar="DIR", type=Path, help="keep the state there (in memory)")
     sandbox.add_argument("--nodes", metavar="N", type=_count, default=2, help="how many nodes (2)")
     sandbox.add_argument("--seed", metavar="N", type=_count, default=0, help="repeatable delays (0)")
     sandbox.add_argument(
@@ -228,10 +229,12 @@ def _default_dir() -> Path:
 
 
 def _sandbox_arguments(args: argparse.Namespace) -> list[str]:
-    faults = [word for fault in args.fault for word in ("--fault", fault)]
+    more = [word for fault in args.fault for word in ("--fault", fault)]
+    if args.data_dir:
+        more += ["--data-dir", str(args.data_dir.expanduser().absolute())]
     if args.bare:
-        return ["--bare", *faults]
-    return ["--runtime", args.runtime, "--nodes", str(args.nodes), "--seed", str(args.seed), *faults]
+        return ["--bare", *more]
+    return ["--runtime", args.runtime, "--nodes", str(args.nodes), "--seed", str(args.seed), *more]
 
 
 def _options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Options:

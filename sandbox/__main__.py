@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 import signal
+import sqlite3
 import stat
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from sandbox.apiclient import Client, Connection
 from sandbox.apiserver.auth.authn import MASTERS, User
 from sandbox.apiserver.registry.cluster_state import Cluster
 from sandbox.apiserver.requests.http import ApiServer
+from sandbox.apiserver.storage.disk import Disk, DiskError
 from sandbox.controllers import run_controllers
 from sandbox.idle_collect import collect_when_idle
 from sandbox.kubelet import KubeletOptions, RuntimeUnavailable, run_kubelet
@@ -53,6 +55,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--runtime", choices=("auto", "process", "simulated"), default="auto")
     parser.add_argument("--nodes", type=int, default=2, help="how many nodes there are")
     parser.add_argument("--seed", type=int, default=0, help="makes the delays of the kubelet repeatable")
+    parser.add_argument("--data-dir", type=Path, help="keep the state there, and begin with what is there")
     parser.add_argument(
         "--fault", action="append", default=[], metavar="JSON", help="as POST /debug/faults takes it"
     )
@@ -65,10 +68,22 @@ def _connect(cluster: Cluster, server: str, ca: bytes, name: str, agent: str) ->
     return Client(Connection.with_ca(server, token, ca.decode()), user_agent=agent)
 
 
+def _restore(cluster: Cluster, folder: Path | None) -> Disk | None:
+    if folder is None:
+        return None
+    try:
+        disk = Disk(folder.expanduser())
+        cluster.restore(disk)
+    except (DiskError, sqlite3.Error) as error:
+        raise Failure(f"{error}; choose another --data-dir") from error
+    return disk
+
+
 async def _serve(args: argparse.Namespace, folder: Path, stop: asyncio.Event) -> None:
     made = tls.make(_HOST)
     cluster = Cluster()
     cluster.plugins.service_accounts = not args.bare
+    disk = _restore(cluster, args.data_dir)
     api = ApiServer(cluster)
     try:
         port = await api.start(_HOST, args.port, made.context)
@@ -85,6 +100,8 @@ async def _serve(args: argparse.Namespace, folder: Path, stop: asyncio.Event) ->
     admin = cluster.tokens.add_static(User("kubernetes-admin", (MASTERS, "system:authenticated")))
     _write(folder / "kubeconfig", kubeconfig.text(server, made.ca, admin, "kubernetes-admin"))
     async with contextlib.AsyncExitStack() as stack:
+        if disk is not None:
+            stack.push_async_callback(disk.close)
         stack.push_async_callback(api.stop)
         running: list[asyncio.Task[Any]] = []
 

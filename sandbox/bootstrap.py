@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from controller_runtime.kube.errors import ApiError
 from sandbox.apiclient import Client
 from sandbox.apiserver.machinery.jsonobject import Obj, copy
 from sandbox.apiserver.registry.addresses import KUBERNETES_IP
@@ -36,12 +37,18 @@ class BootstrapError(Exception):
 def bootstrap(cluster: Cluster, port: int) -> None:
     """Namespaces, the RBAC policy and the `kubernetes` service, as a real cluster has them."""
 
-    def create(obj: Obj, namespace: str = "") -> None:
+    def create(obj: Obj, namespace: str = "", renew: bool = False) -> None:
+        """`renew`: what is there from an earlier life is brought up to date, for the port is another."""
         resource = cluster.registry.by_kind(obj["apiVersion"], obj["kind"])
         if resource is None:
             raise BootstrapError(f"{obj['kind']} is not served")
         body = copy({k: v for k, v in obj.items() if k not in ("apiVersion", "kind")})
-        cluster.create(resource, namespace, body)
+        key = (namespace if resource.namespaced else "", obj["metadata"]["name"])
+        if cluster.store.get(resource.storage_name, key) is None:
+            cluster.create(resource, namespace, body)
+        elif renew:
+            rest = {k: v for k, v in body.items() if k != "metadata"}
+            cluster.update(resource, key, lambda old: {**old, **rest})
 
     for name in _NAMESPACES:
         create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
@@ -55,11 +62,11 @@ def bootstrap(cluster: Cluster, port: int) -> None:
         "metadata": {"name": "kubernetes", "labels": labels},
         "spec": {"clusterIP": KUBERNETES_IP, "ports": ports},
     }
-    create(service, "default")
+    create(service, "default", renew=True)
     meta = {"name": "kubernetes", "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}}
     here, where = [{"name": "https", "port": port, "protocol": "TCP"}], "127.0.0.1"
     subsets = [{"addresses": [{"ip": where}], "ports": here}]
-    create({"apiVersion": "v1", "kind": "Endpoints", "metadata": meta, "subsets": subsets}, "default")
+    create({"apiVersion": "v1", "kind": "Endpoints", "metadata": meta, "subsets": subsets}, "default", True)
     endpoint_slice: Obj = {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
@@ -68,7 +75,7 @@ def bootstrap(cluster: Cluster, port: int) -> None:
         "ports": here,
         "endpoints": [{"addresses": [where], "conditions": {"ready": True}}],
     }
-    create(endpoint_slice, "default")
+    create(endpoint_slice, "default", renew=True)
 
 
 def manifests(directory: Path) -> list[Obj]:
@@ -103,7 +110,11 @@ async def load(client: Client, cluster: Cluster, objects: list[Obj]) -> None:
         if resource.namespaced:
             obj = {**obj, "metadata": {"namespace": "default", **obj["metadata"]}}
             base += f"/namespaces/{obj['metadata']['namespace']}"
-        await client.create(f"{base}/{resource.plural}", _applied(obj))
+        try:
+            await client.create(f"{base}/{resource.plural}", _applied(obj))
+        except ApiError as error:
+            if error.status != 409:  # it is there from an earlier life
+                raise
 
 
 def _applied(obj: Obj) -> Obj:

@@ -153,6 +153,11 @@ class Quotas:
 
     # ---- counting
 
+    def recount(self) -> None:
+        """Count what the store has been given back from disk."""
+        for entry in list(self._store.bucket(QUOTAS).objects.values()):
+            self._quota(Change(entry.rv, None, entry, False))
+
     def _changed(self, kind: str, change: Change) -> None:
         namespace = change.new.key[0]
         if kind == QUOTAS:

@@ -66,11 +66,11 @@ def _unb64(text: str) -> bytes:
 
 
 class Tokens:
-    """Makes and checks tokens. The signing key lives as long as the process."""
+    """Makes and checks tokens. The signing key lives as long as the process, or as the state on disk."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._key = secrets.token_bytes(32)
+        self.key = secrets.token_bytes(32)
         self._static: dict[bytes, User] = {}
 
     def add_static(self, user: User) -> str:
@@ -103,7 +103,7 @@ class Tokens:
         return f"{body}.{self._sign(body)}"
 
     def _sign(self, body: str) -> str:
-        return _b64(hmac.digest(self._key, body.encode(), "sha256"))
+        return _b64(hmac.digest(self.key, body.encode(), "sha256"))
 
     def user(self, token: str) -> User | None:
         """The identity behind a token, or None when it is not (or no longer) good."""

@@ -37,7 +37,8 @@ from sandbox.apiserver.machinery.resources import Resource
 from sandbox.apiserver.registry import apply, lifecycle
 from sandbox.apiserver.registry.addresses import Addresses
 from sandbox.apiserver.registry.aggregation import aggregate
-from sandbox.apiserver.storage.revisions import Entry, Key, Store, make_entry, unstored
+from sandbox.apiserver.storage.disk import Disk
+from sandbox.apiserver.storage.revisions import Entry, Key, Store, make_entry, reencoded, unstored
 
 # plugin/pkg/admission/namespace/lifecycle of kubernetes/kubernetes
 _KEPT_NAMESPACES = ("default", "kube-system", "kube-public")
@@ -90,6 +91,24 @@ class Cluster:
         self.tokens = Tokens(self.store)
         self.plugins = Plugins(self.store, self.registry)
         self.addresses = Addresses()
+
+    def restore(self, disk: Disk) -> bool:
+        """Begin with the state on disk, and keep it there from now on; was there any?"""
+        self.tokens.key = disk.fact("token-key", self.tokens.key)
+        kept = list(disk.objects())
+        for kind, entry in kept:
+            if kind == definitions.STORAGE:
+                definitions.sync(self.registry, entry.decode())
+        for kind, entry in kept:
+            if resource := self.registry.by_storage(kind):
+                obj = entry.decode()
+                self.store.restore(kind, reencoded(entry, obj, entry.version, resource.field_values(obj)))
+                if kind == "services":
+                    self.addresses.allocate(obj, entry.key, False)
+        self.store.revision = self.store.compacted = max(self.store.revision, disk.revision)
+        self.plugins.quotas.recount()
+        disk.follow(self.store)
+        return bool(kept)
 
     # ---- reading
 

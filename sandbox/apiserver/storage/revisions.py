@@ -59,9 +59,9 @@ def make_entry(key: Key, rv: int, obj: Obj, fields: tuple[str, ...], version: st
     return Entry(key, obj["metadata"].get("uid", ""), rv, labels, fields, body, version)
 
 
-def reencoded(entry: Entry, obj: Obj, version: str) -> Entry:
-    """The same entry with its object in another version."""
-    return make_entry(entry.key, entry.rv, obj, entry.fields, version)
+def reencoded(entry: Entry, obj: Obj, version: str, fields: tuple[str, ...] | None = None) -> Entry:
+    """The same entry with its object in another version, or with other selectable fields."""
+    return make_entry(entry.key, entry.rv, obj, entry.fields if fields is None else fields, version)
 
 
 def unstored(key: Key, obj: Obj, version: str = "") -> Entry:
@@ -154,6 +154,13 @@ class Store:
         bucket.put(entry)
         self._record(resource, bucket, Change(entry.rv, old, entry, False))
         return entry
+
+    def restore(self, resource: str, entry: Entry) -> None:
+        """Put back what was stored before this process: no change, and no history."""
+        bucket = self.bucket(resource)
+        bucket.put(entry)
+        bucket.last_rv = max(bucket.last_rv, entry.rv)
+        self.revision = self.compacted = max(self.revision, entry.rv)
 
     def delete(self, resource: str, key: Key) -> Entry:
         """Remove; returns the last state at the revision of the deletion. KeyError when there is none."""
