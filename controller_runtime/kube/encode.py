@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -54,7 +55,7 @@ def as_asked(obj: KubeObject) -> dict[str, Any]:
 def _object(obj: KubeObject, keeps_empty: bool) -> dict[str, Any]:
     body = {"apiVersion": obj.resource.api_version, "kind": obj.resource.kind}
     if isinstance(obj, Unstructured):
-        known = {field.encode_name for field in msgspec.structs.fields(ObjectMeta)}
+        known = {encoded_name for _, encoded_name, _ in _fields(ObjectMeta)}
         rest = {k: v for k, v in obj.content.get("metadata", {}).items() if k not in known}
         return {**obj.content, **body, "metadata": {**rest, **_encode(obj.metadata, keeps_empty)}}
     return {**body, **_encode(obj, keeps_empty)}
@@ -64,14 +65,14 @@ def _encode(value: Any, keeps_empty: bool) -> Any:
     if isinstance(value, msgspec.Struct):
         fields: dict[str, Any] = {}
         is_meta = isinstance(value, ObjectMeta)
-        for field in msgspec.structs.fields(value):
-            part = getattr(value, field.name)
+        for name, encoded_name, default in _fields(type(value)):
+            part = getattr(value, name)
             encoded = _encode(part, keeps_empty)
             is_empty = encoded in (None, "", []) or (encoded == {} and not keeps_empty)
             is_unset = is_empty or (is_meta and encoded == 0)
-            if part is msgspec.UNSET or (is_unset and not field.required and part == _default(field)):
+            if part is msgspec.UNSET or (is_unset and part == default):
                 continue
-            fields[field.encode_name] = encoded
+            fields[encoded_name] = encoded
         return fields
     if isinstance(value, Mapping):
         return {key: _encode(part, keeps_empty) for key, part in value.items()}
@@ -80,6 +81,12 @@ def _encode(value: Any, keeps_empty: bool) -> Any:
     if isinstance(value, msgspec.Raw):
         return msgspec.json.decode(value)
     return value if isinstance(value, str | int | float | None) else msgspec.to_builtins(value)
+
+
+@cache
+def _fields(kind: type[msgspec.Struct]) -> tuple[tuple[str, str, Any], ...]:
+    """Name, name in JSON, and default of each field; to ask msgspec takes as long as a request."""
+    return tuple((f.name, f.encode_name, _default(f)) for f in msgspec.structs.fields(kind))
 
 
 def _default(field: msgspec.structs.FieldInfo) -> Any:
