@@ -76,13 +76,16 @@ def load_configuration(
     if kubeconfig is None and context is None:
         return _checked(_impersonating(_in_cluster(environ), acting), "in-cluster configuration")
 
+    read_once = kubeconfig is not None and kubeconfig.is_fifo()  # to open a pipe again would block
+
     def load(before: Configuration | None) -> Configuration:
         found = load_kubeconfig(kubeconfig, environ)
         chosen = choose(found, context, acting)
         if before is not None and before.source == chosen:
             return before
         made = _impersonating(_of(chosen, environ, running), chosen.user)
-        return replace(_checked(made, f"kubeconfig {found.where}"), reload=load, source=chosen)
+        made = _checked(made, f"kubeconfig {found.where}")
+        return replace(made, reload=None if read_once else load, source=chosen)
 
     return load(None)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,16 @@ def test_kubeconfigs_that_are_of_no_use(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="bad is of no use: ") as raised:
             load_configuration(tmp_path / "bad")
         assert "\n" not in str(raised.value)
+
+
+def test_a_pipe_is_read_once(tmp_path: Path) -> None:
+    text = kubeconfig(tmp_path / "k").read_text()
+    os.mkfifo(tmp_path / "pipe")
+    threading.Thread(target=(tmp_path / "pipe").write_text, args=(text,), daemon=True).start()
+    found = load_configuration(tmp_path / "pipe")
+    assert found.context == "one"
+    assert found.reload is None, "it would wait for somebody to write once more"
+    assert load_configuration(tmp_path / "k").reload is not None
 
 
 def test_outside_of_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
