@@ -41,7 +41,8 @@ IN_CLUSTER_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/names
 
 # Of the five seconds that a stop takes when nothing but a server holds it up.
 CONNECTING_GRACE = 1.0  # seconds, for a session that has not begun to work
-CLOSING_GRACE = 2.5  # seconds, for what it opened, the embedded cluster among it
+CLOSING_UNTIL = 4.0  # seconds after the stop, for what it opened, the embedded cluster among it
+CLOSING_LEAST = 0.5  # seconds, after a manager that took its time
 EXIT_GRACE = 0.5  # seconds, for what Python waits for at its end: requests that are still connecting
 
 
@@ -70,7 +71,7 @@ class Session:
         self.stop = threading.Event()
         self.with_terminal: WithTerminal | None = None  # how a credential plugin gets to ask the person
         self.is_managing = False  # the manager runs: what holds it up is its own affair
-        self._grace = CONNECTING_GRACE
+        self._has_managed = False
         self._threads = threads
         self._on_lost = on_lost
         self.person: Future[Client] = Future()  # the client of whoever sits at the console
@@ -133,13 +134,17 @@ class Session:
         Once it is to stop, and only connects or closes what it opened, that is much sooner.
         """
         runner, until = self._runner, time.monotonic() + timeout
+        stopped: float | None = None
         idle_until: float | None = None
         while runner is not None and runner.is_alive():
             runner.join(0.2)
             now = time.monotonic()
-            if self.stop.is_set() and not self.is_managing:
-                idle_until = idle_until or now + self._grace
-                until = min(until, idle_until)
+            if self.stop.is_set():
+                stopped = stopped or now
+                if not self.is_managing:
+                    closing = max(stopped + CLOSING_UNTIL, now + CLOSING_LEAST)
+                    idle_until = idle_until or (closing if self._has_managed else now + CONNECTING_GRACE)
+                    until = min(until, idle_until)
             if now >= until:
                 if self._cluster:
                     self._cluster.kill()
@@ -239,7 +244,7 @@ class Session:
         else:
             add_redis_controller(manager)
         try:
-            self.is_managing, self._grace = True, CLOSING_GRACE
+            self.is_managing = self._has_managed = True
             manager.start(self.stop)
         except LeaderElectionLost as lost:
             raise Failure(

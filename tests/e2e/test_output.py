@@ -125,6 +125,28 @@ def test_sigterm_while_a_server_never_answers(tmp_path: Path, silent: str, signa
     assert time.monotonic() - began < 3
 
 
+def test_sigterm_while_the_embedded_cluster_hangs(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "--no-ui", "--leader-elect", "--sandbox-dir", str(tmp_path)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    assert process.stdout
+    assert any("RECONCILE" in line for line in process.stdout)
+    [cluster] = [
+        int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    ]
+    os.kill(cluster, signal.SIGSTOP)
+    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    assert process.wait(20) == 0
+    assert time.monotonic() - began < 6  # 5, and 1 for a busy machine
+    eventually(lambda: not Path(f"/proc/{cluster}").exists() or _is_dead(cluster))
+
+
+def _is_dead(pid: int) -> bool:
+    return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
+
+
 def test_what_ends_it_is_json_where_json_is_asked_for(tmp_path: Path) -> None:
     missing = str(tmp_path / "none")
     ended = subprocess.run(
