@@ -19,6 +19,7 @@ from controller.refusals import REFUSED, Refusal
 from controller.said import Said
 from controller.services import ServiceWriter
 from controller.views import Views
+from controller_runtime.client.cancel import Cancelled
 from controller_runtime.controller.reconcile import ReconcileError, Result
 from controller_runtime.controller.workqueue import Queue
 from controller_runtime.kube.deltas import DeleteEvent
@@ -263,12 +264,17 @@ class RedisReconciler:
         leads: bool = True,
     ) -> None:
         """Write the status if it differs, say a new problem once, and raise what was refused."""
+        for refusal in refusals:
+            if isinstance(refusal.error, Cancelled):
+                raise refusal.error  # nobody has refused anything: this process stops
         if refusals and isinstance(refusals[0].error, Conflict) and self._said.is_passing(redis):
             raise ReconcileError(refusals[0].problem.message) from refusals[0].error
         failed = bool(refusals or blind or (problem and problem.is_failure))
         problem = self._say(redis, problem, failed=failed)
         try:
             self._write_status(redis, steps, problem, blind, leads=leads)
+        except Cancelled:
+            raise
         except REFUSED as error:
             if not failed:
                 refusal = Refusal("the status cannot be written", error)

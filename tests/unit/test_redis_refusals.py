@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from controller import desired
 from controller.api import Redis
+from controller_runtime.client.cancel import Cancelled
 from controller_runtime.controller.reconcile import ReconcileError
 from controller_runtime.kube.errors import (
     AlreadyExists,
@@ -60,6 +61,15 @@ def test_any_refused_write_is_said_once_and_fails_its_reconcile(write: str, erro
     assert "create Pod" in world.writes, "one refusal keeps no other step from being made"
     if write != "patch Redis status":
         assert str(error) in world.conditions()["Degraded"]["message"]
+
+
+@pytest.mark.parametrize("write", ["create Pod", "create Service", "patch Redis status"])
+def test_a_process_that_stops_says_of_no_request_that_it_was_refused(write: str) -> None:
+    world = World(with_ledger(1))
+    world.refusing[write] = Cancelled("the manager stops")
+    with pytest.raises(Cancelled):
+        world.turn()
+    assert world.warnings() == []
 
 
 def test_a_refusal_that_is_worded_differently_each_time_is_said_once() -> None:
