@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from controller_runtime.client.config import ConfigError, Configuration, load_configuration
     from controller_runtime.client.context import ReconcileCancelled, ReconcileContext, current_reconcile
     from controller_runtime.client.discovery import RESTMapper
+    from controller_runtime.client.execplugin import Plugins
     from controller_runtime.client.retry import DEFAULT_BACKOFF, DEFAULT_RETRY, Retries, retry_on_conflict
     from controller_runtime.controller.builder import Builder, BuilderError, new_controller_managed_by
     from controller_runtime.controller.controller import Controller, Options
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
         Expired,
         Forbidden,
         Invalid,
+        NoCredentials,
         NoKindMatch,
         NotFound,
         ServerError,
@@ -105,6 +107,7 @@ _ROOMS = {
         "Configuration",
         "load_configuration",
     ),
+    "client.execplugin": ("Plugins",),
     "client.context": (
         "ReconcileCancelled",
         "ReconcileContext",
@@ -170,6 +173,7 @@ _ROOMS = {
         "Expired",
         "Forbidden",
         "Invalid",
+        "NoCredentials",
         "NoKindMatch",
         "NotFound",
         "ServerError",
@@ -262,11 +266,13 @@ __all__ = [
     "LeaderElectionLost",
     "Manager",
     "Namespace",
+    "NoCredentials",
     "NoKindMatch",
     "NotFound",
     "ObjectMeta",
     "Options",
     "OwnerReference",
+    "Plugins",
     "Pod",
     "PolicyRule",
     "Predicate",

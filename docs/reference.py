@@ -33,7 +33,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         "client.context",
     ),
     "official-client": ("client.official",),
-    "configuration": ("client.config",),
+    "configuration": ("client.config", "client.execplugin"),
     "errors": ("kube.errors",),
     "objects": ("kube.object", "kube.resource", "kube.kinds", "kube.encode", "kube.unstructured"),
     "ownership": ("kube.ownership",),
