@@ -122,7 +122,9 @@ class Client(ObjectRequests):
         """Replace an object. Raises Conflict when its resourceVersion is not the latest any more.
 
         What the class of ``obj`` does not declare is kept: the live object is read first, and nothing is
-        written when nothing differs. JSON data replaces all that is there.
+        written when nothing differs. What it does declare is as in ``obj``: labels, annotations, finalizers
+        and owners that are not in it are taken off, so change a copy of what was read. JSON data replaces all
+        that is there.
         """
         return self._update(obj, kind, "")
 
@@ -211,8 +213,8 @@ class Client(ObjectRequests):
         """Make the object of this kind and name what ``mutate`` makes of it, and say what that took.
 
         ``mutate`` is given the live object, or ``obj`` when there is none, and answers what should be; it
-        must keep the name. What its class does not declare is kept. Raises Conflict and AlreadyExists when
-        somebody else was faster: to be tried again.
+        must keep the name. It is written as by ``update``. Raises Conflict and AlreadyExists when somebody
+        else was faster: to be tried again.
         """
         meta = obj.metadata
         try:

@@ -13,7 +13,7 @@ from controller_runtime.client.config import Configuration
 from controller_runtime.client.discovery import RESTMapper
 from controller_runtime.client.requests import Requests, path_to, read
 from controller_runtime.client.transport import REQUEST_TIMEOUT
-from controller_runtime.kube.encode import as_asked, as_json, as_view, overlay
+from controller_runtime.kube.encode import ASKED, as_asked, as_json, as_view, overlay
 from controller_runtime.kube.object import Decoder, KubeObject, kind_of, resource_of
 from controller_runtime.kube.resource import Ref, Resource
 from controller_runtime.kube.unstructured import Unstructured, unstructured
@@ -98,11 +98,12 @@ class ObjectRequests(Requests):
 
     def _replace(self, obj: K, live: K, raw: bytes, subresource: str) -> K | None:
         """Write ``obj`` over ``raw``, which was read as ``live``; None when that is what it is."""
-        wanted = as_view(obj)
-        # Without a version it is the one that was just read: between the two nobody else may write.
-        wanted["metadata"].setdefault("resourceVersion", live.metadata.resource_version)
-        before = msgspec.json.decode(raw)
-        body = overlay(before, as_view(live), wanted)
+        wanted, view, before = as_view(obj), as_view(live), msgspec.json.decode(raw)
+        # What the server sets and ``obj`` does not say is as it was just read. So with the version: between
+        # the two nobody else may write.
+        set_by_server = {k: v for k, v in view["metadata"].items() if k not in ASKED}
+        wanted["metadata"] = set_by_server | wanted["metadata"]
+        body = overlay(before, view, wanted)
         if body == before:
             return None
         resource, meta = obj.resource, obj.metadata

@@ -27,7 +27,7 @@ _KEYS = (
 )
 
 # Of the metadata, what a client may ask for; the server sets the rest.
-_ASKED = ("name", "namespace", "labels", "annotations", "finalizers", "ownerReferences")
+ASKED = ("name", "namespace", "labels", "annotations", "finalizers", "ownerReferences")
 
 
 def as_json(obj: KubeObject) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def as_view(obj: KubeObject) -> dict[str, Any]:
 def as_asked(obj: KubeObject) -> dict[str, Any]:
     """``as_json`` without what only the server sets, as for server-side apply."""
     body = as_json(obj)
-    body["metadata"] = {k: v for k, v in body["metadata"].items() if k in _ASKED}
+    body["metadata"] = {k: v for k, v in body["metadata"].items() if k in ASKED}
     return body
 
 

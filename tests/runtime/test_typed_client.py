@@ -89,6 +89,10 @@ def test_create_or_update_says_what_it_did(kubeconfig: Path, namespace: str) -> 
         made, result = api.create_or_update(configmap(namespace, other="kept"), wanting(value))
         assert (result, made.data) == (expected, {"other": "kept", "key": value})
     assert [w.verb for w in recording.of(ApiWrite)] == ["create", "update"]
+    afresh = configmap(namespace, key="3")
+    assert [api.create_or_update(afresh, lambda _: afresh)[1] for _ in range(2)] == ["updated", "unchanged"]
+    assert api.update(afresh) == api.get(ConfigMap, namespace, "a")
+    assert [w.verb for w in recording.of(ApiWrite)] == ["create", "update", "update"]
     with pytest.raises(ValueError, match="must not change the name"):
         api.create_or_update(configmap(namespace), lambda live: configmap(namespace, "b"))
 
