@@ -15,6 +15,7 @@ from pathlib import Path
 from controller.actions import Actions
 from controller.events import Heal
 from controller_runtime.bus import EventBus
+from controller_runtime.threads import Threads
 from reconsole.options import Options
 from reconsole.session import Session
 from tui.app import ConsoleApp
@@ -32,7 +33,7 @@ async def picture(directory: Path) -> str:
         ui=True, output="text", read_only=False, observe=False, metrics_bind_address="0",
         health_probe_bind_address="0", leader_elect=False,
     )  # fmt: skip
-    session = Session(options, bus)
+    session = Session(options, bus, Threads(bus))
     app = ConsoleApp(Live(bus.subscribe("console")), Actions(session.person, bus))
     thread = threading.Thread(target=session.run)
     thread.start()

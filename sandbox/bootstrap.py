@@ -13,7 +13,8 @@ from sandbox.apiserver.registry.cluster_state import Cluster
 from sandbox.default_roles import BINDINGS, ROLES
 
 _NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
-_NOT_LOADED = ("Deployment",)
+# What runs the operator as a Deployment; here it runs outside of the cluster.
+_NOT_LOADED = "manager"
 # pkg/apis/scheduling/v1/helpers.go of kubernetes/kubernetes
 _PRIORITIES: list[Obj] = [
     {
@@ -87,13 +88,13 @@ def manifests(directory: Path) -> list[Obj]:
         documents = [d for f in files for d in yaml.safe_load_all(f.read_text()) if d]
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise BootstrapError(f"cannot read the manifests in {directory}: {error}") from error
-    return [d for d in documents if d.get("kind") not in _NOT_LOADED]
+    return documents
 
 
 def _files(folder: Path) -> list[Path]:
     """Those of a kustomization, and of the folders that it names."""
     listed = yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]
-    paths = [folder / name for name in listed]
+    paths = [folder / name for name in listed if name != _NOT_LOADED]
     return [file for path in paths for file in (_files(path) if path.is_dir() else [path])]
 
 
