@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import msgspec
@@ -130,11 +132,22 @@ def api_error(status: int, body: bytes, headers: Any = None) -> ApiError:
         answer = Status(message=text or f"the server answered {status}")
     retry_after = answer.details.retry_after_seconds if answer.details else None
     header = headers.get("Retry-After") if headers is not None else None
-    if header is not None and header.isdigit():
-        retry_after = float(header)
+    if header is not None and (named := _seconds(header)) is not None:
+        retry_after = named
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
     if answer.reason == "AlreadyExists":
         kind = AlreadyExists
     elif answer.reason in ("Expired", "Gone"):
         kind = Expired
     return kind(status, answer.reason, answer.message, retry_after)
+
+
+def _seconds(retry_after: str) -> float | None:
+    """The header's value, a number of seconds or a date (RFC 9110, 10.2.3), as seconds from now."""
+    if retry_after.isascii() and retry_after.isdigit():
+        return float(retry_after)
+    try:
+        at = parsedate_to_datetime(retry_after).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return max(0.0, at - time.time())

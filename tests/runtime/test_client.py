@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,15 @@ def test_refusals_that_are_not_json() -> None:
     assert api_error(502, b"<h1>Bad Gateway</h1>").message == "<h1>Bad Gateway</h1>"
     assert api_error(502, b"").message == "the server answered 502"
     assert api_error(500, b'{"message":7}').message == '{"message":7}'
+
+
+def test_the_time_to_come_again_is_a_number_or_a_date() -> None:
+    soon = formatdate(time.time() + 20, usegmt=True)
+    for header, expected in (("7", 7.0), (soon, 20.0), (formatdate(0, usegmt=True), 0.0)):
+        named = api_error(503, b"", {"Retry-After": header}).retry_after
+        assert named == pytest.approx(expected, abs=2.0), header
+    for header in ("\u00b2", "", "soon", "-1", "1.5", "Fri, 99 Foo 2026"):
+        assert api_error(503, b"", {"Retry-After": header}).retry_after is None, header
 
 
 def test_no_answer(server: FaultServer) -> None:
