@@ -47,8 +47,11 @@ def choose(kubeconfig: Kubeconfig, context: str | None, acting: User = NOBODY) -
         raise ConfigError(f"there is no current-context in {where}; choose one with --context ({listed})")
     found = kubeconfig.contexts.get(name)
     if found is None:
-        which = "context" if context else "current-context"
-        raise ConfigError(f"no {which} {name!r} in {where}; {listed}")
+        if context:
+            raise ConfigError(f"no context {name!r} in {where}; {listed}")
+        raise ConfigError(
+            f"the current-context {name!r} is not in {where}; choose one with --context ({listed})"
+        )
     if not found.cluster:
         raise ConfigError(f"context {name!r} in {where} names no cluster")
     cluster = kubeconfig.clusters.get(found.cluster)
@@ -79,7 +82,7 @@ def server_url(server: str) -> str:
     parts = urlsplit(server if "://" in server else f"http://{server}")
     if parts.scheme not in ("http", "https"):
         raise ValueError(f"{server!r} must begin with https:// or http://")
-    if not parts.hostname or any(c.isspace() for c in parts.netloc) or parts.port == 0:
+    if not parts.hostname or not server.isprintable() or " " in server or parts.port == 0:
         raise ValueError(f"{server!r} is no URL of a server")
     if "://" not in server and parts.path not in ("", "/"):
         raise ValueError(f"{server!r} must be a URL or host:port")

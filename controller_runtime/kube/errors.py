@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from controller_runtime.kube.terminal import escape
+
 
 class _Details(msgspec.Struct, rename="camel"):
     retry_after_seconds: float | None = None
@@ -92,7 +94,10 @@ class Unreachable(Exception):
 
 
 class ConfigError(Exception):
-    """A configuration that is of no use. The text is one sentence for a person."""
+    """A configuration that is of no use. The text is one sentence for a person, fit for a terminal."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(escape(sentence))
 
 
 class NoCredentials(Unreachable):

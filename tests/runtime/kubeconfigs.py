@@ -125,7 +125,7 @@ SHAPES: Sequence[Shape] = (
     _one("an empty one, with --context", _CURRENT, 'current-context: ""\n', context="c"),
     _one("a null one, with --context", _CURRENT, "current-context: null\n", context="c"),
     _one("one that was deleted, with --context", _CURRENT, "current-context: gone\n", context="c"),
-    _one("one that was deleted", _CURRENT, "current-context: gone\n", words="no current-context 'gone'"),
+    _one("one that was deleted", _CURRENT, "current-context: gone\n", words="current-context 'gone' is not in .*; choose"),
     _one("--context that is not there", context="x", words="no context 'x' in .*; it has: c"),
     # Lists of files
     _listed("a list with an empty current-context", "DIR/k:DIR/l", {

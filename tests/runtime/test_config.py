@@ -62,6 +62,14 @@ def test_kubeconfigs_that_are_of_no_use(tmp_path: Path) -> None:
         assert "\n" not in str(raised.value)
 
 
+def test_what_a_kubeconfig_says_is_harmless_in_errors(tmp_path: Path) -> None:
+    (tmp_path / "k").write_text('contexts: [{name: "a\\e]0;x\\a", context: {cluster: "\\u202e"}}]')
+    for context in (None, "b", "a\x1b]0;x\x07"):
+        with pytest.raises(ConfigError) as raised:
+            load_configuration(tmp_path / "k", context)
+        assert str(raised.value).isprintable(), raised.value
+
+
 def test_a_pipe_is_read_once(tmp_path: Path) -> None:
     text = kubeconfig(tmp_path / "k").read_text()
     os.mkfifo(tmp_path / "pipe")
