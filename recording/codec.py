@@ -74,10 +74,25 @@ def encode(event: BusEvent) -> bytes:
         if b"\n" in line:  # a server that writes its JSON for people
             line = _encoder.encode(msgspec.json.decode(line))
     else:
-        line = _encoder.encode(event)
+        try:
+            line = _encoder.encode(event)
+        except UnicodeEncodeError:  # an error in the words of an operator may hold half a surrogate pair
+            line = _encoder.encode(_with_utf8(msgspec.to_builtins(event)))
     if any(rare in line and hint in line for rare, hint in _HINTS):
         line = _TOKENS.sub(rb"\1" + REDACTED.encode(), line)
     return line
+
+
+def _with_utf8(value: Any) -> Any:
+    """Plain data whose texts can be encoded: what cannot is a question mark."""
+    match value:
+        case str():
+            return value.encode(errors="replace").decode()
+        case dict():
+            return {_with_utf8(key): _with_utf8(part) for key, part in value.items()}
+        case list() | tuple():
+            return [_with_utf8(part) for part in value]
+    return value
 
 
 def encode_header(program: str, at: float, part: int = 1) -> bytes:

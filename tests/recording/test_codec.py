@@ -136,3 +136,11 @@ def test_damaged_lines_are_named_with_their_numbers_and_skipped(tmp_path: Path) 
 def test_what_is_no_recording_is_said(line: bytes, sentence: str) -> None:
     with pytest.raises(NotARecording, match=sentence):
         decode_header(line)
+
+
+def test_text_that_has_no_utf8_is_written_all_the_same() -> None:
+    event = Log(at=1.0, level="error", message="half a pair: \udce9", ref=Ref("Pod", "ns", "a\udce9"))
+    line = encode(event)
+    read = decode(line)
+    assert isinstance(read, Log)
+    assert read == Log(at=1.0, level="error", message="half a pair: ?", ref=Ref("Pod", "ns", "a?"))
