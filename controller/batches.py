@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -82,6 +82,7 @@ class Batches:
 
         # The reconcile that a request belongs to is found in the thread's context.
         futures = [self._pool.submit(copy_context().run, one, item) for item in batch]
+        wait(futures)  # also when one raises: no request may outlive its reconcile
         results: list[R] = []
         refusal: ApiError | Unreachable | None = None
         for future in futures:
