@@ -78,6 +78,17 @@ class AutoscalerController(WorkloadController[Autoscaler]):
             conditions = condition(conditions, "ScalingActive", False, "ScalingDisabled", text)
             await self.write_status(item, {**status, "desiredReplicas": 0, "conditions": conditions})
             return
+        text = "the HPA controller was able to get the target's current scale"
+        conditions = condition(conditions, "AbleToScale", True, "SucceededGetScale", text)
+        bound = min(max(now, item.spec.min_replicas or 1), item.spec.max_replicas)
+        if bound != now:  # whatever the figures say
+            await self._client.patch(path, {"spec": {"replicas": bound}})
+            side = "below Spec.MinReplicas" if bound > now else "above Spec.MaxReplicas"
+            reason = f"Current number of replicas {side}"
+            self.event(item, "SuccessfulRescale", f"New size: {bound}; reason: {reason}")
+            status |= {"desiredReplicas": bound, "lastScaleTime": timestamp()}
+            await self.write_status(item, {**status, "conditions": conditions})
+            return
         try:
             wishes = await self._wishes(item, scale.get("status", {}).get("selector", ""), now)
         except NoFigures as error:

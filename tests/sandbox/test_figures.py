@@ -63,6 +63,11 @@ async def test_what_pods_use_and_how_many_there_are_for_it(whole: tuple[World, P
     assert conditions["ScalingLimited"] == "TooManyReplicas"
     assert found["status"]["currentMetrics"][0]["resource"]["current"]["averageUtilization"] == 150
     await world.until(DEPLOYMENTS, "web", lambda o: o["spec"]["replicas"] == 5 and is_rolled_out(o))
+    # One that has too few gets them, also without figures.
+    await world.create(DEPLOYMENTS, body("low", 1))
+    spec = {"scaleTargetRef": target | {"name": "low"}, "minReplicas": 2, "maxReplicas": 5}
+    await world.create(AUTOSCALERS, {"metadata": {"name": "low"}, "spec": spec})
+    await world.until(DEPLOYMENTS, "low", lambda o: o["spec"]["replicas"] == 2)
     top = await asyncio.to_thread(
         subprocess.run,
         ["kubectl", "--kubeconfig", str(path), "top", "pods"],

@@ -186,9 +186,12 @@ async def test_kubectl_rollout(node_world: World, kubeconfig: Path) -> None:
     assert "successfully rolled out" in await kubectl("rollout", "status", "deploy/web")
     await kubectl("rollout", "pause", "deploy/web")
     await kubectl("set", "image", "deploy/web", "main=nginx:3")
-    paused = await node_world.until(
-        DEPLOYMENTS, "web", lambda o: condition(o, "Progressing").get("reason") == "DeploymentPaused"
-    )
+
+    def is_seen(item: Json) -> Any:
+        seen = item["status"].get("observedGeneration") == item["metadata"]["generation"]
+        return seen and condition(item, "Progressing").get("reason") == "DeploymentPaused"
+
+    paused = await node_world.until(DEPLOYMENTS, "web", is_seen)
     assert not paused["status"].get("updatedReplicas")
     await kubectl("rollout", "resume", "deploy/web")
     assert "successfully rolled out" in await kubectl("rollout", "status", "deploy/web")
