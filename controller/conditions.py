@@ -17,6 +17,7 @@ class Problem:
     reason: str
     message: str
     is_failure: bool = False  # it is tried again, with back-off, until it is over
+    gist: str = ""  # the message without what is new in it at every try; "": all of it matters
 
 
 def status(

@@ -315,7 +315,8 @@ class RedisReconciler:
         before = as_json(redis)
         if wanted == before:
             return
-        if without_words(wanted) == without_words(before) and not self._said.may_reword(redis):
+        is_reworded = problem is not None and problem.gist and without_words(wanted) == without_words(before)
+        if is_reworded and not self._said.may_reword(redis):
             return
         with suppress(NotFound):  # it is gone, and its event is on the way
             namespace, name = redis.metadata.namespace, redis.metadata.name

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable
 
 from controller.api import Redis
 from controller.conditions import Problem
+from controller.refusals import gist, without_ids
 
 # A status is not written more often than this when nothing but the words of its problem is new. Each write
 # comes back as an event, so a server that words every refusal differently would be asked without end.
@@ -16,9 +16,6 @@ REWORD_AFTER = 5.0  # seconds
 
 # Conflicts in a row that are not worth a word: somebody was faster, and the next try sees what they did.
 PASSING = 3
-
-# What differs from one refusal to the next without a difference to people: request ids, counts, times.
-_VARYING = re.compile(r"\b[0-9a-f]{8,}\b|[0-9]+")
 
 
 class Said:
@@ -32,7 +29,10 @@ class Said:
         self._written: dict[str, float] = {}  # by uid: when its status was written last
 
     def settle(self, redis: Redis, problem: Problem) -> tuple[Problem, bool]:
-        """The problem in the words that were used for it before, and whether it is new."""
+        """The problem, and whether it is new.
+
+        Where nothing but ids differs from the words that were used before, it has those words.
+        """
         uid = redis.metadata.uid
         with self._lock:
             told = self._told.get(uid)
@@ -40,11 +40,14 @@ class Said:
                 told = self._told[uid] = {}
                 degraded = redis.status.condition("Degraded")
                 if degraded is not None and degraded.status == "True":
-                    before = Problem(degraded.reason, degraded.message)
-                    told[_gist(before)] = before
-            gist = _gist(problem)
-            is_new = gist not in told
-            return told.setdefault(gist, problem), is_new
+                    old = Problem(degraded.reason, degraded.message)
+                    told |= {_key(old): old, _key(old, gist(old.message)): old}
+            key = _key(problem, problem.gist)
+            before = told.get(key)
+            if before is not None and without_ids(before.message) == without_ids(problem.message):
+                return before, False
+            told[key] = problem
+            return problem, before is None
 
     def is_passing(self, redis: Redis) -> bool:
         """Whether one more conflict may be the last; counts it."""
@@ -74,5 +77,5 @@ class Said:
                 table.pop(uid, None)
 
 
-def _gist(problem: Problem) -> str:
-    return f"{problem.reason}: {_VARYING.sub('#', problem.message)}"
+def _key(problem: Problem, gist: str = "") -> str:
+    return f"{problem.reason}: {gist or problem.message}"

@@ -54,7 +54,7 @@ def connect_to(configuration: Configuration, context: ssl.SSLContext | None) -> 
     """
     from urllib3 import PoolManager, ProxyManager
 
-    settings: dict[str, Any] = {"maxsize": 16, "socket_options": _KEEP_ALIVE}
+    settings: dict[str, Any] = {"maxsize": 32, "socket_options": _KEEP_ALIVE}
     if context is not None:
         settings["ssl_context"] = context
         if configuration.server_name:

@@ -82,6 +82,15 @@ def test_a_refusal_that_is_worded_differently_each_time_is_said_once() -> None:
     assert "at 17" in world.conditions()["Degraded"]["message"]
 
 
+def test_words_that_say_something_new_are_shown() -> None:
+    world = World(redis(2000))
+    world.reconcile()
+    world.stores[Redis].put(redis(3000, resourceVersion="2", generation=2))
+    world.reconcile()
+    assert "spec.replicas is 3000" in world.conditions()["Degraded"]["message"]
+    assert len(world.warnings()) == 2
+
+
 def test_a_conflict_is_first_tried_again_and_then_said() -> None:
     world = World(with_ledger(1))
     world.refusing["create Pod"] = Conflict(409, "Conflict", "the quota has been modified")

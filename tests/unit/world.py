@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import msgspec
 
-from controller.api import FINALIZER_PREFIX, Redis
+from controller.api import FINALIZER_PREFIX, Redis, RedisStatus
 from controller.failing import PodBackoff
 from controller.reconciler import RedisReconciler
 from controller_runtime.cache.store import Store
@@ -116,7 +116,11 @@ class World:
             and wanted != self.live[Redis][0].metadata.resource_version
         ):
             raise Conflict(409, "Conflict", "the object has been modified")
-        self.status = body.get("status", self.status)
+        if subresource == "status":
+            self.status = body["status"]
+            before = self.stores[Redis].get(namespace, name)
+            status = msgspec.convert(self.status, RedisStatus)
+            self.stores[Redis].put(msgspec.structs.replace(before, status=status))
         return self.stores[Redis].get("default", "db")
 
     def turn(self) -> Result | None:
