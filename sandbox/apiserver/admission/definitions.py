@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.apiserver.admission.registrations import client_errors
+from sandbox.apiserver.admission.registrations import client_errors, expression_errors
 from sandbox.apiserver.machinery import names
 from sandbox.apiserver.machinery.apierrors import (
     FieldError,
@@ -16,6 +16,7 @@ from sandbox.apiserver.machinery.apierrors import (
 from sandbox.apiserver.machinery.jsonobject import Obj, now
 from sandbox.apiserver.machinery.resources import CUSTOM_VERBS, STATUS, Registry, Resource, Subresource
 
+_RULES = "x-kubernetes-validations"
 FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 STORAGE = "customresourcedefinitions.apiextensions.k8s.io"
 _SCALE = Subresource("scale", ("get", "patch", "update"), "Scale", "autoscaling", "v1")
@@ -249,6 +250,7 @@ def _schema_errors(schema: Obj, at: str, root: bool = False) -> list[FieldError]
                     f"{at}.pattern", pattern, f"must be a valid regular expression, but isn't: {error}"
                 )
             )
+    out += expression_errors(schema.get(_RULES) or [], f"{at}.{_RULES}", "rule", "messageExpression")
     for key, sub in (schema.get("properties") or {}).items():
         if root and key == "metadata":
             continue

@@ -1,13 +1,15 @@
 """CEL as admission has it: the standard library, Kubernetes' own functions, and failures in upstream's words.
 
 Kubernetes' functions: apiserver/pkg/cel/library of kubernetes/kubernetes (regex, lists, quantity). Optional
-fields (`object.?spec`), `authorizer` and the url, ip and cidr libraries are not there.
+fields (`object.?spec`), `authorizer` and what url, ip and cidr can be asked for are not there.
 """
 
+import ipaddress
 import re
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
+from urllib.parse import urlsplit
 
 from sandbox.apiserver.machinery import quantity
 from sandbox.apiserver.machinery.jsonobject import Obj
@@ -15,6 +17,9 @@ from sandbox.apiserver.machinery.jsonobject import Obj
 
 class ExpressionError(Exception):
     """An expression does not compile, or cannot be evaluated on what it was given."""
+
+
+_CALLED = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?)\s*\(")
 
 
 @lru_cache(maxsize=1024)
@@ -33,12 +38,10 @@ def compiled(expression: str) -> Any:
 def evaluate(expression: str, variables: Obj) -> Any:
     """The value of an expression; ExpressionError when it has none."""
     import cel
-    from cel.stdlib import add_stdlib_to_context
 
     program = compiled(expression)
     context = cel.Context()
-    add_stdlib_to_context(context)
-    for name, function in _FUNCTIONS.items():
+    for name, function in _needed(expression):
         context.add_function(name, function)
     for name, value in variables.items():
         context.add_variable(name, value)
@@ -48,6 +51,16 @@ def evaluate(expression: str, variables: Obj) -> Any:
         raise ExpressionError(f"no such key: {error.args[0]}") from error
     except Exception as error:  # whatever the expression does with these values
         raise ExpressionError(str(error)) from error
+
+
+@lru_cache(maxsize=1024)
+def _needed(expression: str) -> list[tuple[str, Any]]:
+    """The functions that an expression may call besides CEL's own; to give it all of them would take long."""
+    from cel.stdlib import STDLIB_FUNCTIONS
+
+    known = {**STDLIB_FUNCTIONS, **_FUNCTIONS}
+    called = {part for name in _CALLED.findall(expression) for part in (name, name.rpartition(".")[2])}
+    return [(name, known[name]) for name in sorted(called & known.keys())]
 
 
 # ---- Kubernetes' own functions. A quantity goes through CEL as a map of one member.
@@ -72,6 +85,27 @@ def _amount(value: Any) -> Any:
 def _compared(a: Any, b: Any) -> int:
     x, y = _amount(a), _amount(b)
     return int(x > y) - int(x < y)
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_cidr(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return "/" in text
+
+
+def _is_url(text: str) -> bool:
+    parts = urlsplit(text)
+    return bool(parts.scheme and parts.netloc) or text.startswith("/")
 
 
 def _find(text: str, pattern: str) -> str:
@@ -112,6 +146,9 @@ _FUNCTIONS: dict[str, Any] = {
     "compareTo": _compared,
     "asApproximateFloat": lambda a: float(_amount(a)),
     "asInteger": lambda a: int(_amount(a)),
+    "isIP": _is_ip,
+    "isCIDR": _is_cidr,
+    "isURL": _is_url,
     "find": _find,
     "findAll": _find_all,
     "isSorted": _is_sorted,

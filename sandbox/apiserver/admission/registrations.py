@@ -86,7 +86,7 @@ def _rules(rules: list[Obj], at: str) -> list[FieldError]:
     return out
 
 
-def _expressions(items: list[Obj], at: str, *keys: str) -> list[FieldError]:
+def expression_errors(items: list[Obj], at: str, *keys: str) -> list[FieldError]:
     """Expressions that are missing, or do not compile."""
     out: list[FieldError] = []
     for i, item in enumerate(items):
@@ -106,7 +106,7 @@ def _expressions(items: list[Obj], at: str, *keys: str) -> list[FieldError]:
 
 def _conditions(holder: Obj, at: str) -> list[FieldError]:
     conditions = holder.get("matchConditions") or []
-    out = _expressions(conditions, f"{at}matchConditions", "expression")
+    out = expression_errors(conditions, f"{at}matchConditions", "expression")
     seen: set[str] = set()
     for i, condition in enumerate(conditions):
         name, field = condition.get("name", ""), f"{at}matchConditions[{i}].name"
@@ -211,9 +211,9 @@ def _policy_errors(obj: Obj) -> list[FieldError]:
     if not validations and not annotations:
         text = "validations or auditAnnotations must contain at least one item"
         out += [required("spec.validations", text), required("spec.auditAnnotations", text)]
-    out += _expressions(validations, "spec.validations", "expression", "messageExpression")
-    out += _expressions(annotations, "spec.auditAnnotations", "valueExpression")
-    out += _expressions(spec.get("variables") or [], "spec.variables", "expression")
+    out += expression_errors(validations, "spec.validations", "expression", "messageExpression")
+    out += expression_errors(annotations, "spec.auditAnnotations", "valueExpression")
+    out += expression_errors(spec.get("variables") or [], "spec.variables", "expression")
     return out + _conditions(spec, "spec.")
 
 
