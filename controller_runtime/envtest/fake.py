@@ -30,11 +30,11 @@ Reactor = Callable[[str, Place], None]
 class FakeClient(Client):
     """A Client of nobody, as controller-runtime's fake client; with a Manager it runs controllers, too.
 
-    ``objects`` are there from the start, with their status. It keeps to an API server's rules on names,
-    versions, conflicts, generations, finalizers, preconditions and selectors, and the status is a subresource
-    of every kind. It knows nothing of a kind's schema and defaults, of RBAC and admission, of field ownership
-    (``apply`` merges) and of strategic merge patches (refused), and nobody collects garbage: for these use
-    ``Environment``.
+    ``objects`` are there from the start, with their uid and status. It keeps to an API server's rules on
+    names, versions, conflicts, generations, finalizers, preconditions and selectors, and the status is a
+    subresource of every kind. It knows nothing of a kind's schema and defaults, of RBAC and admission, of
+    field ownership (``apply`` merges) and of strategic merge patches (refused), and nobody collects garbage:
+    for these use ``Environment``.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class FakeClient(Client):
             resource, meta = kind.resource, body["metadata"]
             place = Place.of(resource.path(meta.get("namespace", "")))
             body = {**body, "metadata": {k: v for k, v in meta.items() if k != "resourceVersion"}}
-            self.memory.create(place, body, keep_status=True)
+            self.memory.create(place, body, as_is=True)
 
     def fail(self, verb: str, plural: str, error: BaseException, *, times: int = 1) -> None:
         """Answer the next ``times`` such requests with ``error``: an ApiError, or Unreachable.

@@ -128,7 +128,8 @@ class Memory:
 
     # Writing
 
-    def create(self, place: Place, given: Body, *, keep_status: bool = False) -> Body:
+    def create(self, place: Place, given: Body, *, as_is: bool = False) -> Body:
+        """``as_is``: with the status and what else only the server sets, where ``given`` has it."""
         body = copy.deepcopy(given)
         meta = body.setdefault("metadata", {})
         with self._changed:
@@ -143,9 +144,14 @@ class Memory:
                 raise refusal("AlreadyExists", f"{place.words} already exists")
             if place.namespace:
                 meta["namespace"] = place.namespace
-            meta |= {"uid": str(uuid.uuid4()), "generation": 1, "creationTimestamp": timestamp(self._now())}
-            if not keep_status:
+            new = {"uid": str(uuid.uuid4()), "generation": 1, "creationTimestamp": timestamp(self._now())}
+            if as_is:
+                meta |= {field: value for field, value in new.items() if field not in meta}
+            else:
+                meta |= new
                 body.pop("status", None)
+                for field in ("deletionTimestamp", "deletionGracePeriodSeconds"):
+                    meta.pop(field, None)
             return self._put(place, body, "ADDED")
 
     def update(self, place: Place, given: Body) -> Body:

@@ -171,6 +171,19 @@ def test_two_classes_of_one_kind_are_published_and_measured_once() -> None:
     assert kind_of("v1", "ConfigMap") is ConfigMap
 
 
+def test_it_begins_with_what_it_is_given() -> None:
+    going = ObjectMeta(
+        "p", "default", uid="u-1", deletion_timestamp="2026-01-01T00:00:00Z", finalizers=("x",)
+    )
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "default"}}
+    api = FakeClient(Pod(going, status=PodStatus(phase="Running")), body)
+    pod = api.get(Pod, "default", "p")
+    assert (pod.metadata.uid, pod.is_terminating, pod.status.phase) == ("u-1", True, "Running")
+    assert api.get(ConfigMap, "default", "a").metadata.uid
+    api.update(remove_finalizer(pod, "x"))
+    assert api.list(Pod) == []
+
+
 def test_it_fails_when_it_is_told_to() -> None:
     api = FakeClient(configmap("default", n="0"))
     api.fail("update", "configmaps", Conflict(409, "Conflict", "somebody was faster"), times=2)
