@@ -197,7 +197,7 @@ class LeaderElector:
     def start(self) -> None:
         self._gauge(0)
         self._thread = self._threads.start(
-            "leader-election", self._run, done=self._is_over, busy=lambda: self._clock() - self._began
+            "leader-election", self._run, done=self._is_over, busy=self._late_by
         )
 
     def wind_up(self) -> None:
@@ -221,6 +221,10 @@ class LeaderElector:
                     "Failed to release lease", extra={"fields": {"lock": self.lease, "error": str(error)}}
                 )
             self._tell("released")
+
+    def _late_by(self) -> float:
+        """Seconds since the last try began, less the longest pause between two."""
+        return self._clock() - self._began - self.config.retry_period * (1 + JITTER)
 
     def _is_over(self) -> bool:
         """Told to stop, or lost: of what has led once only the end is left."""

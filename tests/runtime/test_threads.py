@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import ast
+import ctypes
 import logging
 import threading
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from controller_runtime import threads as module
 from controller_runtime.bus import EventBus
+from controller_runtime.client.client import Client
+from controller_runtime.controller.builder import new_controller_managed_by
+from controller_runtime.controller.handlers import EnqueueRequestForObject
 from controller_runtime.events import ThreadDied
 from controller_runtime.kube.deltas import CreateEvent
+from controller_runtime.manager.leaderelection import LeaderElectionConfig
+from controller_runtime.manager.manager import Manager
 from controller_runtime.threads import Threads
 from tests.cluster import eventually
-from tests.runtime.fakes import manager
+from tests.runtime.fakes import ManualSource, Reconciling, configmap, manager
 from tests.runtime.harness import world
 from tests.runtime.sandboxed import Recording, running
+from tests.runtime.test_leaderelection import LeaseServer
+from tests.runtime.test_manager import LeaseClient
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -147,9 +156,42 @@ def test_every_thread_of_a_manager_is_listed_by_healthz() -> None:
 
 def test_threads_are_started_in_one_place_only() -> None:
     found = []
-    for room in ("controller_runtime", "controller", "reconsole", "tui"):
+    for room in ("controller_runtime", "controller", "reconsole", "recording", "tui"):
         for path in (ROOT / room).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("Thread", "Timer")):
                     found.append(path.relative_to(ROOT).as_posix())
     assert set(found) <= {"controller_runtime/threads.py"}, found
+
+
+def test_a_manager_whose_threads_have_all_died_once_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is made to raise at whatever it does next."""
+    monkeypatch.setattr(module, "DEATH_SHOWN", 0.0)
+    server, bus = LeaseServer(), EventBus()
+    recording = Recording(bus)
+    election = LeaderElectionConfig("op", "ns", "one", retry_period=0.05)
+    mgr = Manager(
+        cast(Client, LeaseClient(server, "one")), bus,
+        leader_election=election, health_probe_bind_address="127.0.0.1:0",
+    )  # fmt: skip
+    source, reconciler = ManualSource(), Reconciling()
+    new_controller_managed_by(mgr).named("test").watches(source, EnqueueRequestForObject()).complete(
+        reconciler
+    )
+    needed = {"leader-test", "stop"}  # whose end is that of the manager
+    with running(mgr):
+        source.deliver(CreateEvent(configmap("a")))
+        eventually(lambda: reconciler.requests)
+        for name, thread in list(mgr.threads._threads.items()):
+            if name not in needed:
+                ident = ctypes.c_ulong(thread.thread.ident or 0)
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(SystemExit))
+        source.deliver(CreateEvent(configmap("b")))  # which wakes the worker
+        mgr.event_recorder("x").event(configmap("b").ref, "Normal", "Reason", "Action", "")
+        died = {"test-0", "leader-election", "event-recorder", f"http-{mgr.servers[0].port}"}
+        eventually(lambda: died <= {event.name for event in recording.of(ThreadDied)}, 10)
+        eventually(lambda: {r.name for r in reconciler.requests} == {"a", "b"}, 5)
+        renewed = server.spec["renewTime"]
+        eventually(lambda: server.spec["renewTime"] > renewed, 5)
+        assert mgr.healthz("", {}).status == 200
+        assert not mgr.leadership_lost
