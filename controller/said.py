@@ -17,6 +17,9 @@ REWORD_AFTER = 5.0  # seconds
 # Conflicts in a row that are not worth a word: somebody was faster, and the next try sees what they did.
 PASSING = 3
 
+# Problems of one Redis that are remembered until all is well with it.
+REMEMBERED = 32
+
 
 class Said:
     """Thread-safe. ``clock`` is monotonic."""
@@ -47,6 +50,8 @@ class Said:
             if before is not None and without_ids(before.message) == without_ids(problem.message):
                 return before, False
             told[key] = problem
+            if len(told) > REMEMBERED:
+                del told[next(iter(told))]
             return problem, before is None
 
     def is_passing(self, redis: Redis) -> bool:

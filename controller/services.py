@@ -31,7 +31,9 @@ class ServiceWriter:
         """
         namespace, name = redis.metadata.namespace, redis.metadata.name
         found = self._services.get(namespace, name)
-        if found is None and is_blind:
+        if found is not None:
+            self._made.pop(redis.metadata.uid, None)
+        elif is_blind:
             found = self._made.get(redis.metadata.uid)
         what = "the Service cannot be made"
         try:
