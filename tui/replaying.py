@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from textual import on
 from textual.binding import Binding
+from textual.widgets import Input
 
 from controller_runtime.kube.resource import Ref, Resource
 from recording.index import Index, MarkKind
@@ -24,7 +25,7 @@ HELP: Sections = (
             ("space", "play, pause"),
             (". ,", "one event forwards, backwards"),
             (") (", f"{SKIP:.0f} seconds forwards, backwards"),
-            ("< >", "slower, faster"),
+            ("[ ]", "slower, faster"),
             ("} {", "the next mark, the one before"),
             ("F D H X", "the next fault, refused write, heal, failed reconcile"),
             ("▲ ✗ ✓ !", "their marks on the line; a click goes there"),
@@ -47,13 +48,14 @@ class NoActions:
 
 class ReplayApp(ConsoleApp):
     BINDINGS = [
-        Binding("space", "play", "Play/pause", id="replay.play"),
+        # Before the tables, which mark with it: there is nothing that marks would be for.
+        Binding("space", "play", "Play/pause", priority=True, id="replay.play"),
         Binding("full_stop", "step(1)", "Step", key_display=". ,", id="replay.step"),
         Binding("comma", "step(-1)", "Step back", show=False, id="replay.back"),
         Binding("right_parenthesis", "skip(1)", "Forward", show=False, id="replay.forward"),
         Binding("left_parenthesis", "skip(-1)", "Backward", show=False, id="replay.backward"),
-        Binding("greater_than_sign", "speed(1)", "Speed", key_display="< >", id="replay.faster"),
-        Binding("less_than_sign", "speed(-1)", "Slower", show=False, id="replay.slower"),
+        Binding("right_square_bracket", "speed(1)", "Speed", key_display="[ ]", id="replay.faster"),
+        Binding("left_square_bracket", "speed(-1)", "Slower", show=False, id="replay.slower"),
         Binding("right_curly_bracket", "mark(1)", "Next mark", key_display="{ }", id="replay.next"),
         Binding("left_curly_bracket", "mark(-1)", "Mark before", show=False, id="replay.previous"),
         Binding("F", "mark(1, 'fault')", "Next fault", show=False, id="replay.fault"),
@@ -89,6 +91,12 @@ class ReplayApp(ConsoleApp):
         super().tick()
         if self._bar.is_mounted:
             self._bar.update_rows()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        # What is being written gets its spaces.
+        return super().check_action(action, parameters) and (
+            action != "play" or not isinstance(self.focused, Input)
+        )
 
     def action_play(self) -> None:
         if self.replay.playing:
