@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from controller.events import ControllerEnded
@@ -21,10 +22,13 @@ from reconsole.session import Session, end_soon
 
 if TYPE_CHECKING:
     from controller_runtime.kube.resource import Resource
+    from controller_runtime.manager.logqueue import QueuedHandler
     from reconsole.operators import Operator
     from tui.app import ConsoleApp
 
 log = logging.getLogger("reconsole")
+
+LOG_GRACE = 0.3  # seconds, for the last lines
 
 
 def run_console(options: Options) -> int:
@@ -49,7 +53,10 @@ def run_console(options: Options) -> int:
         if isinstance(error, Failure):
             failures.append(error)
             _leave(app)
-            return
+        else:
+            crashed(error)
+
+    def crashed(error: BaseException) -> None:
         log.error("The controller ended", exc_info=error)
         words = f"{type(error).__name__}: {error}"
         failures.append(Failure(f"the controller ended: {words}" + (f"; see {log_file}" if log_file else "")))
@@ -69,14 +76,19 @@ def run_console(options: Options) -> int:
         actions.use(session.person)
         session.start(ended)
 
+    def restart() -> None:
+        threads.start("restart", begin_again, on_death=crashed)
+
     from controller.actions import Actions
 
-    log_file = _log(bus, threads)
+    path = log_path(os.environ)
+    file = _log(bus, threads, path)
+    log_file = str(path) if file else ""
     actions = Actions(session.person, bus, read_only=options.read_only)
     app = ConsoleApp(
         Live(subscription), actions, read_only=options.read_only, tables=_tables(session.operator),
         log_file=log_file, save_recording=lambda: session.save_recording(),
-        restart=(lambda: threads.start("restart", begin_again)) if options.embedded else None,
+        restart=restart if options.embedded else None,
     )  # fmt: skip
     session.with_terminal = partial(_suspended, app)
     session.start(ended)
@@ -87,6 +99,10 @@ def run_console(options: Options) -> int:
         session.stop.set()
         actions.close()
         session.close()
+    if (crash := app._exception) is not None:  # Textual has printed it, and that is all that it does
+        log.error("The console ended", exc_info=crash)
+    if file is not None:
+        file.flush_within(LOG_GRACE)
     for reason in failures:
         print(f"error: {reason}", file=sys.stderr)
     code = 1 if failures else app.return_code or 0
@@ -94,19 +110,19 @@ def run_console(options: Options) -> int:
     return code
 
 
-def _log(bus: EventBus, threads: Threads) -> str:
-    """Log lines go onto the bus and to a file, whose path is returned: "" when there can be none."""
+def _log(bus: EventBus, threads: Threads, path: Path) -> QueuedHandler | None:
+    """Log lines go onto the bus and to the file, whose handler is returned: None when there can be none."""
     from controller_runtime.manager.buslog import BusHandler
 
     shown = BusHandler(bus)
-    path = log_path(os.environ)
     try:
-        log_to(shown, file_handler(path, threads))
+        file = file_handler(path, threads)
     except OSError as error:
         log_to(shown)
         log.warning("There is no log file: %s: %s", path, error.strerror or error)
-        return ""
-    return str(path)
+        return None
+    log_to(shown, file)
+    return file
 
 
 def _tables(operator: Operator | None) -> Sequence[Resource]:
