@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 
+from controller.browse import Browser
 from controller.events import ActionFinished, ActionStarted, ActionVerb
 from controller_runtime.bus import EventBus
 from controller_runtime.client.client import Client
@@ -36,10 +37,12 @@ class Actions:
         bus: EventBus,
         *,
         read_only: bool = False,
+        browser: Browser | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.read_only = read_only
         self._client = client
+        self._browser = browser
         self._bus = bus
         self._clock = clock
         self._is_closed = False
@@ -49,6 +52,13 @@ class Actions:
     def use(self, client: Future[Client]) -> None:
         """Act through this client from now on: the cluster is another one."""
         self._client = client
+        if self._browser is not None:
+            self._browser.use(client)
+
+    def browse(self, name: str) -> None:
+        """Show a kind by any of its names, as long as the console runs; what is found is published."""
+        if self._browser is not None:
+            self._browser.open(name)
 
     def delete(self, ref: Ref, *, grace_period: int | None = None, propagation: str = "Background") -> str:
         """Delete the object with the uid of ``ref``; one that took its name since is left alone.

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from typing import Literal
 
 from controller_runtime.events import BusEvent
-from controller_runtime.kube.resource import Ref
+from controller_runtime.kube.resource import Ref, Resource
 from controller_runtime.kube.rules import PolicyRule
 
 
@@ -70,6 +70,22 @@ class Heal(BusEvent, frozen=True, tag="heal"):
     def seconds(self) -> float | None:
         """From the request to ready, in seconds; None while it is not ready."""
         return None if self.ready is None else self.ready - self.requested
+
+
+class Browsing(BusEvent, frozen=True, tag="browsing"):
+    """What became of a person's wish to see a kind: where it lives and the server's columns, or why not."""
+
+    name: str  # as the person wrote it
+    resource: Resource | None = None
+    columns: tuple[str, ...] = ()
+    message: str = ""  # why it is not shown
+
+
+class Printed(BusEvent, frozen=True, tag="printed"):
+    """The server's own cells of an object, in the order of the columns; before the ``ObjectChanged``."""
+
+    uid: str
+    cells: tuple[str, ...]
 
 
 ActionVerb = Literal["delete", "scale", "check"]

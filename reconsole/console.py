@@ -80,11 +80,13 @@ def run_console(options: Options) -> int:
         threads.start("restart", begin_again, on_death=crashed)
 
     from controller.actions import Actions
+    from controller.browse import Browser
 
     path = log_path(os.environ)
     file = _log(bus, threads, path)
     log_file = str(path) if file else ""
-    actions = Actions(session.person, bus, read_only=options.read_only)
+    browser = Browser(session.person, bus, threads)
+    actions = Actions(session.person, bus, read_only=options.read_only, browser=browser)
     app = ConsoleApp(
         Live(subscription), actions, read_only=options.read_only, tables=_tables(session.operator),
         log_file=log_file, save_recording=lambda: session.save_recording(),
@@ -97,6 +99,7 @@ def run_console(options: Options) -> int:
         app.run()
     finally:
         session.stop.set()
+        browser.close()
         actions.close()
         session.close()
     if (crash := app._exception) is not None:  # Textual has printed it, and that is all that it does

@@ -17,3 +17,6 @@ class Actions(Protocol):
     ) -> str: ...
 
     def check(self, verb: str, ref: Ref) -> str: ...
+
+    def browse(self, name: str) -> None:
+        """Show a kind that nobody watches; ``Browsing`` says what came of it."""

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
+
 from controller_runtime.events import ApiWrite, ObjectChanged
 from tui.authors import author_of
 from tui.kinds.changes import brief
 from tui.kinds.model import ObjectView
-from tui.kinds.registry import describe, view
-from tui.names import kind_of, name_of, uid_of
+from tui.kinds.registry import describe, described, view
+from tui.names import GroupKind, kind_of, name_of, uid_of
 from tui.state import ConsoleState, Denial, Gone, author, remember
 from tui.stream import Line
 from tui.troubles import write_name
+
+EVENTS = GroupKind("events.k8s.io", "Event")  # news of its own, and its end is none
 
 _CHANGE = {
     "ADDED": ("added", "+"),
     "MODIFIED": ("modified", "~"),
     "DELETED": ("deleted", "−"),
 }
+
+
+def _printed(state: ConsoleState, kind: GroupKind, o: ObjectView) -> ObjectView:
+    """With the cells that the server printed, for a kind that nobody described."""
+    columns, cells = state.columns.get(kind), state.cells.get(uid_of(o.ref))
+    if kind in described() or columns is None or cells is None:
+        return o
+    printed = dict(zip(columns, cells, strict=False))
+    facts = {k.lower(): v for k, v in printed.items() if k not in ("Name", "Age")}
+    return msgspec.structs.replace(o, cells=printed, facts={**o.facts, **facts})
 
 
 def object_changed(state: ConsoleState, event: ObjectChanged, news: bool) -> None:
@@ -34,10 +48,10 @@ def object_changed(state: ConsoleState, event: ObjectChanged, news: bool) -> Non
         if state.current.get(name) == uid:
             del state.current[name]
     else:
-        new = table[uid] = view(ref, bytes(event.raw))
+        new = table[uid] = _printed(state, kind, view(ref, bytes(event.raw)))
         state.current[name] = uid
     state.last_event[kind] = max(event.at, state.last_event.get(kind, 0.0))
-    if not news or event.initial:
+    if not news or event.initial or kind == EVENTS:
         return
     state.rate.add(event.at)
     what = brief(old, new) if new else "missed while disconnected" if event.state_unknown else ""

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from controller.events import ActionFinished, ActionStarted, Connection, ControllerEnded, Heal
+from controller.events import (
+    ActionFinished,
+    ActionStarted,
+    Browsing,
+    Connection,
+    ControllerEnded,
+    Heal,
+    Printed,
+)
 from controller_runtime.events import (
     ApiWrite,
     BusEvent,
@@ -18,7 +26,7 @@ from controller_runtime.events import (
     ThreadDied,
     WatchStatus,
 )
-from tui.names import name_of
+from tui.names import GroupKind, name_of
 from tui.reduce_objects import object_changed, written
 from tui.reduce_watches import connection_changed, leader_changed, watch_changed
 from tui.reduce_work import healed, reconcile_finished, reconcile_started
@@ -70,6 +78,18 @@ def _log(state: ConsoleState, event: Log, news: bool) -> None:
     state.keep_error(event.at, event.message, event.detail, event.traceback)
 
 
+def _browsing(state: ConsoleState, event: Browsing, news: bool) -> None:
+    if event.resource is not None:
+        kind = GroupKind(event.resource.group, event.resource.kind)
+        state.columns[kind] = event.columns
+        state.plurals[kind] = event.resource.plural
+    state.browsed.append(event)
+
+
+def _printed(state: ConsoleState, event: Printed, news: bool) -> None:
+    remember(state.cells, event.uid, event.cells, 50_000)
+
+
 def _quarantined(state: ConsoleState, event: Quarantined, news: bool) -> None:
     name = f"{event.resource} {event.name}".strip()
     stale = f"stale: still shown as of version {event.stale_version}; " if event.stale_version else ""
@@ -102,5 +122,7 @@ _HANDLERS: dict[type[BusEvent], Callable[[ConsoleState, Any, bool], None]] = {
     Log: _log,
     Quarantined: _quarantined,
     ThreadDied: _thread_died,
+    Browsing: _browsing,
+    Printed: _printed,
     ControllerEnded: _ended,
 }

@@ -45,6 +45,9 @@ class NoActions:
     def check(self, verb: str, ref: Ref) -> str:
         return ""
 
+    def browse(self, name: str) -> None:
+        """What was not recorded is not there."""
+
 
 class ReplayApp(ConsoleApp):
     BINDINGS = [

@@ -6,7 +6,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field, fields
 from typing import Literal, TypeVar
 
-from controller.events import ActionFinished, Connection, ControllerEnded, Heal
+from controller.events import ActionFinished, Browsing, Connection, ControllerEnded, Heal
 from controller_runtime.events import ApiWrite, LeaderStatus, WatchStatus
 from controller_runtime.kube.resource import Ref
 from tui.chains import Chains
@@ -118,6 +118,12 @@ class ConsoleState:
     troubles: dict[WatchKey, Trouble] = field(default_factory=dict)
     denials: dict[DenialKey, Denial] = field(default_factory=dict)
     last_event: dict[GroupKind, float] = field(default_factory=dict)  # Unix seconds
+    cells: OrderedDict[str, tuple[str, ...]] = field(
+        default_factory=OrderedDict
+    )  # printed by the server, by uid
+    columns: dict[GroupKind, tuple[str, ...]] = field(default_factory=dict)  # of those cells
+    plurals: dict[GroupKind, str] = field(default_factory=dict)
+    browsed: list[Browsing] = field(default_factory=list)  # answers that the screen has not seen yet
     connection: Connection | None = None
     person: Connection | None = None
     leader: LeaderStatus | None = None

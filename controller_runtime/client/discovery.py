@@ -61,7 +61,7 @@ class RESTMapper:
             known = self._kinds.get(key)
         if known is not None:
             return known
-        for candidate in [version] if version else self._versions(group):
+        for candidate in [version] if version else self.versions(group):
             for resource in self.resources(group, candidate):
                 if resource.kind == kind:
                     with self._lock:
@@ -89,7 +89,7 @@ class RESTMapper:
         with self._lock:
             self._kinds.clear()
 
-    def _versions(self, group: str) -> Iterable[str]:
+    def versions(self, group: str) -> Iterable[str]:
         """Those of a group, the preferred one first."""
         if not group:
             return _as(_CoreVersions, self._get_json("/api")).versions

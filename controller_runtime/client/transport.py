@@ -25,6 +25,7 @@ REQUEST_TIMEOUT = 60.0  # seconds, for a whole answer; kube-apiserver's own --re
 SILENCE = 30.0  # seconds between two pieces of it
 REFUSAL_LIMIT = 1 << 20  # bytes that are read of an answer that is none
 
+JSON = "application/json"
 Query = Mapping[str, str | int | bool] | Sequence[tuple[str, str]]
 
 
@@ -94,7 +95,8 @@ class Transport:
         query: Query = (),
         *,
         body: bytes | None = None,
-        content_type: str = "application/json",
+        content_type: str = JSON,
+        accept: str = JSON,
         timeout: float = REQUEST_TIMEOUT,
         cancel: Cancel | None = None,
         before: Callable[[], None] | None = None,
@@ -106,7 +108,7 @@ class Transport:
         """
         deadline = time.monotonic() + timeout
         silence = min(timeout, SILENCE)
-        response = self._open(method, path, query, body, content_type, silence, cancel, before)
+        response = self._open(method, path, query, body, content_type, accept, silence, cancel, before)
         try:
             return Answer(response.status, response.headers, _body(response, deadline))
         except Exception as error:
@@ -122,11 +124,12 @@ class Transport:
         query: Query = (),
         *,
         idle_timeout: float,
+        accept: str = JSON,
         cancel: Cancel | None = None,
         before: Callable[[], None] | None = None,
     ) -> Stream:
         """Begin a GET whose answer does not end. ``idle_timeout``: seconds of silence until it is dead."""
-        response = self._open("GET", path, query, None, "application/json", idle_timeout, cancel, before)
+        response = self._open("GET", path, query, None, JSON, accept, idle_timeout, cancel, before)
         return Stream(response, cancel)
 
     def foreign(
@@ -159,6 +162,7 @@ class Transport:
         query: Query,
         body: bytes | None,
         content_type: str,
+        accept: str,
         timeout: float,
         cancel: Cancel | None,
         before: Callable[[], None] | None,
@@ -179,7 +183,7 @@ class Transport:
             started = time.monotonic()
             attempt = Attempt(cancel)
             try:
-                response = self._send(ready, method, target, body, content_type, timeout, attempt)
+                response = self._send(ready, method, target, body, content_type, accept, timeout, attempt)
             except Exception as error:
                 self._observe(method, target, 0, started)
                 if cancel is not None and cancel.is_set:
@@ -206,12 +210,13 @@ class Transport:
         target: str,
         body: bytes | None,
         content_type: str,
+        accept: str,
         timeout: float,
         attempt: Attempt,
     ) -> Any:
         from urllib3 import Timeout
 
-        headers = {"Accept": "application/json", "User-Agent": "reconsole"}
+        headers = {"Accept": accept, "User-Agent": "reconsole"}
         if body is not None:
             headers["Content-Type"] = content_type
         token = current_attempt.set(attempt)

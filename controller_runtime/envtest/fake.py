@@ -85,6 +85,7 @@ class _FakeTransport(Transport):
         *,
         body: bytes | None = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
         timeout: float = REQUEST_TIMEOUT,
         cancel: Cancel | None = None,
         before: Callable[[], None] | None = None,
@@ -110,6 +111,7 @@ class _FakeTransport(Transport):
         query: Query = (),
         *,
         idle_timeout: float,
+        accept: str = "application/json",
         cancel: Cancel | None = None,
         before: Callable[[], None] | None = None,
     ) -> Stream:

@@ -44,12 +44,16 @@ class FakeActions:
         self.read_only = read_only
         self.allowed = allowed
         self.deleted: list[Ref] = []
+        self.browsed: list[str] = []
         self._world = world
 
     def delete(self, ref: Ref, *, grace_period: int | None = None, propagation: str = "Background") -> str:
         self.deleted.append(ref)
         self._world.bus.publish(ActionStarted(at=self._world.now, id="delete-1", verb="delete", ref=ref))
         return "delete-1"
+
+    def browse(self, name: str) -> None:
+        self.browsed.append(name)
 
     def check(self, verb: str, ref: Ref) -> str:
         self._world.bus.publish(ActionStarted(at=self._world.now, id="check-1", verb="check", ref=ref))
@@ -178,7 +182,7 @@ class World:
 
     def show(self, event: ObjectChanged) -> None:
         """Publish it when the store has it, as informers do."""
-        store = self._stores[event.ref.kind]
+        store = self._stores.setdefault(event.ref.kind, {})
         store.pop(event.ref.uid, None)
         if event.type != "DELETED":
             store[event.ref.uid] = event

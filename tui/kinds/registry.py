@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 
@@ -12,8 +12,8 @@ import msgspec
 
 from controller_runtime.kube.resource import Ref, Resource
 from tui import kinds
-from tui.kinds.columns import AGE, NAME, NAMESPACE
-from tui.kinds.model import Kind, ObjectView
+from tui.kinds.columns import AGE, NAME, NAMESPACE, cell
+from tui.kinds.model import Column, Kind, ObjectView
 from tui.kinds.reading import read_plain, unreadable
 from tui.names import GroupKind, kind_of, plural
 
@@ -36,6 +36,17 @@ def describe(key: GroupKind, resource: Resource | None = None) -> Kind:
 def plain(resource: Resource) -> Kind:
     """A kind of which only the name is known: name and age."""
     return Kind(resource, plural(resource.kind, 2), (NAMESPACE, NAME, AGE), read_plain)
+
+
+def printed(resource: Resource, columns: Sequence[str]) -> Kind:
+    """A kind with the server's own columns; its name, namespace and age are ours."""
+    own = [
+        Column(title.upper(), cell(title), rank=4 + place, flex=12)
+        for place, title in enumerate(columns)
+        if title not in ("Name", "Namespace", "Age")
+    ]
+    title = plural(resource.kind, 2)
+    return Kind(resource, title, (NAMESPACE, NAME, *own, AGE), read_plain, actions=("yaml",))
 
 
 def view(ref: Ref, raw: bytes) -> ObjectView:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Container, Vertical
+from textual.containers import Container
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Static
@@ -17,9 +17,9 @@ from controller_runtime.kube.kinds import Pod, Service
 from controller_runtime.kube.resource import Resource
 from controller_runtime.kube.terminal import safe_text
 from tui.clipboard import copy
-from tui.filters import Filter
-from tui.kinds.model import ObjectView
-from tui.kinds.registry import describe
+from tui.filters import Filter, parse
+from tui.kinds.model import Kind, ObjectView
+from tui.kinds.registry import described, printed
 from tui.names import GroupKind, plural
 from tui.ports import Actions
 from tui.screens.card import Card
@@ -29,20 +29,18 @@ from tui.screens.help import Help, Sections
 from tui.screens.yaml import Yaml
 from tui.state import ConsoleState
 from tui.widgets.banner import Banner
+from tui.widgets.command_bar import CommandBar
 from tui.widgets.event_log import EventLog
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.header import Header
-from tui.widgets.layout import share_height
 from tui.widgets.resource_table import ResourceTable
+from tui.widgets.tables import MOST, Tables
 from tui.widgets.timeline import Timeline
 
 TABLES = (Redis.resource, Pod.resource, Service.resource)
-MOST_TABLES = 3
 WIDE = 180  # columns from which the tables, with all of theirs, stand beside the stream
 TALL = 28  # lines from which all tables are shown at once
 LOW = 20  # lines below which there is room for a table or the stream, not for both
-LEAST_TABLE = 4  # lines: border, head and one row
-LEAST_STREAM = 7
 # Keys that work only on some panes or at some times, and what they ask for.
 SOMETIMES = {"c": "copy_rule", "w": "why", "ctrl+d": "delete", "y": "yaml", "r": "restart"}
 
@@ -55,9 +53,10 @@ class Main(Screen[None]):
     BINDINGS = [
         *(
             Binding(str(n), f"pane({n})", f"Pane {n}", show=False, id=f"main.pane-{n}")
-            for n in range(1, MOST_TABLES + 2)
+            for n in range(1, MOST + 2)
         ),
         Binding("slash", "filter", "Filter", key_display="/", id="main.filter"),
+        Binding("colon", "command", "Command", key_display=":", id="main.command"),
         Binding("p", "pause", "Pause", id="main.pause"),
         Binding("ctrl+z", "faults", "Faults", id="main.faults"),
         Binding("w", "why", "Why", id="main.why"),
@@ -90,18 +89,13 @@ class Main(Screen[None]):
         self._takes_turns = False
         self._header = Header(state, clock, title=title, read_only=read_only)
         self._banner = Banner(state, clock)
-        self._tables = [
-            ResourceTable(describe(GroupKind(r.group, r.kind), r), number, state, clock, read_only=read_only)
-            for number, r in enumerate(tables[:MOST_TABLES], start=1)
-        ]
-        for table in self._tables:
-            table.others = [(t.number, t.title) for t in self._tables if t is not table]
-        self._activate(self._tables[min(1, len(self._tables) - 1)])
-        self._column = Vertical(*self._tables, id="tables")
+        self._tables = Tables(tables, state, clock, read_only=read_only)
         self._stream = EventLog(state, len(self._tables) + 1)
-        self._body = Container(self._column, self._stream, id="body")
+        self._body = Container(self._tables, self._stream, id="body")
         self._timeline = Timeline(state, clock)
         self._filter_bar = FilterBar()
+        self._command_bar = CommandBar()
+        self._wishes: dict[str, str] = {}  # kinds that were asked for by name, and the filter for each
 
     def compose(self) -> ComposeResult:
         yield self._header
@@ -110,11 +104,12 @@ class Main(Screen[None]):
         yield self._body
         yield self._timeline
         yield self._filter_bar
+        yield self._command_bar
         yield Footer(show_command_palette=False, compact=False)
 
     def on_mount(self) -> None:
         # Not left to AUTO_FOCUS, which comes after the first picture: a key may come before it.
-        self.set_focus(self._front)
+        self.set_focus(self._tables.front)
 
     # Commits --------------------------------------------------------------------------------------
 
@@ -125,35 +120,13 @@ class Main(Screen[None]):
         """Bring everything but the stream up to date. Called a few times a second."""
         if self._banner.commit():
             self.refresh_bindings()
-        for table in self._tables:
-            table.commit()
-        self._share_height()
+        self._tables.commit()
+        self._tables.share_height(self._body.size.height, is_wide=self.has_class("-wide"))
+        self._answer_browsing()
         self._header.update_rows()
         self._timeline.commit()
 
     # Sizes and focus ------------------------------------------------------------------------------
-
-    def _share_height(self) -> None:
-        """Tables as tall as their content; the rest goes to what moves."""
-        if self._takes_turns or not self._tables:
-            heights: list[int] = [0] * len(self._tables)
-        else:
-            room = self._body.size.height
-            is_wide = self.has_class("-wide")
-            wanted = [t.wanted_height for t in self._tables]
-            if not is_wide:
-                room -= max(LEAST_STREAM, room * 2 // 5)
-            heights = share_height(wanted, max(room, 0), LEAST_TABLE)
-            if is_wide and sum(heights) < room:
-                heights[wanted.index(max(wanted))] += room - sum(heights)
-        for table, height in zip(self._tables, heights, strict=True):
-            value = height or "1fr"
-            if table.styles.height is None or str(table.styles.height) != str(value):
-                table.styles.height = value
-        tables = self._column
-        total = f"{sum(heights)}" if sum(heights) and not self.has_class("-wide") else "1fr"
-        if str(tables.styles.height) != total:
-            tables.styles.height = int(total) if total.isdigit() else total
 
     def on_resize(self, event: events.Resize) -> None:
         tiny = event.size.width < 60 or event.size.height < 15
@@ -161,30 +134,25 @@ class Main(Screen[None]):
         self._header.tiny = self._banner.tiny = tiny
         self._takes_turns = tiny or event.size.height < TALL
         self.set_class(self._takes_turns, "-turns")
-        for table in self._tables:
-            table.takes_turns = self._takes_turns
+        self._tables.take_turns(self._takes_turns)
         self.set_class(event.size.height < 30, "-short")
         self._show_one(stream=self.focused is self._stream and not tiny)
         self.call_after_refresh(self.commit)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         if isinstance(event.widget, ResourceTable):
-            self._activate(event.widget)
+            self._tables.activate(event.widget)
         if event.widget is self._stream:
             self._came_from_stream = False
         else:
             self._timeline.show_line(None)
-
-    def _activate(self, table: ResourceTable) -> None:
-        for other in self._tables:
-            other.set_class(other is table, "-active")
 
     def action_pane(self, number: int) -> None:
         """Focus the pane that has ``number`` in its title."""
         # Not focus(), which comes later: the next key is meant for this pane already.
         for table in self._tables:
             if table.number == number:
-                self._activate(table)
+                self._tables.activate(table)
                 self._show_one(stream=False)
                 self.set_focus(table)
         if number == self._stream.number and self.has_class("-tiny"):
@@ -199,7 +167,7 @@ class Main(Screen[None]):
         """Where the table and the stream have no room together, show the one that is wanted."""
         is_low = self.size.height < LOW
         self._stream.display = stream or not is_low
-        self._column.display = not (stream and is_low)
+        self._tables.display = not (stream and is_low)
 
     @on(EventLog.Highlighted)
     def show_line(self, event: EventLog.Highlighted) -> None:
@@ -209,7 +177,7 @@ class Main(Screen[None]):
     def go_to_object(self, event: EventLog.Jumped) -> None:
         """From a line of the stream to its object; ``esc`` leads back."""
         about = event.line.about
-        table = next((t for t in self._tables if about and t.kind.group_kind == about.group_kind), None)
+        table = self._tables.of(about.group_kind) if about else None
         if about is None or table is None:
             what = f"{about.kind} has no table here" if about else "this line is about no object"
             self._refuse(what)
@@ -234,12 +202,7 @@ class Main(Screen[None]):
         """What a filter is for: the focused table or stream, or else the table that is in front."""
         if isinstance(self.focused, ResourceTable | EventLog):
             return self.focused
-        return self._front
-
-    @property
-    def _front(self) -> ResourceTable:
-        """The table that was focused last."""
-        return next((t for t in self._tables if t.has_class("-active")), self._tables[0])
+        return self._tables.front
 
     def action_filter(self) -> None:
         target = self._filtered
@@ -277,6 +240,64 @@ class Main(Screen[None]):
             self.action_pane(self._stream.number)
         else:
             self._stream.action_bottom()
+
+    # The command line -----------------------------------------------------------------------------
+
+    def action_command(self) -> None:
+        self._command_bar.open()
+
+    @on(CommandBar.Closed)
+    def leave_command(self) -> None:
+        self.set_focus(self._tables.front)
+
+    @on(CommandBar.Given)
+    async def do_command(self, event: CommandBar.Given) -> None:
+        command = event.command
+        if command.action == "show":
+            self._show(command.name, command.filter)
+        elif command.action == "quit":
+            await self.app.run_action("ask_quit")
+        elif command.action:
+            await self.run_action(command.action)
+
+    def _show(self, name: str, wanted: str) -> None:
+        """The table of a kind: what is known of it, else what the server serves under that name."""
+        known = next((k for k in described().values() if k.resource.plural == name), None)
+        browsed = next((k for k, plural in self._state.plurals.items() if plural == name), None)
+        if known is not None and self._state.watch_of(known.group_kind):
+            self._put_in_front(known, wanted)
+        elif browsed is not None:
+            resource = Resource(browsed.group, "", browsed.kind, name)
+            self._put_in_front(
+                described().get(browsed) or printed(resource, self._state.columns[browsed]), wanted
+            )
+        else:
+            self._wishes[name] = wanted
+            self._actions.browse(name)
+
+    def _answer_browsing(self) -> None:
+        """Show the kinds that were asked for and are found, and say which are not."""
+        answers, self._state.browsed[:] = list(self._state.browsed), []
+        for answer in answers:
+            wanted = self._wishes.pop(answer.name, None)
+            if wanted is None:
+                continue
+            if answer.resource is None:
+                self._refuse(answer.message)
+                continue
+            key = GroupKind(answer.resource.group, answer.resource.kind)
+            self._put_in_front(described().get(key) or printed(answer.resource, answer.columns), wanted)
+
+    def _put_in_front(self, kind: Kind, wanted: str) -> None:
+        table = self._tables.show(kind)
+        try:
+            filter_ = parse(wanted)
+        except ValueError as invalid:
+            self._refuse(str(invalid))
+            filter_ = None
+        table.set_filter(filter_, faults_only=self._faults)
+        self._show_one(stream=False)
+        self.call_after_refresh(self.set_focus, table)
 
     # What can be asked for ------------------------------------------------------------------------
 

@@ -68,7 +68,8 @@ class ResourceTable(CursorTable):
         *,
         read_only: bool = False,
     ) -> None:
-        super().__init__(kind, state, clock, id=f"table-{number}")
+        name = "-".join((str(number), kind.resource.kind, *kind.resource.group.split(".")))
+        super().__init__(kind, state, clock, id=f"table-{name}".rstrip("-"))
         self.number = number
         self.read_only = read_only
         self.takes_turns = False
@@ -217,6 +218,8 @@ class ResourceTable(CursorTable):
         return ""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "mark":  # marks are for what is then done with them
+            return not self.read_only
         if action == "delete" and (self.read_only or action not in self.kind.actions):
             return None
         return True
