@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from sys import intern
 from typing import Any
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from controller_runtime.kube.kinds import ContainerPort, is_true
 from controller_runtime.kube.object import ObjectMeta, OwnerReference
@@ -13,8 +15,19 @@ from controller_runtime.kube.resource import Resource
 
 from .selectors import Affinity, Part, SpreadConstraint
 
+_NOTHING: dict[str, str] = {}
+
 
 class Meta(ObjectMeta, frozen=True, gc=False):
+    def __post_init__(self) -> None:
+        # There are very many: what is equal in most of them is held once.
+        if not self.annotations:
+            force_setattr(self, "annotations", _NOTHING)
+        if not self.labels:
+            force_setattr(self, "labels", _NOTHING)
+        if self.creation_timestamp:
+            force_setattr(self, "creation_timestamp", intern(self.creation_timestamp))
+
     @property
     def key(self) -> Key:
         return self.namespace, self.name
@@ -80,6 +93,8 @@ class Container(Part):
     def __post_init__(self) -> None:
         if self.env:  # values are nothing to us
             self.env = [variable for variable in self.env if variable.value_from] or None
+        if self.resources and not self.resources.requests:
+            self.resources = None
 
     @property
     def requests(self) -> dict[str, str] | None:
@@ -155,11 +170,21 @@ class ContainerStatus(Part):
     restart_count: int = 0
 
 
+@cache
+def _never_restarted(count: int) -> list[ContainerStatus]:
+    return [ContainerStatus()] * count
+
+
 class PodStatus(Part):
     phase: str = "Pending"
     container_statuses: list[ContainerStatus] | None = None
     pod_ip: str = msgspec.field(default="", name="podIP")
     conditions: list[Condition] | None = None
+
+    def __post_init__(self) -> None:
+        statuses = self.container_statuses
+        if statuses and not any(status.restart_count for status in statuses):
+            self.container_statuses = _never_restarted(len(statuses))
 
 
 class Pod(Object):

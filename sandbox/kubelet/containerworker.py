@@ -43,7 +43,9 @@ class Host(Protocol):
 
 
 class ContainerWorker:
-    """`init`: it runs before the others."""
+    """`init`: it runs before the others. There are as many as containers: they are kept small."""
+
+    __slots__ = ("_client", "_container", "_field", "_host", "_init", "_options", "_runtime", "started")
 
     def __init__(
         self, host: Host, container: ContainerState, runtime: Runtime, *, init: bool = False
@@ -55,7 +57,8 @@ class ContainerWorker:
         self._field = f"spec.{'initContainers' if init else 'containers'}{{{container.spec.name}}}"
         self._client = host.client
         self._options = host.options
-        self.started = asyncio.Event()
+        self.started: asyncio.Event | None = None
+        """Set when it runs, if somebody waits for that."""
 
     async def keep(self, policy: str) -> None:
         """Start it again and again, as the restart policy says."""
@@ -88,6 +91,9 @@ class ContainerWorker:
     def _fault(self) -> str:
         return faults.fault_of(self._host.pod, self._container.spec, init=self._init)
 
+    def _is_ready(self) -> bool:
+        return self._fault() != "unready"
+
     def _run_time(self) -> float | None:
         if self._init:
             return None if self._container.is_sidecar else faults.INIT_SECONDS
@@ -107,7 +113,7 @@ class ContainerWorker:
             self._seconds(STOP_DELAY, self._options.stop_delay),
             log,
             0 if seconds is None else 143,  # 128 + SIGTERM
-            lambda: self._fault() != "unready",
+            self._is_ready,
         )
         try:
             running = await self._runtime.start(order)
@@ -122,7 +128,8 @@ class ContainerWorker:
             self._event("Pulled", f'Container image "{image}" already present on machine')
             self._event("Created", f"Created container: {name}")
             self._event("Started", f"Started container {name}")
-            self.started.set()
+            if self.started is not None:
+                self.started.set()
             if self._fault():
                 loop.call_later(FAIL_AFTER, self.fail)
             if simulated and seconds is not None:

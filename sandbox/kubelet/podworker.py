@@ -223,6 +223,7 @@ class PodWorker:
         for container in self.state.init:
             worker = ContainerWorker(self, container, simulated, init=True)
             if container.is_sidecar:
+                worker.started = asyncio.Event()
                 self._begin(container, worker.keep("Always"))
                 await worker.started.wait()
                 continue

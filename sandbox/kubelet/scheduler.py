@@ -36,23 +36,21 @@ class Room:
     """What is taken of one node."""
 
     def __init__(self) -> None:
-        self.pods: dict[str, Key] = {}  # by UID
+        self.pods = 0
         self.used: Figures = {}
         self.ports: set[tuple[int, str]] = set()
         self._shares: dict[str, tuple[Figures, set[tuple[int, str]]]] = {}  # of pods that ask for something
 
     def put(self, pod: Pod) -> None:
-        uid = pod.metadata.uid
-        if uid not in self.pods:
-            self.pods[uid] = pod.metadata.key
-            figures, ports = placement.requests(pod.spec), placement.host_ports(pod.spec)
-            if figures or ports:
-                self._shares[uid] = figures, ports
-                self.used = placement.added(self.used, figures)
-                self.ports |= ports
+        self.pods += 1
+        figures, ports = placement.requests(pod.spec), placement.host_ports(pod.spec)
+        if figures or ports:
+            self._shares[pod.metadata.uid] = figures, ports
+            self.used = placement.added(self.used, figures)
+            self.ports |= ports
 
     def take(self, uid: str) -> None:
-        self.pods.pop(uid, None)
+        self.pods -= 1
         figures, ports = self._shares.pop(uid, ({}, set()))
         self.used = placement.added(self.used, figures, sign=-1)
         self.ports -= ports
@@ -154,21 +152,21 @@ class Scheduler:
             return None
 
         def order(node: Node) -> tuple[int, int, str]:
-            return -wishes.gladness(node), len(self._room(node).pods), node.metadata.name
+            return -wishes.gladness(node), self._room(node).pods, node.metadata.name
 
         return min(fit, key=order).metadata.name
 
     def _wishes(self, pod: Pod) -> placement.Wishes:
         store = self._pods.store
         nodes = {node.metadata.name: node for node in self._nodes.store.values()}
-        matter = self._shy
+        others: Iterable[Pod | None] = map(store.get, self._shy.values())
         if placement.needs_neighbours(pod):
-            matter = {uid: key for room in self._rooms.values() for uid, key in room.pods.items()}
+            others = store.values()
         # A pod that was just bound is known here before its watch shows where it is.
         placed = [
-            (store[key], self._placed[uid])
-            for uid, key in matter.items()
-            if key in store and self._placed[uid] in nodes
+            (other, node)
+            for other in others
+            if other is not None and (node := self._placed.get(other.metadata.uid, "")) in nodes
         ]
         return placement.Wishes(pod, placement.Neighbours(placed, nodes, self._namespace_labels))
 
@@ -196,9 +194,7 @@ class Scheduler:
         room = self._room(node)
         if room.ports & placement.host_ports(spec):
             return [placement.PORTS]
-        lacks = placement.lacks(
-            placement.requests(spec), room.used, len(room.pods), node.status.allocatable or {}
-        )
+        lacks = placement.lacks(placement.requests(spec), room.used, room.pods, node.status.allocatable or {})
         if lacks:
             return lacks
         refusal = wishes.refusal(node.metadata.labels)
@@ -273,11 +269,15 @@ class Scheduler:
     def _victims(self, pod: Pod, node: Node) -> list[Pod]:
         """The least important pods whose end makes room for the figures of `pod`; [] when none does."""
         room = self._room(node)
-        found = filter(None, map(self._pods.store.get, room.pods.values()))
-        lesser = [other for other in found if other.spec.priority < pod.spec.priority]
+        name = node.metadata.name
+        lesser = [
+            other
+            for other in self._pods.store.values()
+            if other.spec.priority < pod.spec.priority and self._placed.get(other.metadata.uid) == name
+        ]
         if any(p.metadata.deletion_timestamp for p in lesser):
             return []  # room is being made already
-        wanted, used, pods = placement.requests(pod.spec), room.used, len(room.pods)
+        wanted, used, pods = placement.requests(pod.spec), room.used, room.pods
         allocatable, chosen = node.status.allocatable or {}, list[Pod]()
         heap = [(p.spec.priority, p.metadata.uid, p) for p in lesser]
         heapq.heapify(heap)
