@@ -23,7 +23,7 @@ from controller_runtime.client.cancel import Cancelled
 from controller_runtime.controller.reconcile import ReconcileError, Result
 from controller_runtime.controller.workqueue import Queue
 from controller_runtime.kube.deltas import DeleteEvent
-from controller_runtime.kube.errors import Conflict, NotFound
+from controller_runtime.kube.errors import ApiError, Conflict, NotFound, Unreachable
 from controller_runtime.kube.kinds import Pod, Service
 from controller_runtime.kube.markers import rbac
 from controller_runtime.kube.ownership import set_finalizers_under
@@ -269,6 +269,7 @@ class RedisReconciler:
                 raise refusal.error  # nobody has refused anything: this process stops
         if refusals and isinstance(refusals[0].error, Conflict) and self._said.is_passing(redis):
             raise ReconcileError(refusals[0].problem.message) from refusals[0].error
+        errors = [refusal.error for refusal in refusals]
         failed = bool(refusals or blind or (problem and problem.is_failure))
         problem = self._say(redis, problem, failed=failed)
         try:
@@ -276,13 +277,14 @@ class RedisReconciler:
         except Cancelled:
             raise
         except REFUSED as error:
+            errors.append(error)
             if not failed:
                 refusal = Refusal("the status cannot be written", error)
                 said = self._say(redis, refusal.problem, failed=True)
                 raise ReconcileError(said.message) from error
         if refusals:
             words = problem.message if problem else refusals[0].problem.message
-            raise ReconcileError(words) from refusals[0].error
+            raise ReconcileError(words) from _most_patient(errors)
         if blind is not None:
             raise ReconcileError(blind.message)
         if problem is not None and problem.is_failure:
@@ -322,3 +324,8 @@ class RedisReconciler:
             namespace, name = redis.metadata.namespace, redis.metadata.name
             self._client.patch(Redis, namespace, name, {"status": wanted}, subresource="status")
             self._said.wrote(redis)
+
+
+def _most_patient(errors: Sequence[ApiError | Unreachable]) -> ApiError | Unreachable:
+    """The one whose server wants to be left alone for longest; the first where none does."""
+    return max(errors, key=lambda error: getattr(error, "retry_after", None) or 0.0)

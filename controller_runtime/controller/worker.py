@@ -16,7 +16,6 @@ from controller_runtime.client.context import (
     current_reconcile,
 )
 from controller_runtime.controller.reconcile import ReconcileError, Result, TerminalError
-from controller_runtime.controller.workqueue import MAX_DELAY
 from controller_runtime.events import ReconcileFinished, ReconcileStarted, trace
 from controller_runtime.kube.errors import ApiError
 from controller_runtime.kube.resource import Request
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from controller_runtime.controller.controller import Controller
 
 log = logging.getLogger("controller_runtime.controller.worker")
+# A key is held no longer than this however long a server, or a proxy before it, asks to be left alone.
+ASKED_CAP = 300.0  # seconds
 
 
 class WrongResult(TypeError):
@@ -220,11 +221,11 @@ def _shown(value: object) -> str:
 
 
 def _asked(error: BaseException) -> float:
-    """The seconds that a server wants to be left alone (Retry-After), at most MAX_DELAY; 0 for none."""
+    """The seconds that a server wants to be left alone (Retry-After), at most ASKED_CAP; 0 for none."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ApiError):
-            return min(cause.retry_after or 0.0, MAX_DELAY)
+            return min(cause.retry_after or 0.0, ASKED_CAP)
         cause = cause.__cause__
     return 0.0
 

@@ -82,6 +82,15 @@ def test_a_refusal_that_is_worded_differently_each_time_is_said_once() -> None:
     assert "at 17" in world.conditions()["Degraded"]["message"]
 
 
+def test_the_longest_time_that_is_asked_for_is_kept_to() -> None:
+    world = World(with_ledger(1))
+    world.refusing["create Pod"] = Forbidden(403, "Forbidden", "no")
+    world.refusing["patch Redis status"] = TooManyRequests(429, "TooManyRequests", "slow", retry_after=20)
+    with pytest.raises(ReconcileError, match="pods cannot be created: no") as raised:
+        world.turn()
+    assert isinstance(raised.value.__cause__, TooManyRequests)
+
+
 def test_words_that_say_something_new_are_shown() -> None:
     world = World(redis(2000))
     world.reconcile()
