@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import OrderedDict, deque
@@ -15,6 +16,8 @@ from controller_runtime.events import BusEvent, ObjectChanged
 from recording.codec import Gap, encode, encode_header
 from recording.files import create
 from recording.writer import RecordingFile
+
+log = logging.getLogger("recording")
 
 WINDOW = 15 * 60.0  # seconds
 MAX_BYTES = 24 << 20  # of the events in memory
@@ -44,6 +47,7 @@ class Recorder:
         self._lock = threading.Lock()
         self._events: deque[BusEvent] = deque()
         self._bytes = 0
+        self._refused: set[type[BusEvent]] = set()
         self._before: OrderedDict[Hashable, BusEvent] = OrderedDict()  # states older than the window
 
     def write_to(self, path: Path) -> None:
@@ -77,7 +81,7 @@ class Recorder:
             return
         self._keep(events)
         if self._file is not None:
-            self._file.write([encode(event) for event in events])
+            self._file.write(self._lines(events))
 
     def close(self) -> None:
         """No more events. ``run`` ends when it has read those that wait."""
@@ -108,8 +112,8 @@ class Recorder:
         sink = create(path)
         try:
             sink.write(encode_header(self._program, began) + b"\n")
-            for event in (*states, *events):
-                sink.write(encode(event) + b"\n")
+            for line in self._lines([*states, *events]):
+                sink.write(line + b"\n")
         finally:
             sink.close()
         return len(events)
@@ -140,7 +144,19 @@ class Recorder:
                 if (key := e.state_key) is not None and not isinstance(e, ObjectChanged)
             }
         objects = [o for listing in self._bus.list_stores() for o in listing.objects]
-        return [encode(event) for event in (*latest.values(), *objects)]
+        return self._lines([*latest.values(), *objects])
+
+    def _lines(self, events: list[BusEvent]) -> list[bytes]:
+        """Events of an operator that are no JSON are left out, which is logged once for each type."""
+        lines: list[bytes] = []
+        for event in events:
+            try:
+                lines.append(encode(event))
+            except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
+                if type(event) not in self._refused:
+                    self._refused.add(type(event))
+                    log.warning("%s events cannot be recorded: %s", type(event).__name__, error)
+        return lines
 
 
 def _as_state(event: BusEvent) -> BusEvent:

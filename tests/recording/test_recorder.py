@@ -166,6 +166,25 @@ def test_what_is_kept_in_memory_is_bounded_in_bytes(tmp_path: Path) -> None:
     assert messages(path)[-1].startswith("99 ")
 
 
+class Odd(BusEvent, frozen=True, tag="odd"):
+    """As somebody's operator might publish it."""
+
+    what: object
+
+
+def test_events_that_are_no_json_are_left_out_and_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    world, path = World(), tmp_path / "a.jsonl"
+    world.recorder.write_to(path)
+    for _ in range(3):
+        world.bus.publish(Odd(at=0.0, what=object()))
+        world.log("and on")
+    world.recorder.record()
+    assert messages(path) == ["and on"] * 3
+    assert [r.getMessage().split(":")[0] for r in caplog.records] == ["Odd events cannot be recorded"]
+
+
 def test_what_the_recorder_missed_is_in_the_recording_as_a_number(tmp_path: Path) -> None:
     world, path = World(), tmp_path / "a.jsonl"
     world.recorder.write_to(path)

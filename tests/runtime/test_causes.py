@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import msgspec
@@ -10,7 +9,6 @@ import msgspec
 from controller_runtime.bus import EventBus
 from controller_runtime.causes import REMEMBERED
 from controller_runtime.events import ApiWrite, LeaderStatus, ObjectChanged
-from controller_runtime.kube.managers import last_manager
 from controller_runtime.kube.resource import Ref
 
 
@@ -89,13 +87,3 @@ def test_what_is_remembered_is_bounded_and_the_latest() -> None:
     bus.publish(first)
     bus.publish(last)
     assert (first.cause, last.cause) == (0, wrote[4 * REMEMBERED])
-
-
-def test_the_last_manager_is_the_newest_entry() -> None:
-    fields = [
-        {"manager": "kubectl-edit", "time": "2026-01-01T00:00:02Z", "fieldsV1": {"f:spec": {}}},
-        {"manager": "kubelet", "time": "2026-01-01T00:00:01Z", "subresource": "status"},
-    ]
-    assert last_manager(json.dumps({"metadata": {"managedFields": fields}}).encode()) == "kubectl-edit"
-    assert last_manager(b'{"metadata":{}}') == ""
-    assert last_manager(b"no JSON") == ""
