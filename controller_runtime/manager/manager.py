@@ -82,8 +82,10 @@ class Manager:
         self.namespaces = tuple(namespaces)
         self.metrics = Metrics()
         self.healthz = Checks("healthz")
-        self.healthz.add_group(self.threads.checks)
         self.readyz = Checks("readyz")
+        for checks in (self.healthz, self.readyz):
+            checks.add_group(self.threads.checks)
+            checks.add("api-server", self._unanswered)
         self.servers: list[HttpServer] = []
         self._metrics_address = metrics_bind_address
         self._probe_address = health_probe_bind_address
@@ -110,7 +112,6 @@ class Manager:
         client.transport.observers.append(partial(self.metrics.request, host))
         self._answers = Answers()
         client.transport.observers.append(self._answers.observe)
-        self.healthz.add("api-server", self._unanswered)
 
     # Putting together
 

@@ -149,9 +149,10 @@ def test_every_thread_of_a_manager_is_listed_by_healthz() -> None:
     mgr.add(Idle())
     with running(mgr):
         assert started.wait(2)
-        body = mgr.healthz("", {"verbose": [""]}).body.decode()
-        for name in ("ping", "leader-idle", "event-recorder", f"http-{mgr.servers[0].port}"):
-            assert f"[+]{name} ok\n" in body
+        for checks in (mgr.healthz, mgr.readyz):
+            body = checks("", {"verbose": [""]}).body.decode()
+            for name in ("ping", "leader-idle", "event-recorder", f"http-{mgr.servers[0].port}"):
+                assert f"[+]{name} ok\n" in body
 
 
 def test_threads_are_started_in_one_place_only() -> None:
