@@ -56,7 +56,8 @@ class _ExecCredential(msgspec.Struct, rename="camel"):
 class _Flight:
     """One run of the plugin, which every request meanwhile waits for."""
 
-    done: threading.Event = field(default_factory=threading.Event)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    is_done: bool = False
     credential: Credential | None = None
     failure: str = ""
 
@@ -69,11 +70,13 @@ class _Waiter:
         self._cancelled = False
 
     def wait(self) -> None:
-        while not self._flight.done.wait(0.1) and not self._cancelled:
-            pass
+        with self._flight.changed:
+            self._flight.changed.wait_for(lambda: self._flight.is_done or self._cancelled)
 
     def shut_for(self, cancel: Cancel) -> None:
-        self._cancelled = True
+        with self._flight.changed:
+            self._cancelled = True
+            self._flight.changed.notify_all()
 
 
 class Plugins:
@@ -187,7 +190,9 @@ class ExecPlugin:
         with self._lock:
             self._kept, self._expires, self._flight = credential, expires, None
             flight.credential = credential
-        flight.done.set()
+        with flight.changed:
+            flight.is_done = True
+            flight.changed.notify_all()
 
     def _run(self) -> bytes:
         """What the plugin writes to stdout. Raises NoCredentials with its own words."""
