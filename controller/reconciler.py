@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import overload
 
 from controller import desired
 from controller.api import FINALIZER_PREFIX, GROUP, PLURAL, Redis, problems
 from controller.batches import Batches
-from controller.conditions import Problem, as_json, status, without_words
+from controller.conditions import Problem
 from controller.failing import PodBackoff
 from controller.plan import Plan, plan
 from controller.pods import PodWriter, Step
 from controller.refusals import REFUSED, Refusal
+from controller.report import Reporter
 from controller.said import Said
 from controller.services import ServiceWriter
 from controller.views import Views
-from controller_runtime.client.cancel import Cancelled
 from controller_runtime.controller.reconcile import ReconcileError, Result
 from controller_runtime.controller.workqueue import Queue
 from controller_runtime.kube.deltas import DeleteEvent
-from controller_runtime.kube.errors import ApiError, Conflict, NotFound, Unreachable
+from controller_runtime.kube.errors import Conflict, NotFound
 from controller_runtime.kube.kinds import Pod, Service
 from controller_runtime.kube.markers import rbac
 from controller_runtime.kube.ownership import set_finalizers_under
@@ -69,9 +67,8 @@ class RedisReconciler:
         self._recorder = manager.event_recorder("redis-controller")
         self._pods = PodWriter(self._client, self._recorder, batches or Batches())
         self._services = ServiceWriter(self._client, self._recorder, self.views.services)
-        self._said = said or Said()
+        self._reporter = Reporter(self._client, self._recorder, said or Said(), now)
         self._backoff = backoff or PodBackoff()
-        self._now = now
 
     # Handlers
 
@@ -90,7 +87,7 @@ class RedisReconciler:
             queue.add(Request(service.metadata.namespace, service.metadata.name))
 
     def redis_deleted(self, event: DeleteEvent[Redis], queue: Queue) -> None:
-        for memory in (self._said, self._services, self._backoff):
+        for memory in (self._reporter, self._services, self._backoff):
             memory.forget(event.obj.metadata.uid)
 
     def _redis_of(self, pod: Pod) -> str | None:
@@ -134,7 +131,7 @@ class RedisReconciler:
         steps = plan(redis, pods)
         wrong = [] if redis.metadata.deletion_timestamp else problems(redis)
         if wrong:
-            self._report(redis, steps, Problem("InvalidSpec", "; ".join(wrong)), blind)
+            self._reporter.report(redis, steps, Problem("InvalidSpec", "; ".join(wrong)), blind)
             return None
         try:
             written, unwritten = self._write_ledger(redis, steps)
@@ -158,7 +155,7 @@ class RedisReconciler:
             service = service.problem
         problems_found = (*found, service)
         problem = next((p for p in problems_found if p is not None), None)
-        self._report(written, after, problem, blind, refusals, leads=service is None)
+        self._reporter.report(written, after, problem, blind, refusals, leads=service is None)
         if is_partial and not refusals:
             return Result(requeue_after=NEXT_TURN)
         return Result(requeue_after=wait)
@@ -180,7 +177,7 @@ class RedisReconciler:
 
     def _wait_for_pods(self, redis: Redis, blind: Problem | None) -> Result | None:
         if blind is not None:
-            self._report(redis, None, blind, blind)
+            self._reporter.report(redis, None, blind, blind)
         return Result(requeue_after=RETRY_BLIND)
 
     def _end_of(
@@ -195,7 +192,7 @@ class RedisReconciler:
         degraded = redis.status.condition("Degraded")
         problem = refusals[0].problem if refusals else blind
         if problem is not None or (degraded is not None and degraded.status == "True"):
-            self._report(redis, steps, problem, blind, refusals)
+            self._reporter.report(redis, steps, problem, blind, refusals)
         return Result(requeue_after=NEXT_TURN) if is_partial else None
 
     def _is_about_to_change(self, steps: Plan) -> bool:
@@ -252,80 +249,3 @@ class RedisReconciler:
             return None
         words = f"the Service does not lead to {names}: the labels that the operator puts back are undone"
         return Problem("LabelsOverruled", words, is_failure=True)
-
-    def _report(
-        self,
-        redis: Redis,
-        steps: Plan | None,
-        problem: Problem | None,
-        blind: Problem | None = None,
-        refusals: Sequence[Refusal] = (),
-        *,
-        leads: bool = True,
-    ) -> None:
-        """Write the status if it differs, say a new problem once, and raise what was refused."""
-        for refusal in refusals:
-            if isinstance(refusal.error, Cancelled):
-                raise refusal.error  # nobody has refused anything: this process stops
-        if refusals and isinstance(refusals[0].error, Conflict) and self._said.is_passing(redis):
-            raise ReconcileError(refusals[0].problem.message) from refusals[0].error
-        errors = [refusal.error for refusal in refusals]
-        failed = bool(refusals or blind or (problem and problem.is_failure))
-        problem = self._say(redis, problem, failed=failed)
-        try:
-            self._write_status(redis, steps, problem, blind, leads=leads)
-        except Cancelled:
-            raise
-        except REFUSED as error:
-            errors.append(error)
-            if not failed:
-                refusal = Refusal("the status cannot be written", error)
-                said = self._say(redis, refusal.problem, failed=True)
-                raise ReconcileError(said.message) from error
-        if refusals:
-            words = problem.message if problem else refusals[0].problem.message
-            raise ReconcileError(words) from _most_patient(errors)
-        if blind is not None:
-            raise ReconcileError(blind.message)
-        if problem is not None and problem.is_failure:
-            raise ReconcileError(problem.message)
-        if problem is None:
-            self._said.over(redis)
-
-    @overload
-    def _say(self, redis: Redis, problem: Problem, *, failed: bool) -> Problem: ...
-    @overload
-    def _say(self, redis: Redis, problem: None, *, failed: bool) -> None: ...
-    @overload
-    def _say(self, redis: Redis, problem: Problem | None, *, failed: bool) -> Problem | None: ...
-    def _say(self, redis: Redis, problem: Problem | None, *, failed: bool) -> Problem | None:
-        """An Event for a problem that is new, and a line of log unless the worker will write one."""
-        if problem is None:
-            return None
-        problem, is_new = self._said.settle(redis, problem)
-        if is_new:
-            self._recorder.event(redis.ref, "Warning", problem.reason, "Reconcile", problem.message)
-            if not failed:
-                log.warning("Redis %s: %s", redis.key, problem.message, extra={"ref": redis.ref})
-        return problem
-
-    def _write_status(
-        self, redis: Redis, steps: Plan | None, problem: Problem | None, blind: Problem | None, *, leads: bool
-    ) -> None:
-        now = self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
-        wanted = status(redis, steps, problem, now, blind=blind, leads=leads)
-        before = as_json(redis)
-        if wanted == before:
-            return
-        is_reworded = problem is not None and problem.gist and without_words(wanted) == without_words(before)
-        if is_reworded and not self._said.may_reword(redis):
-            return
-        with suppress(NotFound):  # it is gone, and its event is on the way
-            namespace, name = redis.metadata.namespace, redis.metadata.name
-            self._client.patch(Redis, namespace, name, {"status": wanted}, subresource="status")
-            self._said.wrote(redis)
-
-
-def _most_patient(errors: Sequence[ApiError | Unreachable]) -> ApiError | Unreachable:
-    """The one whose server wants to be left alone for longest; the first where none does."""
-    return max(errors, key=lambda error: getattr(error, "retry_after", None) or 0.0)
