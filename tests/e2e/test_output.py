@@ -92,20 +92,24 @@ def test_a_full_stderr_that_nobody_reads_stops_nothing(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def silent() -> Iterator[Path | str]:
-    """The address of a server that accepts and never answers."""
+def silent() -> Iterator[socket.socket]:
+    """A server that never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        server.settimeout(20)
+        yield server
 
 
 @pytest.mark.parametrize(("signals", "code"), [(1, 0), (2, 1)])
-def test_sigterm_while_a_server_never_answers(tmp_path: Path, silent: str, signals: int, code: int) -> None:
+def test_sigterm_while_a_server_never_answers(
+    tmp_path: Path, silent: socket.socket, signals: int, code: int
+) -> None:
+    url = f"http://127.0.0.1:{silent.getsockname()[1]}"
     kubeconfig = tmp_path / "config"
     kubeconfig.write_text(
         json.dumps(
             {
                 "apiVersion": "v1", "kind": "Config", "current-context": "c",
-                "clusters": [{"name": "c", "cluster": {"server": silent}}],
+                "clusters": [{"name": "c", "cluster": {"server": url}}],
                 "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
                 "users": [{"name": "u", "user": {"token": "t"}}],
             }
@@ -116,13 +120,15 @@ def test_sigterm_while_a_server_never_answers(tmp_path: Path, silent: str, signa
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     said = _lines(process)
-    time.sleep(1.5)
+    asking, _ = silent.accept()
+    assert asking.recv(1)
     for _ in range(signals):
         process.send_signal(signal.SIGTERM)
         eventually(lambda: "Stopping: SIGTERM" in "".join(said), 5)
     began = time.monotonic()
     assert process.wait(20) == code
     assert time.monotonic() - began < 3
+    asking.close()
 
 
 def test_sigterm_while_the_embedded_cluster_hangs(tmp_path: Path) -> None:
