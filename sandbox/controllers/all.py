@@ -8,6 +8,7 @@ from typing import Any
 from ..apiclient import Client
 from ..eventsink import EventSink
 from ..sharedcache import Informers
+from .accounttokens import AccountTokenController
 from .autoscaler import AutoscalerController
 from .claims import ClaimController
 from .disruption import DisruptionController
@@ -52,6 +53,7 @@ async def run_controllers(client: Client, *, bare: bool, informers: Informers | 
             group.create_task(GarbageCollector(shared, discovery).run())
             group.create_task(NamespaceController(shared, discovery).run())
             group.create_task(ServiceAccountController(shared).run())
+            group.create_task(AccountTokenController(shared).run())
             group.create_task(discovery.run())
             if not bare:
                 group.create_task(run_with_nodes(shared))

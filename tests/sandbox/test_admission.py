@@ -1,7 +1,10 @@
 """The admission plugins that are always on: quota, limits, pod security, priority, service accounts."""
 
+import base64
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -37,6 +40,18 @@ def warnings(api: Api, method: str, path: str, body: Json, **more: Any) -> list[
     assert answer.status < 300, answer.read()
     found = answer.headers.get_all("Warning") or []
     connection.close()
+    return found
+
+
+T = TypeVar("T")
+
+
+def until(look: Callable[[], T], right: Callable[[T], bool], seconds: float = 8.0) -> T:
+    """What is seen once it is right."""
+    end = time.monotonic() + seconds
+    while not right(found := look()):
+        assert time.monotonic() < end, found
+        time.sleep(0.02)
     return found
 
 
@@ -255,3 +270,24 @@ def test_pods_of_a_whole_cluster_run_as_an_account(tmp_path: Path) -> None:
         )
         plain = api.ok("POST", core("n", "pods"), pod("r", automountServiceAccountToken=False))["spec"]
         assert "volumes" not in plain
+
+
+def test_a_token_secret_is_filled_in_and_goes_with_its_account(api: Api, namespace: str) -> None:
+    api.ok("POST", core(namespace, "serviceaccounts"), {"metadata": {"name": "robot"}})
+    meta = {"name": "t", "annotations": {"kubernetes.io/service-account.name": "robot"}}
+    api.ok(
+        "POST", core(namespace, "secrets"), {"metadata": meta, "type": "kubernetes.io/service-account-token"}
+    )
+
+    def secret() -> tuple[int, Json]:
+        return api("GET", core(namespace, "secrets", "t"))
+
+    filled = until(secret, lambda found: "token" in (found[1].get("data") or {}))[1]
+    assert base64.b64decode(filled["data"]["namespace"]).decode() == namespace
+    assert b"BEGIN CERTIFICATE" in base64.b64decode(filled["data"]["ca.crt"])
+    bearer = {"Authorization": "Bearer " + base64.b64decode(filled["data"]["token"]).decode()}
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+    who = api.ok("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", review, headers=bearer)
+    assert who["status"]["userInfo"]["username"] == f"system:serviceaccount:{namespace}:robot"
+    api.ok("DELETE", core(namespace, "serviceaccounts", "robot"))
+    until(secret, lambda found: found[0] == 404)
