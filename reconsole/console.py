@@ -16,6 +16,7 @@ from controller.events import ControllerEnded
 from controller_runtime.bus import EventBus
 from controller_runtime.events import trace
 from controller_runtime.threads import Threads
+from reconsole.flight import FlightRecorder
 from reconsole.logfile import file_handler, log_path, log_to
 from reconsole.options import Failure, Options
 from reconsole.session import Session, end_soon
@@ -37,7 +38,8 @@ def run_console(options: Options) -> int:
     threads = Threads(bus)
     subscription = bus.subscribe("console", maxlen=50_000)
     try:
-        session = Session(options, bus, threads)
+        flight = FlightRecorder(bus, threads, options.events)
+        session = Session(options, bus, threads, flight=flight)
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         return 1
@@ -68,7 +70,7 @@ def run_console(options: Options) -> int:
         replaced.append(session)
         session.close()
         try:
-            session = Session(options, bus, threads)
+            session = Session(options, bus, threads, flight=flight)
         except Failure as failure:
             failures.append(failure)
             _leave(app)
@@ -89,7 +91,7 @@ def run_console(options: Options) -> int:
     actions = Actions(session.person, bus, read_only=options.read_only, browser=browser)
     app = ConsoleApp(
         Live(subscription), actions, read_only=options.read_only, tables=_tables(session.operator),
-        log_file=log_file, save_recording=lambda: session.save_recording(),
+        log_file=log_file, save_recording=flight.save,
         restart=restart if options.embedded else None,
     )  # fmt: skip
     session.with_terminal = partial(_suspended, app)
@@ -102,6 +104,7 @@ def run_console(options: Options) -> int:
         browser.close()
         actions.close()
         session.close()
+        flight.close()
     if (crash := app._exception) is not None:  # Textual has printed it, and that is all that it does
         log.error("The console ended", exc_info=crash)
     if file is not None:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from types import FrameType
 
@@ -16,6 +17,7 @@ from controller_runtime.manager.logqueue import QueuedHandler
 from controller_runtime.manager.logs import JsonFormatter, TextFormatter
 from controller_runtime.manager.writer import LineWriter
 from controller_runtime.threads import Threads
+from reconsole.flight import FlightRecorder
 from reconsole.lines import json_line, text_line
 from reconsole.logfile import log_to
 from reconsole.options import Failure, Options
@@ -40,7 +42,8 @@ def run_headless(options: Options) -> int:
     logs = _log_to_stderr(threads, json=options.output == "json")
     say = partial(_say, logs, json=options.output == "json")
     try:
-        code = _run(options, bus, threads, say)
+        with closing(FlightRecorder(bus, threads, options.events)) as flight:
+            code = _run(options, bus, threads, say, flight)
     except Failure as failure:
         say(str(failure))
         code = 1
@@ -49,7 +52,9 @@ def run_headless(options: Options) -> int:
     return code
 
 
-def _run(options: Options, bus: EventBus, threads: Threads, say: Callable[[str], bool]) -> int:
+def _run(
+    options: Options, bus: EventBus, threads: Threads, say: Callable[[str], bool], flight: FlightRecorder
+) -> int:
     """The exit code. Raises Failure."""
     subscription = bus.subscribe("headless", maxlen=100_000)
 
@@ -58,7 +63,7 @@ def _run(options: Options, bus: EventBus, threads: Threads, say: Callable[[str],
         say(reason)
         os._exit(1)
 
-    session = Session(options, bus, threads, on_lost=end_at_once)
+    session = Session(options, bus, threads, flight=flight, on_lost=end_at_once)
     signalled = False
 
     def on_signal(number: int, frame: FrameType | None) -> None:

@@ -18,7 +18,7 @@ from controller.events import Connection
 from controller_runtime.bus import EventBus
 from controller_runtime.threads import SupervisedThread, Threads
 from reconsole.embedded import EmbeddedCluster
-from reconsole.flight import new_recorder, save
+from reconsole.flight import FlightRecorder
 from reconsole.operators import load_operator
 from reconsole.options import Failure, Options
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("reconsole")
 
 LEASE = "reconsole.myapp.tangx.in"
-RECORDING_TIMEOUT = 2.0  # seconds, for what is still to be written
 CLOSE_TIMEOUT = 35.0  # seconds; the manager's grace and a little more
 NAMESPACE = "k8s-operator-demo-system"
 IN_CLUSTER_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -64,9 +63,13 @@ class Session:
         bus: EventBus,
         threads: Threads,
         *,
+        flight: FlightRecorder | None = None,
         on_lost: Callable[[str], None] | None = None,
     ) -> None:
-        """Raises Failure for an operator that cannot be loaded. ``on_lost`` is as in LeaderElectionConfig."""
+        """Raises Failure for an operator that cannot be loaded. ``on_lost`` is as in LeaderElectionConfig.
+
+        ``flight`` is asked for the last minutes when the controller crashes.
+        """
         self.operator = load_operator(options.operator) if options.operator else None
         self.stop = threading.Event()
         self.with_terminal: WithTerminal | None = None  # how a credential plugin gets to ask the person
@@ -74,10 +77,10 @@ class Session:
         self._has_managed = False
         self._threads = threads
         self._on_lost = on_lost
+        self._flight = flight
         self.person: Future[Client] = Future()  # the client of whoever sits at the console
         self._options = options
         self._bus = bus
-        self.recorder = new_recorder(bus, options.events)
         # Started here, so that it comes up while this process still imports.
         self._cluster = (
             EmbeddedCluster(options.sandbox_dir.absolute(), threads=self._threads).start()
@@ -85,9 +88,6 @@ class Session:
             else None
         )
         self._opened = ExitStack()
-        recording = threads.start("recorder", self.recorder.run, done=lambda: self.recorder.is_over)
-        self._opened.callback(recording.join, RECORDING_TIMEOUT)
-        self._opened.callback(self.recorder.close)
         if self._cluster:
             self._opened.callback(self._cluster.close)
         self._runner: SupervisedThread | None = None
@@ -100,16 +100,13 @@ class Session:
             self._publish("controller", "failed", message=str(failure))
             raise
         except Exception:
-            with suppress(Failure):
-                log.error("The last minutes before the crash are in %s", self.save_recording())
+            if self._flight is not None:
+                with suppress(Failure):
+                    log.error("The last minutes before the crash are in %s", self._flight.save())
             raise
         finally:
             self.person.cancel()
             self._opened.close()
-
-    def save_recording(self, path: Path | None = None) -> Path:
-        """Write the last minutes to ``path`` or a new file in the state directory. Raises Failure."""
-        return save(self.recorder, path)
 
     def start(self, ended: Callable[[BaseException | None], None] = lambda error: None) -> None:
         """``run`` on a thread of its own, where ``ended`` is called with what went wrong. Once.

@@ -12,6 +12,7 @@ from controller.events import Connection
 from controller_runtime.bus import EventBus
 from controller_runtime.events import ApiWrite, ObjectChanged, ReconcileFinished
 from controller_runtime.threads import Threads
+from reconsole.flight import FlightRecorder
 from reconsole.options import Options
 from reconsole.session import Session
 from recording.reader import Damage, header_of, read
@@ -54,7 +55,9 @@ def test_a_crash_of_the_controller_is_in_the_state_directory(
         sandbox_dir=tmp_path, ui=False, output="text", read_only=False, observe=False,
         metrics_bind_address="0", health_probe_bind_address="0", leader_elect=False,
     )  # fmt: skip
-    session = Session(options, bus, Threads(bus))
+    threads = Threads(bus)
+    flight = FlightRecorder(bus, threads, None)
+    session = Session(options, bus, threads, flight=flight)
 
     def crash() -> None:
         session._publish("controller", "connecting")
@@ -66,3 +69,4 @@ def test_a_crash_of_the_controller_is_in_the_state_directory(
     (path,) = (tmp_path / "state" / "reconsole").glob("recording-*.jsonl.gz")
     assert [type(e) for _, e in read(path, lambda _: None)] == [Connection]
     session.close()
+    flight.close()
