@@ -150,6 +150,9 @@ class PodSpec(Part):
         if self.volumes:
             asked = [v for v in self.volumes if v.claim or v.config_map or v.secret]
             self.volumes = asked or None
+        self.node_name, self.scheduler_name = intern(self.node_name), intern(self.scheduler_name)
+        self.restart_policy = intern(self.restart_policy)
+        self.preemption_policy = intern(self.preemption_policy)
 
 
 class Condition(Part):
@@ -185,6 +188,7 @@ class PodStatus(Part):
         statuses = self.container_statuses
         if statuses and not any(status.restart_count for status in statuses):
             self.container_statuses = _never_restarted(len(statuses))
+        self.phase = intern(self.phase)
 
 
 class Pod(Object):
