@@ -260,3 +260,38 @@ def test_pods_that_a_kubelet_rejects_are_made_again_ever_less_often(
             assert [w["reason"] for w in warnings] == ["PodFailed"]
     finally:
         reject(None)
+
+
+ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+
+
+@pytest.mark.skipif("RECONSOLE_TEST_KUBECONFIG" in os.environ, reason="a real policy takes its time to work")
+def test_a_policy_that_refuses_pods_is_quoted_and_over_soon(
+    admin: Client, middle: Middle, namespace: str
+) -> None:
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    selector = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+    spec = {
+        "matchConstraints": {"resourceRules": [rule], "namespaceSelector": selector},
+        "validations": [
+            {"expression": "'owner' in object.metadata.labels", "message": "a pod needs an owner"}
+        ],
+    }
+    binding = {"policyName": namespace, "validationActions": ["Deny"]}
+    call(
+        admin,
+        "POST",
+        f"{ADMISSION}/validatingadmissionpolicies",
+        {"metadata": {"name": namespace}, "spec": spec},
+    )
+    bindings = f"{ADMISSION}/validatingadmissionpolicybindings"
+    call(admin, "POST", bindings, {"metadata": {"name": namespace}, "spec": binding})
+    try:
+        with operating(middle.kubeconfig, namespace):
+            admin.create(redis(namespace, replicas=1))
+            eventually(lambda: "a pod needs an owner" in _degraded(admin, namespace), 30)
+            call(admin, "DELETE", f"{bindings}/{namespace}")
+            eventually(lambda: is_settled(admin, namespace), 12)
+            eventually(lambda: not _degraded(admin, namespace), 5)
+    finally:
+        call(admin, "DELETE", f"{ADMISSION}/validatingadmissionpolicies/{namespace}")
