@@ -11,6 +11,7 @@ from tui.kinds.registry import described
 # Words that do something by themselves, and what they do.
 ACTIONS = {
     "q": "quit", "quit": "quit", "q!": "quit", "qa": "quit",
+    "save-recording": "app.save_recording",
     "help": "help", "errors": "errors", "faults": "faults", "pause": "pause", "why": "why",
 }  # fmt: skip
 # Kinds that every cluster serves; any other can be typed as well.

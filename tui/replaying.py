@@ -10,6 +10,7 @@ from textual.binding import Binding
 from textual.widgets import Input
 
 from controller_runtime.kube.resource import Ref, Resource
+from controller_runtime.kube.terminal import safe_text
 from recording.index import Index, MarkKind
 from tui.app import ConsoleApp
 from tui.replay import Replay
@@ -39,6 +40,9 @@ class NoActions:
 
     read_only = True
 
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+
     def delete(self, ref: Ref, *, grace_period: int | None = None, propagation: str = "Background") -> str:
         return ""
 
@@ -46,7 +50,7 @@ class NoActions:
         return ""
 
     def browse(self, name: str) -> None:
-        """What was not recorded is not there."""
+        self._say(f"{name} are not in this recording.")
 
 
 class ReplayApp(ConsoleApp):
@@ -79,7 +83,7 @@ class ReplayApp(ConsoleApp):
         """``begin`` is the time to open it at, in Unix seconds; None is the beginning."""
         self.replay = Replay(index, stopwatch)
         self._begin = begin
-        super().__init__(self.replay, NoActions(), title=title, tables=tables, stopwatch=stopwatch)
+        super().__init__(self.replay, NoActions(self._warn), title=title, tables=tables, stopwatch=stopwatch)
         self._bar = ReplayBar(self.replay)
 
     async def on_ready(self) -> None:
@@ -127,10 +131,13 @@ class ReplayApp(ConsoleApp):
         if position is None:
             what = {None: "mark", "error": "failed reconcile"}.get(kind, kind)
             where = "after" if direction > 0 else "before"
-            self.notify(f"There is no {what} {where} this.", severity="warning", timeout=2, markup=False)
+            self._warn(f"There is no {what} {where} this.")
             return
         self.replay.pause()
         self._go_to(position)
+
+    def _warn(self, words: str) -> None:
+        self.notify(safe_text(words), severity="warning", timeout=2, markup=False)
 
     @on(ReplayBar.Sought)
     def seek(self, event: ReplayBar.Sought) -> None:

@@ -221,8 +221,19 @@ async def test_the_last_minutes_are_saved_by_a_key_and_what_hinders_is_shown() -
     world = World()
     app = ConsoleApp(Live(world.subscription, world.clock), FakeActions(world), save_recording=save)
     async with app.run_test(size=(120, 36), notifications=True) as pilot:
-        for words in ("reconsole replay /state/recording-1.jsonl.gz", "the disk is full"):
-            await pilot.press("ctrl+r")
+        for keys, words in (
+            (["ctrl+r"], "reconsole replay /state/recording-1.jsonl.gz"),
+            ([*"colon s a v e - r e c o r d i n g enter".replace("-", "minus").split()], "the disk is full"),
+        ):
+            await pilot.press(*keys)
             async with asyncio.timeout(3.0):
                 while words not in "\n".join(screen_lines(app)):
                     await pilot.pause(0.02)
+
+
+async def test_a_kind_that_was_not_recorded_is_said(tmp_path: Path) -> None:
+    async with opened(write(story(), tmp_path / "a.jsonl")) as c:
+        await c.press("colon", *"leases", "enter")
+        async with asyncio.timeout(3.0):
+            while "leases are not in this recording" not in await c.show():
+                await c.pilot.pause(0.02)
