@@ -48,6 +48,11 @@ def _run(argv: Sequence[str] | None) -> int:
         if args.operator and args.what == "all":
             parser.error(f"say what of it: reconsole manifests crd|rbac {args.operator}")
         return print_manifests(args.what, args.operator, args.namespace or "")
+    if args.command == "why":
+        from reconsole.why import run_why
+
+        args.ui = False
+        return run_why(_options(parser, args), args.object)
     if args.command == "doctor":
         from reconsole.doctor import run_doctor
 
@@ -112,6 +117,15 @@ def _parser() -> argparse.ArgumentParser:
     manifests.add_argument(
         "-n", "--namespace", metavar="NS", default=argparse.SUPPRESS, help="roles in one namespace only"
     )
+    why = commands.add_parser(
+        "why",
+        help="why an object is not well; exit 0 or 1",
+        description="Explains one object of a cluster: what is wrong, on what evidence, since when. Without "
+        "--context or --kubeconfig it looks at the embedded cluster that runs.",
+        allow_abbrev=False,
+    )
+    why.add_argument("object", metavar="KIND/NAME", help="as in pod/my-op-redis-0")
+    _add_looking(why)
     doctor = commands.add_parser(
         "doctor",
         help="what is in the operator's way on a cluster; exit 0 or 1",
@@ -120,12 +134,17 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     doctor.add_argument("operator", metavar="FILE.py | MODULE:FUNCTION", nargs="?", help="of this operator")
-    for action in _add_where(doctor):
+    _add_looking(doctor)
+    return parser
+
+
+def _add_looking(parser: argparse.ArgumentParser) -> None:
+    """The options of a command that looks at a cluster, prints and ends."""
+    for action in _add_where(parser):
         action.default = argparse.SUPPRESS
-    doctor.add_argument(
+    parser.add_argument(
         "-o", "--output", choices=("text", "json"), default=argparse.SUPPRESS, help="how to print (text)"
     )
-    return parser
 
 
 def _add_replay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -13,7 +13,6 @@ from typing import Any, Literal
 from controller.api import Redis
 from controller.operator import MARKERS
 from controller_runtime.client.client import Client
-from controller_runtime.client.config import ConfigError, load_configuration
 from controller_runtime.client.permissions import Permission, permissions, review
 from controller_runtime.kube.crd import custom_resource_definition
 from controller_runtime.kube.errors import ApiError, NotFound, Unreachable
@@ -22,6 +21,7 @@ from controller_runtime.kube.markers import Marker
 from controller_runtime.kube.terminal import safe_text
 from controller_runtime.kube.times import parse_time
 from reconsole.advice import sentence
+from reconsole.cluster import TIMEOUT, client_of
 from reconsole.generate import markers_of_operator
 from reconsole.operators import load_operator
 from reconsole.options import Failure, Options
@@ -30,7 +30,6 @@ from reconsole.session import LEASE, NAMESPACE
 State = Literal["ok", "warning", "failed", "unknown"]
 
 OLDEST = (1, 25)  # checks all that the CRD asks for: CEL rules (KEP-2876) are on by default from 1.25
-TIMEOUT = 10.0  # seconds, for each request
 SKEW = 5.0  # seconds between the clocks that do no harm; a Lease lasts for 15
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
@@ -77,7 +76,7 @@ def run_doctor(options: Options) -> int:
 
 
 def _patient(options: Options) -> Patient:
-    client, person = _client(options), _client(options, person=True)
+    client, person = client_of(options), client_of(options, person=True)
     lease = f"{NAMESPACE}/{LEASE}"
     if options.operator is None:
         definitions, markers, arguments = [custom_resource_definition(Redis)], list(MARKERS), ""
@@ -85,21 +84,6 @@ def _patient(options: Options) -> Patient:
         definitions = load_operator(options.operator).definitions()
         markers, arguments = markers_of_operator(options.operator), f" {options.operator}"
     return Patient(client, person, definitions, markers, options.namespaces, lease, arguments)
-
-
-def _client(options: Options, *, person: bool = False) -> Client:
-    kubeconfig = options.kubeconfig
-    if options.embedded:
-        own = person or options.impersonate or options.operator
-        kubeconfig = options.sandbox_dir / ("kubeconfig" if own else "operator.kubeconfig")
-        if not kubeconfig.exists():
-            raise Failure("no embedded cluster runs: start one with reconsole sandbox, or name a --context")
-    acting, groups = (None, ()) if person else (options.impersonate, options.groups)
-    try:
-        configuration = load_configuration(kubeconfig, options.context, acting, groups=groups)
-    except ConfigError as error:
-        raise Failure(str(error)) from error
-    return Client(configuration, timeout=TIMEOUT)
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
