@@ -40,6 +40,7 @@ class Chains:
         self._limit = limit
         self._nodes: OrderedDict[int, Node] = OrderedDict()
         self._effects: dict[int, list[int]] = {}
+        self._started: dict[int, int] = {}  # number of a reconcile -> of the event
         self._shows: dict[int, int] = {}  # a watch event that was here before the answer to its write -> that
 
     def __len__(self) -> int:
@@ -52,15 +53,23 @@ class Chains:
         if not event.seq or (node := _node(event)) is None:
             return
         self._nodes[node.seq] = node
+        if node.what == "started":
+            self._started[node.number] = node.seq
         if node.cause:
             self._effects.setdefault(node.cause, []).append(node.seq)
         if node.shown_by:
             self._effects.setdefault(node.seq, []).append(node.shown_by)
             self._shows[node.shown_by] = node.seq
         while len(self._nodes) > self._limit:
-            old, _ = self._nodes.popitem(last=False)
+            old, gone = self._nodes.popitem(last=False)
+            self._started.pop(gone.number if gone.what == "started" else 0, None)
             self._effects.pop(old, None)
             self._shows.pop(old, None)
+
+    def of_reconcile(self, number: int) -> list[Node]:
+        """The beginning of a reconcile, when it is still remembered."""
+        seq = self._started.get(number, 0)
+        return [node] if (node := self._nodes.get(seq)) is not None else []
 
     def causes(self, seq: int) -> list[Node]:
         """The way to the event, the first cause first, itself last."""

@@ -50,6 +50,13 @@ def object_changed(state: ConsoleState, event: ObjectChanged, news: bool) -> Non
     else:
         new = table[uid] = _printed(state, kind, view(ref, bytes(event.raw)))
         state.current[name] = uid
+    if new is not None and not event.initial and (reached := describe(kind).milestones(new)):
+        times = state.milestones.get(uid)
+        if times is None:
+            times = {}
+            remember(state.milestones, uid, times)
+        for milestone in reached:
+            times.setdefault(milestone, event.at)
     state.last_event[kind] = max(event.at, state.last_event.get(kind, 0.0))
     if not news or event.initial or kind == EVENTS:
         return

@@ -141,6 +141,8 @@ class ConsoleState:
     unsigned: OrderedDict[tuple[str, str], list[int]] = field(default_factory=OrderedDict)
     heals: OrderedDict[str, Heal] = field(default_factory=OrderedDict)  # by old uid
     heal_of: OrderedDict[ObjectName, str] = field(default_factory=OrderedDict)  # old uid of the latest heal
+    # By uid: when a new object was first seen to have come so far, Unix seconds.
+    milestones: OrderedDict[str, dict[str, float]] = field(default_factory=OrderedDict)
     actions: OrderedDict[str, Action] = field(default_factory=OrderedDict)
     notices: list[Notice] = field(default_factory=list)
     rate: Rate = field(default_factory=Rate)
@@ -222,6 +224,15 @@ class ConsoleState:
 
     def watch_of(self, kind: GroupKind) -> list[WatchStatus]:
         return [w for w in self.watches.values() if GroupKind(w.group, w.kind) == kind]
+
+    def heals_for(self, ref: Ref) -> list[Heal]:
+        """All heals of an object of that name, or of any that it owns, the newest last."""
+        name = name_of(ref)
+        return [
+            h for h in self.heals.values()
+            if (h.kind == name.kind and (h.namespace, h.name) == (ref.namespace, ref.name))
+            or (h.owner == ref.key and h.owner_kind == ref.kind)
+        ]  # fmt: skip
 
     def heal_for(self, ref: Ref) -> Heal | None:
         """The latest heal of an object, or of any that it owns."""

@@ -61,7 +61,7 @@ async def test_the_keys_fit_into_80_columns() -> None:
 
 async def test_no_color_leaves_only_greys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    async with console(denied=True) as c:
+    async with console((120, 50), denied=True) as c:
         c.world.story()
         await c.show()
         assert c.app.no_color

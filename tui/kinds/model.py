@@ -136,6 +136,8 @@ class Kind:
     actions: tuple[str, ...] = ("delete", "yaml")
     usual: tuple[str, ...] = ()  # words of STATUS that are no news of a new object
     quiet: tuple[str, ...] = ("status", "reason")  # facts that its summary leaves out
+    # How far an object has come on its way up, by name; each is timed when it is first seen.
+    milestones: Callable[[ObjectView], tuple[str, ...]] = lambda o: ()
     order: int = 9  # among the chips and the pictures of all kinds
 
     @property

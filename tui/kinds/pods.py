@@ -162,6 +162,15 @@ def _restarts(o: ObjectView, now: float) -> Cell:
     return count, "muted" if count == "0" else "warn"
 
 
+def _milestones(o: ObjectView) -> tuple[str, ...]:
+    reached = {
+        "scheduled": bool(o.cells.get("node")),
+        "starting": o.status not in ("Pending", "Terminating") and bool(o.cells.get("node")),
+        "ready": o.status == "Running" and o.health == "ok",
+    }
+    return tuple(name for name, is_reached in reached.items() if is_reached)
+
+
 KIND = Kind(
     resource=Pod.resource,
     title="Pods",
@@ -177,5 +186,6 @@ KIND = Kind(
     short_names=("po",),
     usual=("Pending",),
     quiet=("status", "restarts"),
+    milestones=_milestones,
     order=1,
 )  # fmt: skip

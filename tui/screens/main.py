@@ -56,7 +56,9 @@ class Main(Screen[None]):
             for n in range(1, MOST + 2)
         ),
         Binding("slash", "filter", "Filter", key_display="/", id="main.filter"),
-        Binding("colon", "command", "Command", key_display=":", id="main.command"),
+        Binding("colon", "command", "Go", key_display=":", id="main.command"),
+        Binding("left_square_bracket", "chain(1)", "Earlier", show=False, id="main.chain-back"),
+        Binding("right_square_bracket", "chain(-1)", "Later", show=False, id="main.chain-on"),
         Binding("p", "pause", "Pause", id="main.pause"),
         Binding("ctrl+z", "faults", "Faults", id="main.faults"),
         Binding("w", "why", "Why", id="main.why"),
@@ -136,6 +138,7 @@ class Main(Screen[None]):
         self.set_class(self._takes_turns, "-turns")
         self._tables.take_turns(self._takes_turns)
         self.set_class(event.size.height < 30, "-short")
+        self.set_class(event.size.height >= 40, "-tall")
         self._show_one(stream=self.focused is self._stream and not tiny)
         self.call_after_refresh(self.commit)
 
@@ -241,6 +244,10 @@ class Main(Screen[None]):
         else:
             self._stream.action_bottom()
 
+    def action_chain(self, step: int) -> None:
+        if not self._timeline.page(step):
+            self._refuse("there is no earlier heal of it" if step > 0 else "this is its latest heal")
+
     # The command line -----------------------------------------------------------------------------
 
     def action_command(self) -> None:
@@ -272,6 +279,8 @@ class Main(Screen[None]):
                 described().get(browsed) or printed(resource, self._state.columns[browsed]), wanted
             )
         else:
+            if known is not None and known.resource.group:  # others may serve the same plural
+                name = f"{name}.{known.resource.group}"
             self._wishes[name] = wanted
             self._actions.browse(name)
 

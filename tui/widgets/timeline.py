@@ -15,6 +15,7 @@ from tui.names import kind_of, name_of
 from tui.state import ConsoleState
 from tui.stream import Line
 from tui.text import age, milliseconds, wrap
+from tui.views.spans import bar_rows, chain_spans, heal_spans
 from tui.widgets.event_row import fine_time, line_row
 from tui.widgets.lines import Panel, Piece, Row
 from tui.widgets.table_body import blind_since
@@ -82,6 +83,7 @@ class Timeline(Panel):
         self._state = state
         self._clock = clock
         self._ref: Ref | None = None
+        self._back = 0  # chains before the latest one
         self._number: int | None = None  # of a line of the stream
 
     @property
@@ -89,8 +91,20 @@ class Timeline(Panel):
         return self._ref
 
     def show(self, ref: Ref | None) -> None:
+        if ref != self._ref:
+            self._back = 0
         self._ref = ref
         self.commit()
+
+    def page(self, step: int) -> bool:
+        """Show an earlier (1) or later (-1) chain of the object; False when there is none."""
+        heals = self._state.heals_for(self._ref) if self._ref is not None else []
+        back = self._back + step
+        if not 0 <= back < len(heals):
+            return False
+        self._back = back
+        self.commit()
+        return True
 
     def show_line(self, number: int | None) -> None:
         """Show a line of the stream in full; None: the object again."""
@@ -103,8 +117,15 @@ class Timeline(Panel):
             self.entitle(f"{line.word} {line.subject}", "enter: go to the object · esc: back")
             self.update_rows()
             return
-        self.entitle(f"{self._ref.kind} {self._ref.key} · timeline" if self._ref else "Timeline")
+        self.entitle(*self._title())
         self.update_rows()
+
+    def _title(self) -> tuple[str, str]:
+        if self._ref is None:
+            return "Timeline", ""
+        count = len(self._state.heals_for(self._ref))
+        pages = f"[ ] heal {max(count - self._back, 1)} of {count}" if count > 1 else ""
+        return f"{self._ref.kind} {self._ref.key} · timeline", pages
 
     def rows(self, width: int) -> list[Row]:
         line = self._state.stream.get(self._number) if self._number is not None else None
@@ -114,13 +135,17 @@ class Timeline(Panel):
             return [[("Put the cursor on an object to see what happened to it.", "muted")]]
         blind = blind_since(self._state, kind_of(self._ref))
         now = self._clock() if blind is None else blind
-        heal = self._state.heal_for(self._ref)
+        heals = self._state.heals_for(self._ref)
+        heal = heals[max(len(heals) - 1 - self._back, 0)] if heals else None
         rows: list[Row] = []
         if heal is not None:
             pieces = cause_and_effect(self._state, heal, now)
             if self._ref.kind != heal.kind:
                 pieces.insert(0, (f"{heal.name}: ", "text"))
             rows += flow(pieces, width)
+            bars = bar_rows(heal_spans(self._state, heal), width, now)
+            if self.size.height - len(rows) >= len(bars):
+                rows += bars
         else:
             rows.append(self._summary(now))
         left = max(self.size.height - len(rows), 0)
@@ -142,7 +167,10 @@ class Timeline(Panel):
         if line.by:
             head.append((f"  by {line.by}", "accent" if line.by == "you" else "muted"))
         style = {"error": "error", "warn": "warn", "ok": "ok"}.get(line.style, "text")
-        return [head, *([(text, style)] for text in wrap(safe_text(line.detail), width))]
+        assert self._number is not None
+        rows: list[Row] = [head, *([(text, style)] for text in wrap(safe_text(line.detail), width))]
+        chain = self._state.chains.chain(self._state.stream.seq(self._number))
+        return rows + bar_rows(chain_spans(chain), width, self._clock()) if len(chain) > 1 else rows
 
     def _summary(self, now: float) -> Row:
         assert self._ref is not None
