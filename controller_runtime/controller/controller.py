@@ -10,6 +10,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
 
 from controller_runtime.cache.sources import Feed, InformerFeed, Source
@@ -18,6 +19,7 @@ from controller_runtime.controller.handlers import EventHandler, RawSource, disp
 from controller_runtime.controller.ownwrites import OwnWrites
 from controller_runtime.controller.predicates import Predicate
 from controller_runtime.controller.reconcile import Reconciler
+from controller_runtime.controller.redelivery import Redelivery
 from controller_runtime.controller.worker import Worker
 from controller_runtime.controller.workqueue import (
     LOW_PRIORITY,
@@ -139,6 +141,7 @@ class Controller:
         self.log_fields: dict[str, object] = {"controller": name}
         if resource is not None:
             self.log_fields |= {"controllerGroup": resource.group, "controllerKind": resource.kind}
+        self._redelivery = Redelivery(name, manager.threads, clock, self._is_shut_down)
         self._raw_sources = tuple(raw_sources)
         self._lock = threading.Lock()
         self._triggers: dict[Request, deque[Trigger]] = {}
@@ -210,15 +213,17 @@ class Controller:
             return tuple(self._triggers.pop(request, ())), self._causes.pop(request, 0)
 
     def _deliver(self, watch: Watch[K]) -> Callable[[Event[K]], None]:
+        def handle(event: Event[K]) -> None:
+            if all(predicate(event) for predicate in watch.predicates):
+                dispatch(watch.handler, event, _EventQueue(self, event))
+
         def deliver(event: Event[K]) -> None:
             self.own_writes.observe(event)
             try:
-                if all(predicate(event) for predicate in watch.predicates):
-                    dispatch(watch.handler, event, _EventQueue(self, event))
-            except BaseException:
-                # The informer's thread must survive; the event is lost for this handler alone.
-                where = self.fields(source=watch.source.name, object=event.obj.key)
-                log.exception("Event handler failed", extra=where)
+                handle(event)
+            except BaseException as error:  # also what would end the informer's thread, which is not theirs
+                fields = {**self.log_fields, "source": watch.source.name, "object": event.obj.key}
+                self._redelivery.failed(error, partial(handle, event), fields)
 
         return deliver
 

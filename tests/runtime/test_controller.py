@@ -426,6 +426,32 @@ def test_after_a_lost_election_nothing_is_written(monkeypatch: pytest.MonkeyPatc
         world.finished(1)
 
 
+def test_an_event_that_a_handler_could_not_take_comes_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("controller_runtime.controller.redelivery.DELAY", 0.01)
+    left: list[BaseException] = [SystemExit(3), OSError("no answer")]
+
+    def mapped(event: CreateEvent[Any], queue: Any) -> None:
+        if event.obj.metadata.name == "bad":
+            raise KeyError("always")
+        if left:
+            raise left.pop()
+        queue.add(KEY)
+
+    mgr, source, reconciler = manager(), ManualSource(), Reconciling()
+    new_controller_managed_by(mgr).named("test").watches(source, Funcs(create=mapped)).complete(reconciler)
+    with caplog.at_level(logging.ERROR), running(mgr):
+        source.deliver(CreateEvent(configmap("bad")))
+        source.deliver(CreateEvent(configmap("a")))
+        eventually(lambda: reconciler.requests == [KEY])
+        eventually(lambda: [r for r in caplog.records if "the event is lost" in r.message])
+    words = [r.message for r in caplog.records]
+    assert words.count("Event handler failed") == 2
+    [lost] = [r for r in caplog.records if "the event is lost" in r.message]
+    assert (lost.fields["object"], lost.fields["error"]) == ("ns/bad", "KeyError: 'always'")  # type: ignore[attr-defined]
+
+
 def test_a_broken_handler_harms_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
     def broken(event: object, queue: object) -> None:
         raise KeyError("oops")
