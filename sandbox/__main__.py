@@ -135,7 +135,7 @@ async def _serve(args: argparse.Namespace, folder: Path, stop: asyncio.Event) ->
             api.measure(options.figures)
             begin(run_kubelet(nodes, options, informers=informers))
             operator = await _install(args, cluster, manager, made.ca, server, folder)
-        begin(run_controllers(manager, bare=args.bare, informers=informers))
+        begin(run_controllers(manager, bare=args.bare, informers=informers, sign=made.authority.sign))
         ready = {
             "ready": True,
             "server": server,

@@ -15,12 +15,46 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 _DAYS = 365
 
 
+_EXTENDED = {"client auth": ExtendedKeyUsageOID.CLIENT_AUTH, "server auth": ExtendedKeyUsageOID.SERVER_AUTH}
+
+
+@dataclass(frozen=True)
+class Authority:
+    """Who signs certificates of this cluster."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    def sign(self, request: bytes, usages: list[str], seconds: int) -> bytes:
+        """A certificate (PEM) for a request (PEM), good from five minutes ago; ValueError when it is none."""
+        wanted = x509.load_pem_x509_csr(request)
+        now = datetime.datetime.now(datetime.UTC)
+        extended = [_EXTENDED[usage] for usage in usages if usage in _EXTENDED]
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(wanted.subject)
+            .issuer_name(self.certificate.subject)
+            .public_key(wanted.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(minutes=5))
+            .not_valid_after(now + datetime.timedelta(seconds=seconds))
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        )
+        if extended:
+            builder = builder.add_extension(x509.ExtendedKeyUsage(extended), critical=False)
+        for extension in wanted.extensions:
+            if isinstance(extension.value, x509.SubjectAlternativeName):
+                builder = builder.add_extension(extension.value, critical=False)
+        return builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
 @dataclass(frozen=True)
 class ServerTLS:
-    """The CA certificate for clients (PEM) and the context for the server."""
+    """The CA certificate for clients (PEM), the context for the server, and the authority itself."""
 
     ca: bytes
     context: ssl.SSLContext
+    authority: Authority
 
 
 def _name(text: str) -> x509.Name:
@@ -93,4 +127,8 @@ def make(host: str = "127.0.0.1", more: tuple[str, ...] = ()) -> ServerTLS:
         file.touch(mode=0o600)
         file.write_bytes(pem)
         context.load_cert_chain(file)
-    return ServerTLS(ca.public_bytes(serialization.Encoding.PEM), context)
+    # Who shows a certificate of this cluster is whom it names; nobody has to.
+    text = ca.public_bytes(serialization.Encoding.PEM)
+    context.load_verify_locations(cadata=text.decode())
+    context.verify_mode = ssl.CERT_OPTIONAL
+    return ServerTLS(text, context, Authority(ca, ca_key))

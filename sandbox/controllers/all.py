@@ -10,6 +10,7 @@ from ..eventsink import EventSink
 from ..sharedcache import Informers
 from .accounttokens import AccountTokenController
 from .autoscaler import AutoscalerController
+from .certificates import CertificateSigner, Sign
 from .claims import ClaimController
 from .disruption import DisruptionController
 from .endpoints import EndpointsController
@@ -39,11 +40,13 @@ WORKLOADS: tuple[type[WorkloadController[Any]], ...] = (
 )
 
 
-async def run_controllers(client: Client, *, bare: bool, informers: Informers | None = None) -> None:
+async def run_controllers(
+    client: Client, *, bare: bool, informers: Informers | None = None, sign: Sign | None = None
+) -> None:
     """Run until cancelled.
 
     `bare`: garbage collector, namespaces and service accounts. Otherwise also what needs nodes.
-    `informers` are watches shared with the kubelet.
+    `informers` are watches shared with the kubelet. `sign`: how certificates are made; without it none are.
     """
     own = informers is None
     shared = informers or Informers(client)
@@ -55,6 +58,8 @@ async def run_controllers(client: Client, *, bare: bool, informers: Informers | 
             group.create_task(ServiceAccountController(shared).run())
             group.create_task(AccountTokenController(shared).run())
             group.create_task(discovery.run())
+            if sign is not None:
+                group.create_task(CertificateSigner(shared, sign).run())
             if not bare:
                 group.create_task(run_with_nodes(shared))
     finally:

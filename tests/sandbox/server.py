@@ -6,15 +6,17 @@ import json
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import yaml
 
 JSON = "application/json"
+T = TypeVar("T")
 MERGE = "application/merge-patch+json"
 
 
@@ -80,6 +82,15 @@ class Api:
         lines = answer.read().splitlines()
         connection.close()
         return [json.loads(line) for line in lines if line]
+
+
+def until(look: Callable[[], T], right: Callable[[T], bool], seconds: float = 8.0) -> T:
+    """What is seen once it is right."""
+    end = time.monotonic() + seconds
+    while not right(found := look()):
+        assert time.monotonic() < end, found
+        time.sleep(0.02)
+    return found
 
 
 @contextmanager

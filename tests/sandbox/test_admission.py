@@ -1,15 +1,13 @@
 """The admission plugins that are always on: quota, limits, pod security, priority, service accounts."""
 
 import base64
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from tests.sandbox.nodeside import sandbox_process
-from tests.sandbox.server import Api
+from tests.sandbox.server import Api, until
 
 Json = dict[str, Any]
 SECURE: Json = {
@@ -40,18 +38,6 @@ def warnings(api: Api, method: str, path: str, body: Json, **more: Any) -> list[
     assert answer.status < 300, answer.read()
     found = answer.headers.get_all("Warning") or []
     connection.close()
-    return found
-
-
-T = TypeVar("T")
-
-
-def until(look: Callable[[], T], right: Callable[[T], bool], seconds: float = 8.0) -> T:
-    """What is seen once it is right."""
-    end = time.monotonic() + seconds
-    while not right(found := look()):
-        assert time.monotonic() < end, found
-        time.sleep(0.02)
     return found
 
 

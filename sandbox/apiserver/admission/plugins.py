@@ -1,6 +1,13 @@
 """The admission plugins that kube-apiserver has on by default, in its order."""
 
-from sandbox.apiserver.admission import defaulting, limitranges, podsecurity, priority, serviceaccounts
+from sandbox.apiserver.admission import (
+    certificates,
+    defaulting,
+    limitranges,
+    podsecurity,
+    priority,
+    serviceaccounts,
+)
 from sandbox.apiserver.admission.policies import Policies
 from sandbox.apiserver.admission.quotas import Quotas
 from sandbox.apiserver.admission.writes import CREATE, Write
@@ -27,6 +34,8 @@ class Plugins:
                 serviceaccounts.admit(self._store, write)
             priority.admit(self._store, write)
             defaulting.tolerate_nodes(write.obj)
+        elif write.kind == certificates.KIND:
+            certificates.admit(write)
         elif write.kind == "nodes":
             defaulting.admit_node(write.obj)
 

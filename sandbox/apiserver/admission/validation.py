@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.apiserver.admission import podspec, registrations, workloads
+from sandbox.apiserver.admission import certificates, podspec, registrations, workloads
 from sandbox.apiserver.admission.podspec import choice, port_errors
 from sandbox.apiserver.machinery import names
 from sandbox.apiserver.machinery.apierrors import (
@@ -243,6 +243,7 @@ CREATE: dict[str, Callable[[Obj], list[FieldError]]] = {
     "clusterrolebindings.rbac.authorization.k8s.io": _binding,
     "leases.coordination.k8s.io": _lease,
     "endpointslices.discovery.k8s.io": _slice,
+    certificates.KIND: certificates.errors,
     **registrations.ERRORS,
 }
 """By storage name; run on every create and update."""

@@ -57,6 +57,14 @@ def impersonated(name: str, groups: tuple[str, ...], uid: str, extra: dict[str, 
     return User(name, groups, uid, extra)
 
 
+def certified(certificate: Obj) -> User:
+    """The user that a client certificate names (as ssl has it): CN, and each O is a group."""
+    named = [pair for part in certificate.get("subject", ()) for pair in part]
+    name = next((value for key, value in named if key == "commonName"), "")
+    groups = tuple(value for key, value in named if key == "organizationName")
+    return User(name, (*groups, AUTHENTICATED)) if name else ANONYMOUS
+
+
 def _b64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 

@@ -178,6 +178,17 @@ def _groups() -> list[Resource]:
             stored_as="apiextensions.k8s.io/v1beta1/CustomResourceDefinition",
         ),
         Resource(
+            "certificates.k8s.io",
+            "v1",
+            "CertificateSigningRequest",
+            "certificatesigningrequests",
+            namespaced=False,
+            short_names=("csr",),
+            fields=("spec.signerName",),
+            own_field_words=True,
+            subresources=(Subresource("approval", ("get", "patch", "update")), STATUS),
+        ),
+        Resource(
             "coordination.k8s.io", "v1", "Lease", "leases", create_on_update=True, unconditional_update=False
         ),
         Resource(

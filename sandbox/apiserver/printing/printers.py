@@ -330,6 +330,23 @@ def _ready_of(obj: Obj) -> Cells:
     ]
 
 
+def _certificate(obj: Obj) -> Cells:
+    spec, status = obj["spec"], obj.get("status") or {}
+    kinds = [c.get("type", "") for c in status.get("conditions") or ()]
+    words = [k for k in ("Approved", "Denied", "Failed") if k in kinds] or ["Pending"]
+    words += ["Issued"] if status.get("certificate") else []
+    seconds = spec.get("expirationSeconds")
+    wanted = human_duration(seconds) if seconds else "<none>"
+    return [
+        _name(obj),
+        age(obj),
+        spec.get("signerName", ""),
+        spec.get("username", ""),
+        wanted,
+        ",".join(words),
+    ]
+
+
 _ADMISSION = "admissionregistration.k8s.io"
 
 
@@ -362,6 +379,7 @@ CELLS: dict[tuple[str, str], Callable[[Obj], Cells]] = {
     ("apps", "Deployment"): _ready_of,
     ("discovery.k8s.io", "EndpointSlice"): endpoint_slice,
     ("coordination.k8s.io", "Lease"): lambda o: [_name(o), dig(o, "spec.holderIdentity", ""), age(o)],
+    ("certificates.k8s.io", "CertificateSigningRequest"): _certificate,
     (_ADMISSION, "MutatingWebhookConfiguration"): lambda o: [_name(o), _count(o, "webhooks"), age(o)],
     (_ADMISSION, "ValidatingWebhookConfiguration"): lambda o: [_name(o), _count(o, "webhooks"), age(o)],
     (_ADMISSION, "ValidatingAdmissionPolicy"): _admission_policy,

@@ -114,6 +114,17 @@ _COLUMNS: dict[tuple[str, str], list[Column]] = {
         _text("Holder", "=io.k8s.api.coordination.v1.LeaseSpec.holderIdentity"),
         _AGE,
     ],
+    ("certificates.k8s.io", "CertificateSigningRequest"): [
+        _NAME,
+        _AGE,
+        _text("SignerName", "=io.k8s.api.certificates.v1.CertificateSigningRequestSpec.signerName"),
+        _text("Requestor", "=io.k8s.api.certificates.v1.CertificateSigningRequestSpec.request"),
+        _text(
+            "RequestedDuration",
+            "=io.k8s.api.certificates.v1.CertificateSigningRequestSpec.expirationSeconds",
+        ),
+        _text("Condition", "=io.k8s.api.certificates.v1.CertificateSigningRequestStatus.conditions"),
+    ],
     (_ADMISSION, "MutatingWebhookConfiguration"): _WEBHOOKS,
     (_ADMISSION, "ValidatingWebhookConfiguration"): _WEBHOOKS,
     (_ADMISSION, "ValidatingAdmissionPolicy"): [

@@ -3,7 +3,7 @@
 import time
 from functools import cache
 
-from sandbox.apiserver.admission import defaulting, workload_defaults
+from sandbox.apiserver.admission import certificates, defaulting, workload_defaults
 from sandbox.apiserver.machinery import schemas
 from sandbox.apiserver.machinery.apierrors import (
     FieldError,
@@ -81,6 +81,9 @@ def keep_metadata(meta: Obj, was: Obj) -> None:
 
 def prepare_update(resource: Resource, new: Obj, old: Obj, subresource: str) -> None:
     """Keep apart what belongs to the main resource and what to a subresource; count generations."""
+    if resource.storage_name == certificates.KIND:
+        certificates.prepare_update(new, old, subresource)
+        return
     if subresource == "status":
         if resource.custom:
             status = new.get("status")

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from sandbox.apiserver.auth.authn import ANONYMOUS, MASTERS, User, impersonated
+from sandbox.apiserver.auth.authn import ANONYMOUS, MASTERS, User, certified, impersonated
 from sandbox.apiserver.auth.authz import Attributes
 from sandbox.apiserver.machinery import apierrors
 from sandbox.apiserver.machinery.apierrors import StatusError, forbidden, no_such_resource
@@ -156,7 +156,8 @@ class ApiServer:
     def _user(self, http: web.BaseRequest) -> User:
         header = http.headers.get("Authorization", "")
         if not header:
-            return ANONYMOUS
+            shown = http.transport.get_extra_info("peercert") if http.transport else None
+            return certified(shown) if shown else ANONYMOUS
         scheme, _, token = header.partition(" ")
         user = self.cluster.tokens.user(token.strip()) if scheme.lower() == "bearer" else None
         if user is None:
