@@ -8,9 +8,11 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from typing import Any
 
+from controller import rights
 from controller.browse import Browser
 from controller.events import ActionFinished, ActionStarted, ActionVerb
 from controller_runtime.bus import EventBus
@@ -38,9 +40,12 @@ class Actions:
         *,
         read_only: bool = False,
         browser: Browser | None = None,
+        embedded: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """``embedded``: the cluster is our own, where rights may be taken away to see what becomes of it."""
         self.read_only = read_only
+        self._embedded = embedded
         self._client = client
         self._browser = browser
         self._bus = bus
@@ -95,6 +100,36 @@ class Actions:
 
         return self._submit("check", ref, run, writes=False)
 
+    def apply(self, documents: Sequence[dict[str, Any]]) -> str:
+        """Server-side apply these objects (JSON data), one after the other."""
+        meta, kind = documents[0]["metadata"], documents[0]["kind"]
+        ref = Ref(kind, meta.get("namespace", ""), meta["name"], "", documents[0]["apiVersion"])
+        return self._submit("apply", ref, lambda: rights.apply(self._client.result(), documents), writes=True)
+
+    def revoke(self, identity: str, resource: str) -> str:
+        """Take a resource out of the roles of ``identity``, on the embedded cluster alone."""
+
+        def run() -> str:
+            self._refuse_elsewhere("revoke", f"kubectl edit the role of {identity}")
+            return rights.revoke(self._client.result(), identity, resource)
+
+        return self._submit("revoke", Ref("permissions", "", resource), run, writes=True)
+
+    def grant(self, identity: str, resource: str, rules: Sequence[PolicyRule]) -> str:
+        """Give ``identity`` what it needs of a resource, on the embedded cluster alone."""
+
+        def run() -> str:
+            self._refuse_elsewhere("grant", "a on the card of a missing permission adds it, after a question")
+            return rights.grant(self._client.result(), identity, rules)
+
+        return self._submit("grant", Ref("permissions", "", resource), run, writes=True)
+
+    def _refuse_elsewhere(self, what: str, instead: str) -> None:
+        if not self._embedded:
+            raise rights.NotPossible(
+                f":{what} is for the embedded cluster, and this is a real one; {instead}"
+            )
+
     def close(self) -> None:
         """Begin nothing more. Actions that wait for their turn, or for the connection, end at once."""
         self._is_closed = True
@@ -129,7 +164,7 @@ class Actions:
             return
         except _Refused as refused:
             message, rule = str(refused), refused.rule
-        except (ApiError, NoKindMatch) as error:
+        except (ApiError, NoKindMatch, rights.NotPossible) as error:
             message = str(error)
         except Unreachable as error:
             message = (

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Literal
 
-from controller_runtime.events import BusEvent
+import msgspec
+
+from controller_runtime.events import BASE_SIZE, BusEvent
+from controller_runtime.kube.permissions import Permission
 from controller_runtime.kube.resource import Ref, Resource
 from controller_runtime.kube.rules import PolicyRule
 
@@ -88,7 +91,34 @@ class Printed(BusEvent, frozen=True, tag="printed"):
     cells: tuple[str, ...]
 
 
-ActionVerb = Literal["delete", "scale", "check"]
+class Right(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing that the operator needs, and whether somebody may do it."""
+
+    permission: Permission
+    allowed: bool
+    reason: str = ""  # the server's; "" when it says none
+    almost: tuple[str, ...] = ()  # which bindings and roles nearly give what is missing
+    declared: bool = True  # no marker and no watch asks for it when this is False: it was tried and refused
+
+
+class PermissionsReviewed(BusEvent, frozen=True, tag="permissions"):
+    """What somebody may do of what the operator needs: the operator, who sits here, or anybody (subject)."""
+
+    role: Literal["controller", "person", "subject"]
+    identity: str
+    rights: tuple[Right, ...] = ()
+    message: str = ""  # why the server could not be asked
+
+    @property
+    def state_key(self) -> Hashable:
+        return "permissions", self.role
+
+    @property
+    def size(self) -> int:
+        return BASE_SIZE * (1 + len(self.rights))
+
+
+ActionVerb = Literal["delete", "scale", "check", "apply", "revoke", "grant"]
 
 
 class ActionStarted(BusEvent, frozen=True, tag="action_started"):

@@ -37,7 +37,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "errors": ("kube.errors",),
     "objects": ("kube.object", "kube.resource", "kube.kinds", "kube.encode", "kube.unstructured"),
     "ownership": ("kube.ownership",),
-    "permissions": ("kube.rules", "controller.rbac"),
+    "permissions": ("kube.rules", "kube.permissions", "kube.bindings", "controller.rbac"),
     "events": ("manager.recorder",),
     "bus": ("bus", "events"),
     "testing": ("envtest.fake", "envtest.environment", "envtest.pytest_plugin"),

@@ -88,7 +88,9 @@ def run_console(options: Options) -> int:
     file = _log(bus, threads, path)
     log_file = str(path) if file else ""
     browser = Browser(session.person, bus, threads)
-    actions = Actions(session.person, bus, read_only=options.read_only, browser=browser)
+    actions = Actions(
+        session.person, bus, read_only=options.read_only, browser=browser, embedded=options.embedded
+    )
     app = ConsoleApp(
         Live(subscription), actions, read_only=options.read_only, tables=_tables(session.operator),
         log_file=log_file, save_recording=flight.save,

@@ -13,11 +13,12 @@ from typing import Any, Literal
 from controller.api import Redis
 from controller.operator import MARKERS
 from controller_runtime.client.client import Client
-from controller_runtime.client.permissions import Permission, permissions, review
+from controller_runtime.client.permissions import review
 from controller_runtime.kube.crd import custom_resource_definition
 from controller_runtime.kube.errors import ApiError, NotFound, Unreachable
 from controller_runtime.kube.kinds import Lease
 from controller_runtime.kube.markers import Marker
+from controller_runtime.kube.permissions import Permission, permissions
 from controller_runtime.kube.terminal import safe_text
 from controller_runtime.kube.times import parse_time
 from reconsole.advice import sentence

@@ -23,8 +23,10 @@ from reconsole.operators import load_operator
 from reconsole.options import Failure, Options
 
 if TYPE_CHECKING:
+    from controller.reviews import Reviewer
     from controller_runtime.client.client import Client
     from controller_runtime.client.execplugin import WithTerminal
+    from controller_runtime.kube.markers import Marker
     from controller_runtime.manager.leaderelection import LeaderElectionConfig
     from controller_runtime.manager.manager import Manager
     from reconsole.operators import Operator
@@ -79,6 +81,7 @@ class Session:
         self._on_lost = on_lost
         self._flight = flight
         self.person: Future[Client] = Future()  # the client of whoever sits at the console
+        self.reviewer: Reviewer | None = None  # for the console, once there is a connection
         self._options = options
         self._bus = bus
         # Started here, so that it comes up while this process still imports.
@@ -163,6 +166,7 @@ class Session:
     def _run(self) -> None:
         from controller.heal import heal_histogram, watch_heals
         from controller.operator import WATCHED, add_redis_controller
+        from controller.reviews import Reviewer
         from controller_runtime.client.client import Client
         from controller_runtime.client.config import ConfigError, load_configuration
         from controller_runtime.client.execplugin import Plugins
@@ -240,6 +244,9 @@ class Session:
             self._set_up(self.operator, manager)
         else:
             add_redis_controller(manager)
+        if options.ui:
+            self.reviewer = Reviewer(manager, person, self._needs(manager), self.stop)
+            self.reviewer.start()
         try:
             self.is_managing = self._has_managed = True
             manager.start(self.stop)
@@ -270,6 +277,21 @@ class Session:
                 install(person, definition)
             else:
                 check_installed(client, definition, str(self._options.operator))
+
+    def _needs(self, manager: Manager) -> list[Marker]:
+        """What the operator has to be allowed."""
+        from controller.operator import MARKERS
+        from controller_runtime.controller.rbac import manager_markers
+        from controller_runtime.kube.markers import Marker
+        from controller_runtime.kube.rules import LEASE_RULES
+
+        if self._options.observe:
+            return manager_markers(manager)
+        lease = _lease_namespace() if self._options.leader_elect else ""
+        election = [Marker(rule, lease) for rule in LEASE_RULES] if lease else []
+        if self.operator is None:
+            return [*MARKERS, *election]
+        return [*manager_markers(manager), *self.operator.markers, *election]
 
     def _say_that_it_ended(self) -> None:
         assert self._cluster is not None

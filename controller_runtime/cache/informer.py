@@ -146,6 +146,12 @@ class Informer(Generic[K]):
         """Some scope cannot be served at present; ``statuses`` says why."""
         return any(r.report.is_failing for r in self.reflectors)
 
+    def retry_now(self) -> None:
+        """Let the watches that fail, or that are polled, try again at once."""
+        for reflector in self.reflectors:
+            if reflector.report.state != "live":
+                reflector.retry_now()
+
     def statuses(self) -> tuple[WatchStatus, ...]:
         """The state of each watch, one for every namespace that is watched."""
         return tuple(r.status for r in self.reflectors)

@@ -291,6 +291,13 @@ class Controller:
         period = self.options.resync_period
         return period * (1 + RESYNC_JITTER * (2 * self._random() - 1)) if period > 0 else None
 
+    def retry_now(self) -> None:
+        """Reconcile what waits for its next try at once."""
+        for item in self.queue.snapshot():
+            if item.ready_in > 0:
+                namespace, _, name = item.key.rpartition("/")
+                self.queue.add(Request(namespace, name))
+
     def _is_shut_down(self) -> bool:
         return self.queue.is_shut_down
 

@@ -83,6 +83,22 @@ def markers_of(reconciler: object) -> list[Marker]:
     return list(found)
 
 
+def in_python(marker: Marker) -> str:
+    """The decorator that declares it, in one line."""
+    rule = marker.rule
+    arguments = [
+        ("groups", ";".join(rule.api_groups) if rule.resources else None),
+        ("resources", ";".join(rule.resources) or None),
+        ("resource_names", ";".join(rule.resource_names) or None),
+        ("urls", ";".join(rule.non_resource_urls) or None),
+        ("verbs", ";".join(rule.verbs)),
+        ("namespace", marker.namespace or None),
+        ("role_name", marker.role_name or None),
+    ]
+    written = ", ".join(f'{name}="{value}"' for name, value in arguments if value is not None)
+    return f"@rbac({written})"
+
+
 def comment_markers(source: str) -> list[Marker]:
     """The ``# +kubebuilder:rbac:`` comments of a Python file. Raises MarkerError with the line's number."""
     found = []

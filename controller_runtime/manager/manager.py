@@ -144,6 +144,14 @@ class Manager:
         with self._lock:
             return list(self._informers.values())
 
+    def retry_now(self) -> None:
+        """End the delays of watches and of reconciles that failed: somebody has mended the cause."""
+        for informer in self.informers():
+            informer.retry_now()
+        for runnable in self._added:
+            if callable(retry := getattr(runnable, "retry_now", None)):
+                retry()
+
     def add(self, runnable: Runnable) -> None:
         """Run it with the manager, on the leader alone unless its ``needs_leader_election`` is false."""
         self._added.append(runnable)

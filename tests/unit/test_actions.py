@@ -108,3 +108,16 @@ def test_an_action_without_a_connection_or_on_a_closed_console_ends_too() -> Non
     assert "closed" in finished(after_close, connected()).message
     assert "read-only" in finished(lambda actions: actions.delete(POD), connected(), read_only=True).message
     assert finished(lambda actions: actions.delete(POD), connected()).ok
+
+
+def test_rights_are_taken_away_on_the_embedded_cluster_alone() -> None:
+    revoked = finished(lambda actions: actions.revoke("me", "services"), connected())
+    assert (revoked.ok, revoked.message) == (
+        False, ":revoke is for the embedded cluster, and this is a real one; kubectl edit the role of me",
+    )  # fmt: skip
+    assert (
+        "for the embedded cluster" in finished(lambda a: a.grant("me", "services", []), connected()).message
+    )
+    refused = finished(lambda a: a.apply([{"kind": "Role", "apiVersion": "v1", "metadata": {"name": "r"}}]),
+                       connected(), read_only=True)  # fmt: skip
+    assert "read-only" in refused.message
