@@ -85,8 +85,8 @@ def revoke(client: Client, identity: str, resource: str) -> str:
             changed.append(f"{role['kind']} {role['metadata']['name']}")
     if not changed:
         raise NotPossible(
-            f"no role that is bound to {identity} names {resource}; if it has its rights by a group, start with "
-            "--as and an identity that has a role of its own"
+            f"no role that is bound to {identity} names {resource}; if it has its rights by a group, start "
+            "with --as and an identity that has a role of its own"
         )
     client.post("/debug/faults", {"dropWatches": True})
     return f"{resource} taken out of {' and '.join(changed)}, and the watches cut"

@@ -113,7 +113,8 @@ def test_a_right_that_is_taken_away_shows_while_its_watch_is_open(
 def test_revoked_refused_and_granted_again(admin: Client, kubeconfig: Path, namespace: str) -> None:
     with scene(admin, kubeconfig, namespace) as it:
         eventually(lambda: it.may("watch", "services") and it.state("services") == "live")
-        assert "bound to admin names services; if it has" in it.finished(it.actions.revoke("admin", "services")).message
+        by_group = it.finished(it.actions.revoke("admin", "services"))
+        assert "bound to admin names services; if it has" in by_group.message
         done = it.finished(it.actions.revoke(it.user, "services"))
         assert done.message == f"services taken out of ClusterRole {it.user}, and the watches cut"
         eventually(lambda: it.state("services") == "forbidden" and it.may("list", "services") is False)
