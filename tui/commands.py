@@ -13,6 +13,8 @@ ACTIONS = {
     "q": "quit", "quit": "quit", "q!": "quit", "qa": "quit",
     "save-recording": "app.save_recording",
     "help": "help", "errors": "errors", "faults": "faults", "pause": "pause", "why": "why",
+    "heals": "board('heals')", "watches": "board('watches')", "controllers": "board('controllers')",
+    "queue": "board('queue')",
 }  # fmt: skip
 # Kinds that every cluster serves; any other can be typed as well.
 COMMON = (

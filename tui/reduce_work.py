@@ -28,14 +28,18 @@ def reconcile_started(state: ConsoleState, event: ReconcileStarted, news: bool) 
     about = ObjectName(*kind, namespace, name) if kind.kind else None
     line = Line(event.at, "muted", "↻", "RECONCILE", f"{name} #{event.number}", "…", about=about)
     number = state.say(line) if news else None
-    remember(state.reconciles, event.number, Reconcile(event.number, event.at, line=number))
+    remember(
+        state.reconciles,
+        event.number,
+        Reconcile(event.number, event.at, line=number, controller=event.controller),
+    )
 
 
 def reconcile_finished(state: ConsoleState, event: ReconcileFinished, news: bool) -> None:
     remember(state.reconcile_ids, event.id, event.number)
     reconcile = state.reconciles.get(event.number)
     if reconcile is None:
-        reconcile = Reconcile(event.number, event.at - event.duration)
+        reconcile = Reconcile(event.number, event.at - event.duration, controller=event.controller)
         remember(state.reconciles, event.number, reconcile)
     reconcile.duration = event.duration
     _ask_no_more(state, event)

@@ -21,6 +21,7 @@ from controller_runtime.events import (
     Log,
     ObjectChanged,
     Quarantined,
+    QueueSnapshot,
     ReconcileFinished,
     ReconcileStarted,
     ThreadDied,
@@ -78,6 +79,10 @@ def _log(state: ConsoleState, event: Log, news: bool) -> None:
     state.keep_error(event.at, event.message, event.detail, event.traceback)
 
 
+def _queue(state: ConsoleState, event: QueueSnapshot, news: bool) -> None:
+    state.queues[event.controller] = event
+
+
 def _browsing(state: ConsoleState, event: Browsing, news: bool) -> None:
     if event.resource is not None:
         kind = GroupKind(event.resource.group, event.resource.kind)
@@ -122,6 +127,7 @@ _HANDLERS: dict[type[BusEvent], Callable[[ConsoleState, Any, bool], None]] = {
     Log: _log,
     Quarantined: _quarantined,
     ThreadDied: _thread_died,
+    QueueSnapshot: _queue,
     Browsing: _browsing,
     Printed: _printed,
     ControllerEnded: _ended,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Literal, TypeVar
 
 from controller.events import ActionFinished, Browsing, Connection, ControllerEnded, Heal
-from controller_runtime.events import ApiWrite, LeaderStatus, WatchStatus
+from controller_runtime.events import ApiWrite, LeaderStatus, QueueSnapshot, WatchStatus
 from controller_runtime.kube.resource import Ref
 from tui.chains import Chains
 from tui.kinds.model import ObjectView
@@ -30,6 +30,7 @@ class Reconcile:
     number: int
     started: float  # Unix seconds
     line: int | None = None  # its number in the stream
+    controller: str = ""
     duration: float | None = None  # seconds
 
 
@@ -127,6 +128,7 @@ class ConsoleState:
     connection: Connection | None = None
     person: Connection | None = None
     leader: LeaderStatus | None = None
+    queues: dict[str, QueueSnapshot] = field(default_factory=dict)  # by controller
     stream: Ring = field(default_factory=Ring)
     seq: int = 0  # of the event that is being taken in
     chains: Chains = field(default_factory=Chains)

@@ -56,6 +56,7 @@ async def test_the_keys_fit_into_80_columns() -> None:
     async with console((80, 24), denied=True) as c:
         footer = c.app.screen.query_one(Footer)
         assert footer.virtual_size.width <= 80
+        await c.until(lambda: "Why" in screen_lines(c.app)[-1])
         assert all(word in screen_lines(c.app)[-1] for word in ("Delete", "Filter", "Why", "Help", "Quit"))
 
 

@@ -22,6 +22,7 @@ from tui.kinds.model import Kind, ObjectView
 from tui.kinds.registry import described, printed
 from tui.names import GroupKind, plural
 from tui.ports import Actions
+from tui.screens.board import Board
 from tui.screens.card import Card
 from tui.screens.confirm import ConfirmDelete
 from tui.screens.errors import Errors
@@ -286,7 +287,7 @@ class Main(Screen[None]):
 
     def _answer_browsing(self) -> None:
         """Show the kinds that were asked for and are found, and say which are not."""
-        answers, self._state.browsed[:] = list(self._state.browsed), []
+        answers, self._state.browsed = self._state.browsed, []
         for answer in answers:
             wanted = self._wishes.pop(answer.name, None)
             if wanted is None:
@@ -300,11 +301,9 @@ class Main(Screen[None]):
     def _put_in_front(self, kind: Kind, wanted: str) -> None:
         table = self._tables.show(kind)
         try:
-            filter_ = parse(wanted)
+            table.set_filter(parse(wanted), faults_only=self._faults)
         except ValueError as invalid:
             self._refuse(str(invalid))
-            filter_ = None
-        table.set_filter(filter_, faults_only=self._faults)
         self._show_one(stream=False)
         self.call_after_refresh(self.set_focus, table)
 
@@ -329,7 +328,7 @@ class Main(Screen[None]):
             case "restart":
                 return "the cluster is there"
             case _:
-                return "choose an object in a table first (1 to " + f"{len(self._tables)})"
+                return f"choose an object in a table first (1 to {len(self._tables)})"
 
     def on_key(self, event: events.Key) -> None:
         """Keys that work elsewhere say why they do not here; others say where to look."""
@@ -368,6 +367,9 @@ class Main(Screen[None]):
 
     def action_help(self) -> None:
         self.app.push_screen(Help(self._state.log_file, self.more_help))
+
+    def action_board(self, name: str) -> None:
+        self.app.push_screen(Board(name, self._state, self._clock))
 
     def action_errors(self) -> None:
         self.app.push_screen(Errors(self._state))

@@ -12,15 +12,10 @@ from tui.kinds.registry import describe
 from tui.names import GroupKind, plural
 from tui.state import ConsoleState
 from tui.text import fine_age, identity_forms
+from tui.views.sparkline import sparkline
 from tui.widgets.lines import Panel, Piece, Row
 
-BARS = "▁▂▃▄▅▆▇█"
 SECONDS = 12  # of the sparkline
-
-
-def sparkline(counts: list[int]) -> str:
-    top = max([*counts, 1])
-    return "".join(BARS[min(c * (len(BARS) - 1) // top, len(BARS) - 1)] if c else BARS[0] for c in counts)
 
 
 class Header(Panel):
