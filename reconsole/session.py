@@ -77,6 +77,7 @@ class Session:
         self.with_terminal: WithTerminal | None = None  # how a credential plugin gets to ask the person
         self.is_managing = False  # the manager runs: what holds it up is its own affair
         self._has_managed = False
+        self._cluster_ended = ""
         self._threads = threads
         self._on_lost = on_lost
         self._flight = flight
@@ -250,6 +251,8 @@ class Session:
         try:
             self.is_managing = self._has_managed = True
             manager.start(self.stop)
+            if self._cluster_ended:
+                raise Failure(self._cluster_ended)
         except LeaderElectionLost as lost:
             raise Failure(
                 f"{lost}: somebody else may lead now, so this process ends; start it again"
@@ -299,8 +302,9 @@ class Session:
         if not self.stop.is_set():
             file = self._options.sandbox_dir / "sandbox.log"
             message = f"its process ended with exit code {code}; its last words are in {file}"
-            if not self._options.ui:
-                log.error("The embedded cluster has ended: %s", message)
+            if not self._options.ui:  # nobody is there to begin it again
+                self._cluster_ended = f"the embedded cluster has ended: {message}"
+                self.stop.set()
             self._publish("controller", "ended", cluster="embedded cluster", message=message)
 
     @staticmethod

@@ -131,22 +131,39 @@ def test_sigterm_while_a_server_never_answers(
     asking.close()
 
 
-def test_sigterm_while_the_embedded_cluster_hangs(tmp_path: Path) -> None:
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A controller at work, and the process id of its embedded cluster."""
     process = subprocess.Popen(
         [*COMMAND, "--no-ui", "--leader-elect", "--sandbox-dir", str(tmp_path)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout
     assert any("RECONCILE" in line for line in process.stdout)
-    [cluster] = [
-        int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    ]
+    [cluster] = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    yield process, int(cluster)
+    process.kill()
+
+
+def test_sigterm_while_the_embedded_cluster_hangs(embedded: tuple[subprocess.Popen[str], int]) -> None:
+    process, cluster = embedded
     os.kill(cluster, signal.SIGSTOP)
     process.send_signal(signal.SIGTERM)
     began = time.monotonic()
     assert process.wait(20) == 0
     assert time.monotonic() - began < 6  # 5, and 1 for a busy machine
     eventually(lambda: not Path(f"/proc/{cluster}").exists() or _is_dead(cluster))
+
+
+def test_an_embedded_cluster_that_dies_is_said_and_ends_it(
+    embedded: tuple[subprocess.Popen[str], int],
+) -> None:
+    process, cluster = embedded
+    os.kill(cluster, signal.SIGKILL)
+    said = process.communicate(timeout=20)[1]
+    assert process.returncode == 1
+    assert "error: the embedded cluster has ended: its process ended with exit code -9" in said
+    assert "Traceback" not in said
 
 
 def _is_dead(pid: int) -> bool:
