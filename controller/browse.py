@@ -40,6 +40,7 @@ class _Metadata(msgspec.Struct, frozen=True, rename="camel"):
     namespace: str = ""
     uid: str = ""
     resource_version: str = ""
+    creation_timestamp: str | None = None
 
 
 class _Object(msgspec.Struct, frozen=True):
@@ -145,7 +146,8 @@ class Browser:
 
     def _watch(self, client: Client, resource: Resource, name: str, cancel: Cancel) -> None:
         path = resource.path()
-        query: dict[str, str | int | bool] = {"includeObject": "Object"}
+        what = "Metadata" if _is_secret(resource) else "Object"
+        query: dict[str, str | int | bool] = {"includeObject": what}
         answer = client.transport.request("GET", path, query, accept=TABLE, cancel=cancel)
         table = _decode_table(answer.body)
         columns = tuple(c.name for c in table.column_definitions)
@@ -171,12 +173,17 @@ class Browser:
         meta = _decode_object(row.object).metadata
         ref = Ref(resource.kind, meta.namespace, meta.name, meta.uid, resource.api_version)
         at = self._clock()
+        raw = bytes(row.object)
+        if _is_secret(resource):  # an annotation may repeat its values
+            names = {"name": meta.name, "namespace": meta.namespace, "uid": meta.uid}
+            times = {"resourceVersion": meta.resource_version, "creationTimestamp": meta.creation_timestamp}
+            raw = msgspec.json.encode({"apiVersion": "v1", "kind": "Secret", "metadata": {**names, **times}})
         cells = tuple("" if cell is None else str(cell) for cell in row.cells)
         self._bus.publish(Printed(at=at, uid=meta.uid, cells=cells))
         self._bus.publish(
             ObjectChanged(
                 at=at, type=_TYPES[type_], ref=ref, resource_version=meta.resource_version,
-                raw=msgspec.Raw(bytes(row.object)), initial=initial,
+                raw=msgspec.Raw(raw), initial=initial,
             )
         )  # fmt: skip
 
@@ -199,6 +206,11 @@ class Browser:
             resource, state, verb="list", attempts=failures, next_try=self._clock() + wait,
             message=str(error), missing_rule=rule,
         )  # fmt: skip
+
+
+def _is_secret(resource: Resource) -> bool:
+    """Of these only the names are read: their values are never published, recorded or shown."""
+    return (resource.group, resource.kind) == ("", "Secret")
 
 
 def find(client: Client, name: str) -> Resource | None:

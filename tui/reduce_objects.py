@@ -15,6 +15,7 @@ from tui.names import GroupKind, kind_of, name_of, uid_of
 from tui.state import ConsoleState, Denial, Gone, author, remember
 from tui.stream import Line
 from tui.troubles import write_name
+from tui.versions import Version
 
 EVENTS = GroupKind("events.k8s.io", "Event")  # news of its own, and its end is none
 
@@ -58,7 +59,10 @@ def object_changed(state: ConsoleState, event: ObjectChanged, news: bool) -> Non
         for milestone in reached:
             times.setdefault(milestone, event.at)
     state.last_event[kind] = max(event.at, state.last_event.get(kind, 0.0))
+    kept = Version(event.at, "LISTED" if event.initial else event.type, new.raw if new else bytes(event.raw))
     if not news or event.initial or kind == EVENTS:
+        if kind != EVENTS:
+            state.versions.add(uid, kept)
         return
     state.rate.add(event.at)
     what = brief(old, new) if new else "missed while disconnected" if event.state_unknown else ""
@@ -74,6 +78,7 @@ def object_changed(state: ConsoleState, event: ObjectChanged, news: bool) -> Non
             fault=new is not None and new.health == "bad",
         ),
     )  # fmt: skip
+    state.versions.add(uid, replace(kept, line=number))
     if signature not in state.authors:
         numbers = [*state.unsigned.get(signature, []), number]
         remember(state.unsigned, signature, numbers)

@@ -13,6 +13,7 @@ from tui.chains import Chains
 from tui.kinds.model import ObjectView
 from tui.names import GroupKind, ObjectName, kind_of, name_of, uid_of
 from tui.stream import Line, Ring
+from tui.versions import Versions
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -114,6 +115,7 @@ class ConsoleState:
 
     objects: dict[GroupKind, dict[str, ObjectView]] = field(default_factory=dict)
     gone: OrderedDict[str, Gone] = field(default_factory=OrderedDict)  # by uid
+    versions: Versions = field(default_factory=Versions)
     current: dict[ObjectName, str] = field(default_factory=dict)  # the uid that has the name now
     watches: dict[WatchKey, WatchStatus] = field(default_factory=dict)
     troubles: dict[WatchKey, Trouble] = field(default_factory=dict)

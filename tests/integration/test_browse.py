@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from typing import Any
 
 from controller.browse import Browser
 from controller.events import Browsing, Printed
@@ -27,10 +28,20 @@ def test_it_lists_and_watches_with_the_servers_columns(admin: Client, namespace:
 
     browser.open("configmap")
     eventually(lambda: has(lambda e: isinstance(e, Browsing) and "Data" in e.columns))
-    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "seen", "namespace": namespace}}
+    metadata = {"name": "seen", "namespace": namespace}
+    body: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "seen", "namespace": namespace},
+    }
     admin.create({**body, "data": {"a": "1", "b": "2"}})
     eventually(lambda: has(lambda e: isinstance(e, ObjectChanged) and e.ref.name == "seen" and not e.initial))
     assert any(isinstance(e, Printed) and e.cells[:2] == ("seen", "2") for e in seen)
+    secret = {**body, "kind": "Secret", "metadata": {**body["metadata"], "name": "s3cret"}}
+    admin.create({**secret, "stringData": {"password": "hunter2"}})
+    browser.open("secrets")
+    eventually(lambda: has(lambda e: isinstance(e, ObjectChanged) and e.ref.name == "s3cret"))
+    assert not any("hunter2" in str(e) or "aHVudGVyMg" in str(e) for e in seen)
     browser.open("bananas")
     eventually(lambda: has(lambda e: isinstance(e, Browsing) and e.message == "the server serves no bananas"))
     browser.close()

@@ -16,6 +16,7 @@ from controller_runtime.kube.terminal import safe_text
 from tui.filters import Filter
 from tui.kinds.model import Column, Kind, ObjectView
 from tui.names import uid_of
+from tui.screens.history import History
 from tui.state import ConsoleState
 from tui.text import clock_time, fit_middle, natural, pad, wrap
 from tui.widgets.cursor_table import CursorTable
@@ -30,6 +31,7 @@ class ResourceTable(CursorTable):
     BINDINGS = [
         Binding("ctrl+d", "delete", "Delete", id="table.delete"),
         Binding("y", "yaml", "YAML", id="table.yaml"),
+        Binding("h", "history", "History", show=False, id="table.history"),
         Binding("space", "mark", "Mark", show=False, id="table.mark"),
         Binding("ctrl+backslash", "clear_marks", "Clear marks", show=False, id="table.clear-marks"),
         Binding("N", "sort('NAME')", "Sort by name", show=False, id="table.sort-name"),
@@ -238,6 +240,12 @@ class ResourceTable(CursorTable):
             self._refuse(why)
         else:
             self.post_message(self.YamlRequested(self, target))
+
+    def action_history(self) -> None:
+        if (target := self.cursor_object) is None:
+            self._refuse(self.why_not("yaml"))
+        else:
+            self.app.push_screen(History(target, self._state))
 
     def _refuse(self, why: str) -> None:
         self.app.notify(safe_text(f"Not available here: {why}."), severity="warning", markup=False)
