@@ -146,6 +146,7 @@ class ExecPlugin:
         self._lock = threading.Lock()
         self._flight: _Flight | None = None
         self._process: PluginProcess | None = None
+        self._is_closed = False
         self._kept: Credential | None = None
         self._sent_away: tuple[float, str] | None = None  # when a question led to nothing, and the error
         self._expires: float | None = None  # seconds since the epoch
@@ -174,7 +175,8 @@ class ExecPlugin:
         return True
 
     def close(self) -> None:
-        """End the plugin, if it runs."""
+        """End the plugin, if it runs or is about to."""
+        self._is_closed = True
         if self._process is not None:
             self._process.kill()
 
@@ -233,7 +235,7 @@ class ExecPlugin:
         timeout = self._timeout or (ASKING_TIMEOUT if asking else TIMEOUT)
         try:
             self._process = PluginProcess(command, environ, asking=asking)
-            return self._process.finish(timeout, self._is_stopped)
+            return self._process.finish(timeout, lambda: self._is_closed or self._is_stopped())
         except PluginFailed as error:
             raise NoCredentials(self._fault(str(error), error.words)) from None
         except (OSError, ValueError) as error:
