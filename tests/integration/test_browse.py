@@ -30,10 +30,6 @@ def test_it_lists_and_watches_with_the_servers_columns(admin: Client, namespace:
     eventually(lambda: has(lambda e: isinstance(e, Browsing) and "Data" in e.columns))
     metadata = {"name": "seen", "namespace": namespace}
     body: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": "seen", "namespace": namespace},
-    }
     admin.create({**body, "data": {"a": "1", "b": "2"}})
     eventually(lambda: has(lambda e: isinstance(e, ObjectChanged) and e.ref.name == "seen" and not e.initial))
     assert any(isinstance(e, Printed) and e.cells[:2] == ("seen", "2") for e in seen)

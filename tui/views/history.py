@@ -43,6 +43,4 @@ def history_rows(state: ConsoleState, versions: Sequence[Version], place: int, w
             if difference.kind != without:
                 lines = wrap(safe_text(value), max(width - 4, 8))
                 rows += [[(f"    {text}", look)] for text in lines]
-                [("    " + text, "added")] for text in wrap(safe_text(difference.new), max(width - 4, 8))
-            ]
     return rows
