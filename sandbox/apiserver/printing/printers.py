@@ -331,7 +331,7 @@ def _ready_of(obj: Obj) -> Cells:
 
 
 def _certificate(obj: Obj) -> Cells:
-    spec, status = obj["spec"], obj.get("status") or {}
+    spec, status = obj.get("spec") or {}, obj.get("status") or {}
     kinds = [c.get("type", "") for c in status.get("conditions") or ()]
     words = [k for k in ("Approved", "Denied", "Failed") if k in kinds] or ["Pending"]
     words += ["Issued"] if status.get("certificate") else []
