@@ -16,6 +16,8 @@ def author_of(old: ObjectView | None, new: ObjectView | None) -> str:
         return UNKNOWN
     before = old.managers if old is not None else ()
     fresh = [m for m in new.managers if m not in before]
-    if not fresh:
-        return UNKNOWN if not new.managers else ""
-    return max(fresh, key=lambda m: m.time or "").manager or UNKNOWN
+    # Times have whole seconds: a second write within one leaves its entry as it was, but the newest.
+    written = fresh or new.managers
+    latest = max((m.time or "" for m in written), default="")
+    names = {m.manager for m in written if (m.time or "") == latest}
+    return names.pop() if len(names) == 1 else UNKNOWN if not new.managers else ""

@@ -108,12 +108,14 @@ async def test_others_are_called_by_their_field_manager() -> None:
         kubectl = {"manager": "kubectl-edit", "operation": "Update", "time": "2026-01-02T00:00:00Z"}
         c.world.pod("MODIFIED", "my-op-redis-0", "uid-0", managedFields=[kubelet])
         c.world.pod("MODIFIED", "my-op-redis-0", "uid-0", restarts=2, managedFields=[kubelet, kubectl])
+        # Within the same second, the entry stays as it was.
+        c.world.pod("MODIFIED", "my-op-redis-0", "uid-0", restarts=3, managedFields=[kubelet, kubectl])
         c.world.pod("DELETED", "my-op-redis-0", "uid-0", managedFields=[kubelet, kubectl])
         await c.show()
-        said = [line.by for line in list(c.app.state.stream)[-3:]]
-        assert said == ["kubelet", "kubectl-edit", "someone else"]
+        said = [line.by for line in list(c.app.state.stream)[-4:]]
+        assert said == ["kubelet", "kubectl-edit", "kubectl-edit", "someone else"]
         await c.press("4", "slash", *"by:kubectl", "enter")
-        assert "Stream [4] · following · 1 " in c.text
+        assert "Stream [4] · following · 2 " in c.text
 
 
 async def test_a_line_that_becomes_a_fault_comes_through_the_filter() -> None:
