@@ -10,6 +10,7 @@ from controller.events import Heal
 from controller_runtime.events import ApiWrite, BusEvent, ObjectChanged, ReconcileFinished
 from controller_runtime.kube.terminal import escape
 from controller_runtime.kube.times import milli_timestamp
+from why.problems.publish import ProblemChanged
 
 # Beside "answered", with its HTTP status.
 _OUTCOMES = {"unknown": "sent, not answered", "unsent": "never sent"}
@@ -38,6 +39,10 @@ def text_line(event: BusEvent) -> str | None:
             words = f"#{event.number} {event.result} in {event.duration * 1000:.0f} ms, {event.writes} writes"
             error = f": {escape(event.error)}" if event.error else ""
             return f"{clock}  RECONCILE {event.controller:8} {escape(event.key)}  {words}{error}"
+        case ProblemChanged(problem=problem):
+            words = f": {escape(problem.says)}; {escape(problem.remedy)}" if event.state == "began" else ""
+            what = f"{problem.kind} {escape(problem.about)}"
+            return f"{clock}  PROBLEM   {event.state:8} {what}{words}"
         case Heal(amended=False):
             seconds = event.seconds
             words = f"healed in {seconds:.2f} s" if seconds is not None else event.stage
@@ -89,6 +94,18 @@ def _record(event: BusEvent) -> dict[str, Any] | None:
                 "durationSeconds": event.duration,
                 "writes": event.writes,
                 "error": event.error,
+            }
+        case ProblemChanged(problem=problem):
+            return {
+                "time": time,
+                "type": "PROBLEM",
+                "state": event.state,
+                "problem": problem.kind,
+                "about": problem.about,
+                "says": problem.says,
+                "evidence": problem.evidence,
+                "remedy": problem.remedy,
+                "count": problem.count,
             }
         case Heal(amended=False):
             return {

@@ -174,6 +174,7 @@ class Session:
         from controller_runtime.manager.leaderelection import LeaderElectionLost
         from controller_runtime.manager.manager import CannotServe, GracefulShutdownTimeout, Manager
         from reconsole.preflight import check, say_missing
+        from why.problems.publish import watch_problems
 
         options = self._options
         kubeconfig, own = options.kubeconfig, options.kubeconfig
@@ -238,6 +239,7 @@ class Session:
         )
         observe = heal_histogram(manager.metrics.registry).observe
         heals = watch_heals(self._bus, self.stop, observe, self._threads)
+        problems = watch_problems(self._bus, self.stop, manager.metrics.registry, self._threads)
         if options.observe:
             for kind in self.operator.kinds if self.operator else WATCHED:
                 manager.informer(kind)
@@ -265,6 +267,7 @@ class Session:
             self.is_managing = False
             self.stop.set()
             heals.join(2.0)
+            problems.join(2.0)
 
     def _check_kinds(self, client: Client, person: Client) -> None:
         """The operator's own kinds are there: on the embedded cluster they are installed, else asked for."""

@@ -15,6 +15,7 @@ import msgspec
 
 import controller.events
 import controller_runtime.events
+import why.problems.publish
 from controller_runtime.events import BusEvent, ObjectChanged
 
 VERSION = 1
@@ -58,7 +59,10 @@ def _events_of(*modules: ModuleType) -> tuple[type[BusEvent], ...]:
     return tuple(dict.fromkeys(v for v in found if v is not BusEvent))
 
 
-EVENTS: tuple[type[BusEvent], ...] = (*_events_of(controller_runtime.events, controller.events), Gap)
+EVENTS: tuple[type[BusEvent], ...] = (
+    *_events_of(controller_runtime.events, controller.events, why.problems.publish),
+    Gap,
+)
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[BusEvent] = msgspec.json.Decoder(Union[EVENTS])  # noqa: UP007

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 _BOOKKEEPING = ("resourceVersion", "managedFields", "generation")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?")
 _MISSING = object()
+_LONGEST = 80  # characters of a value
 
 
 class Difference(NamedTuple):
@@ -18,6 +19,12 @@ class Difference(NamedTuple):
     path: str
     old: Any
     new: Any
+
+    def shown(self, kind: str) -> str:
+        """``path: old → new``, for a person; of a Secret without the values."""
+        if kind == "Secret":
+            return f"{self.path}: (values of Secrets are not shown)"
+        return f"{self.path}: {_short(self.old)} → {_short(self.new)}"
 
     @property
     def manner(self) -> str:
@@ -31,6 +38,11 @@ class Difference(NamedTuple):
         if self.old is None:
             return "a field that was not there"
         return "a field that was taken away" if self.new is None else ""
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def differences(old: Any, new: Any) -> list[Difference]:

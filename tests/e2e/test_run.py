@@ -123,3 +123,39 @@ def test_a_file_for_the_role_that_cannot_be_written_ends_it_with_a_sentence(tmp_
     ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert ran.returncode == 1
     assert "role.yaml: No such file or directory; name another file" in ran.stderr
+
+
+LOOP = """
+import time
+from controller_runtime import *
+from controller_runtime.kube.kinds import ConfigMap
+
+class Loop:
+    def __init__(self, manager):
+        self.client = manager.client
+        new_controller_managed_by(manager).named("loop").for_(ConfigMap).complete(self)
+
+    def reconcile(self, request: Request) -> None:
+        if request.name == "looks":
+            self.client.patch(ConfigMap, *request, {"data": {"at": str(time.time())}})
+
+def setup(manager): Loop(manager)
+"""
+
+
+def test_a_problem_of_the_operator_is_a_line_and_a_metric(tmp_path: Path) -> None:
+    (tmp_path / "loop.py").write_text(LOOP)
+    arguments = ["--sandbox-dir", str(tmp_path), "--metrics-bind-address", "127.0.0.1:0"]
+    run = Headless(tmp_path, "run", str(tmp_path / "loop.py"), *arguments)
+    try:
+        kubeconfig = tmp_path / "kubeconfig"
+        eventually(lambda: kubeconfig.exists() or run.process.poll(), 30)
+        meta = {"name": "looks", "namespace": "default"}
+        admin = Client(load_configuration(kubeconfig))
+        admin.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta})
+        (line,) = eventually(lambda: run.find(type="PROBLEM"), 30)
+    finally:
+        assert run.stop() == 0
+    assert (line["state"], line["problem"]) == ("began", "reconcile loop")
+    assert line["about"] == "loop default/looks"
+    assert "data.at changes each time" in line["says"]

@@ -81,9 +81,15 @@ def _fight(event: ObjectChanged, path: str, turns: deque[tuple[str, str, float]]
     return Sighting(
         "fight over a field", f"{about} {path}",
         f"{one} and {other} fight over {path} of {about}",
-        f"{one} sets {value}, {other} sets {opposite}, {_TURNS} times within a minute",
+        f"{_values(event, one, value, other, opposite)}, {_TURNS} times within a minute",
         f"let only one of them set {path}; server-side apply shows who owns it (--show-managed-fields)",
     )  # fmt: skip
+
+
+def _values(event: ObjectChanged, one: str, value: str, other: str, opposite: str) -> str:
+    if event.ref.kind == "Secret":
+        return "the values of Secrets are not shown; they are set in turn"
+    return f"{one} sets {value[:80]}, {other} sets {opposite[:80]}"
 
 
 class BornAgain:

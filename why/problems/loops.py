@@ -81,7 +81,7 @@ class Loops:
         span = streak.times[-1] - streak.times[0]
         rate = f"{(len(streak.times) - 1) / span * 60:.0f} a minute" if span > 0 else "without a pause"
         says = f"its own {write.verb} of {what} wakes it again and again, {rate}: {fields} changes each time"
-        evidence = "; ".join(f"{d.path}: {d.old!r} → {d.new!r}" for d in changed[:3])
+        evidence = "; ".join(d.shown(write.ref.kind) for d in changed[:3])
         return Sighting(
             "reconcile loop", str(round_.key), says + (f" ({manner})" if manner else ""), evidence,
             _REMEDIES.get(manner, _REMEDY),
