@@ -34,7 +34,10 @@ class Meta(ObjectMeta, frozen=True, gc=False):
 
     @property
     def controller(self) -> OwnerReference | None:
-        return next((ref for ref in self.owner_references if ref.controller), None)
+        for reference in self.owner_references:
+            if reference.controller:
+                return reference
+        return None
 
     def annotation(self, name: str) -> str | None:
         return self.annotations.get(name)

@@ -175,6 +175,7 @@ class Wishes:
 
     def __init__(self, pod: Pod, neighbours: Neighbours) -> None:
         self.pod = pod
+        self.figures, self.ports = requests(pod.spec), host_ports(pod.spec)
         affinity = pod.spec.affinity
         near = affinity.pod_affinity if affinity else None
         far = affinity.pod_anti_affinity if affinity else None

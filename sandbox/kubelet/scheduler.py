@@ -175,7 +175,11 @@ class Scheduler:
         return found.metadata.labels if found else {}
 
     def _room(self, node: Node) -> Room:
-        return self._rooms.setdefault(node.metadata.name, Room())
+        name = node.metadata.name
+        room = self._rooms.get(name)
+        if room is None:
+            room = self._rooms[name] = Room()
+        return room
 
     def _why_not(self, pod: Pod, node: Node, wishes: placement.Wishes) -> list[str]:
         """Why a node cannot have a pod, in the order of the scheduler's filters; [] when it can."""
@@ -192,9 +196,9 @@ class Scheduler:
         if not placement.affinity_allows(spec, node):
             return [placement.AFFINITY]
         room = self._room(node)
-        if room.ports & placement.host_ports(spec):
+        if room.ports & wishes.ports:
             return [placement.PORTS]
-        lacks = placement.lacks(placement.requests(spec), room.used, room.pods, node.status.allocatable or {})
+        lacks = placement.lacks(wishes.figures, room.used, room.pods, node.status.allocatable or {})
         if lacks:
             return lacks
         refusal = wishes.refusal(node.metadata.labels)

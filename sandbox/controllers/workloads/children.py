@@ -88,6 +88,8 @@ class Children(Generic[W, C]):
 
     def _seen(self, name: str, item: C, old: C | None) -> None:
         meta = item.metadata
+        if not self._owners.store and not meta.owner_references:
+            return
         refs = {ref for ref in (meta.controller, old and old.metadata.controller) if ref}
         for ref in refs:
             if self._is_ours(ref):
