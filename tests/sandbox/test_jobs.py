@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from controller_runtime.kube.resource import Resource
+from controller_runtime.kube.times import parse_time
 from sandbox.apiobjects import PODS
 from sandbox.controllers.workloads import cron
 from sandbox.controllers.workloads.cronjob import CronJobController
@@ -110,11 +110,12 @@ async def test_a_cron_job_starts_jobs(
 ) -> None:
     template = {"spec": spec_of(annotations={f"{PREFIX}run-for": "60"})}
     spec = {"schedule": "* * * * *", "concurrencyPolicy": policy, "jobTemplate": template}
-    await node_world.create(CRON_JOBS, {"metadata": {"name": "tick"}, "spec": spec})
+    made = await node_world.create(CRON_JOBS, {"metadata": {"name": "tick"}, "spec": spec})
+    began = parse_time(made["metadata"]["creationTimestamp"]) or 0.0
 
     async def at(minutes: int, reason: str, times: int) -> None:
-        """The clock of the controller goes on, and what it does then."""
-        monkeypatch.setattr(CronJobController, "clock", lambda _: time.time() + 60 * minutes)
+        """So many minutes after the creation, where the clock of the controller stands; and what it does."""
+        monkeypatch.setattr(CronJobController, "clock", lambda _: began + 60 * minutes)
         await node_world.annotate(CRON_JOBS, "tick", {"now": str(minutes)})
 
         async def said() -> bool:
@@ -127,8 +128,8 @@ async def test_a_cron_job_starts_jobs(
     await at(2, *(("JobAlreadyActive", 1) if policy == "Forbid" else ("SuccessfulCreate", 2)))
     found = await node_world.until(CRON_JOBS, "tick", lambda o: len(o["status"].get("active", ())) == jobs)
     assert found["status"]["lastScheduleTime"]
-    made = await node_world.items(JOBS)
-    assert made[0]["metadata"]["annotations"]["batch.kubernetes.io/cronjob-scheduled-timestamp"]
+    last, *_ = await eventually(lambda: node_world.items(JOBS))
+    assert last["metadata"]["annotations"]["batch.kubernetes.io/cronjob-scheduled-timestamp"]
 
 
 def moment(text: str, zone: str = "UTC") -> float:
