@@ -382,7 +382,7 @@ async def test_a_controller_that_has_ended_is_not_hidden_behind_a_live_screen() 
             assert words in text
         await c.press("escape")
         assert "✗ ENDED" in await c.show()
-        assert "/state/reconsole.log" in await c.press("question_mark", "G")
+        assert "/state/reconsole.log" in await c.press("question_mark")
 
 
 async def test_a_console_that_only_observes_says_so() -> None:

@@ -62,14 +62,12 @@ SECTIONS: Sections = (
 
 
 def help_text(log_file: str = "", more: Sections = ()) -> Content:
-    parts: list[Content] = []
+    parts = [Content.assemble(("Log  ", "bold $accent"), (log_file, ""))] if log_file else []
     for title, entries in (*more, *SECTIONS):
         if parts:
             parts.append(Content(""))
         parts.append(Content.assemble((title, "bold $accent")))
         parts += [Content.assemble((f"  {keys:<15}", "bold"), (what, "")) for keys, what in entries]
-    if log_file:
-        parts += [Content(""), Content.assemble(("Log  ", "bold $accent"), (log_file, ""))]
     return Content("\n").join(parts)
 
 
