@@ -23,11 +23,23 @@ from tests.cluster import PODS, Cluster, eventually
 COMMAND = [sys.executable, "-m", "reconsole"]
 
 
+_started: list[subprocess.Popen[str]] = []
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_behind() -> Iterator[None]:
+    yield
+    while _started:
+        _started.pop().kill()
+
+
 def _headless(directory: Path, stdout: int | IO[str], stderr: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [*COMMAND, "--no-ui", "-o", "json", "--sandbox-dir", str(directory)],
         stdin=subprocess.DEVNULL, text=True, stdout=stdout, stderr=stderr,
     )  # fmt: skip
+    _started.append(process)
+    return process
 
 
 def _lines(process: subprocess.Popen[str]) -> list[str]:
