@@ -124,7 +124,8 @@ class Main(Screen[None]):
         if self._banner.commit():
             self.refresh_bindings()
         self._tables.commit()
-        self._tables.share_height(self._body.size.height, is_wide=self.has_class("-wide"))
+        is_alone = self.size.height < LOW or self.has_class("-tiny")
+        self._tables.share_height(self._body.size.height, is_wide=self.has_class("-wide"), is_alone=is_alone)
         self._answer_browsing()
         self._header.update_rows()
         self._timeline.commit()
@@ -140,6 +141,7 @@ class Main(Screen[None]):
         self._tables.take_turns(self._takes_turns)
         self.set_class(event.size.height < 30, "-short")
         self.set_class(event.size.height >= 40, "-tall")
+        self.set_class(event.size.height < 24, "-low")
         self._show_one(stream=self.focused is self._stream and not tiny)
         self.call_after_refresh(self.commit)
 
@@ -160,9 +162,7 @@ class Main(Screen[None]):
                 self._show_one(stream=False)
                 self.set_focus(table)
         if number == self._stream.number and self.has_class("-tiny"):
-            self.notify(
-                "Not available here: the stream needs 60×15 at least.", severity="warning", markup=False
-            )
+            self._refuse("the stream needs 60×15 at least")
         elif number == self._stream.number:
             self._show_one(stream=True)
             self.set_focus(self._stream)

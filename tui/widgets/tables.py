@@ -87,7 +87,7 @@ class Tables(Vertical):
         for table in self.all:
             table.commit()
 
-    def share_height(self, room: int, *, is_wide: bool) -> None:
+    def share_height(self, room: int, *, is_wide: bool, is_alone: bool) -> None:
         """Tables as tall as their content; the rest of ``room`` lines goes to what moves."""
         heights = [0] * len(self.all)
         if not self._takes_turns:
@@ -97,6 +97,9 @@ class Tables(Vertical):
             heights = share_height(wanted, max(room, 0), LEAST_TABLE)
             if is_wide and sum(heights) < room:
                 heights[wanted.index(max(wanted))] += room - sum(heights)
+        elif not is_alone and not is_wide:  # the one in front has what it needs, at most half
+            front = self.all.index(self.front)
+            heights[front] = max(min(self.front.wanted_height, room // 2), LEAST_TABLE)
         for table, height in zip(self.all, heights, strict=True):
             value = height or "1fr"
             if table.styles.height is None or str(table.styles.height) != str(value):

@@ -146,6 +146,8 @@ class Timeline(Panel):
             bars = bar_rows(heal_spans(self._state, heal), width, now)
             if self.size.height - len(rows) >= len(bars):
                 rows += bars
+            elif heal.ready is not None and self.size.height - 1 >= len(bars):
+                rows = [pieces[-1:], *bars]
         else:
             rows.append(self._summary(now))
         left = max(self.size.height - len(rows), 0)
