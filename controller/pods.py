@@ -15,7 +15,7 @@ from controller_runtime.client.client import Client
 from controller_runtime.kube.errors import AlreadyExists, Conflict, NotFound
 from controller_runtime.kube.kinds import Pod
 from controller_runtime.kube.ownership import has_controller_reference
-from controller_runtime.manager.recorder import EventRecorder
+from controller_runtime.manager.event_recorder import EventRecorder
 
 MAX_NOTE = 1024  # bytes; the API takes no longer note in an Event
 

@@ -16,7 +16,7 @@ from controller_runtime.client.cancel import Cancelled
 from controller_runtime.client.client import Client
 from controller_runtime.controller.reconcile import ReconcileError
 from controller_runtime.kube.errors import ApiError, Conflict, NotFound, Unreachable
-from controller_runtime.manager.recorder import EventRecorder
+from controller_runtime.manager.event_recorder import EventRecorder
 
 log = logging.getLogger("controller")
 

@@ -11,7 +11,7 @@ from controller_runtime.client.client import Client
 from controller_runtime.kube.errors import AlreadyExists
 from controller_runtime.kube.kinds import Service
 from controller_runtime.kube.ownership import has_controller_reference
-from controller_runtime.manager.recorder import EventRecorder
+from controller_runtime.manager.event_recorder import EventRecorder
 
 
 class ServiceWriter:

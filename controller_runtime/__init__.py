@@ -85,9 +85,9 @@ if TYPE_CHECKING:
     from controller_runtime.kube.resource import Ref, Request, Resource
     from controller_runtime.kube.rules import PolicyRule
     from controller_runtime.kube.unstructured import Unstructured, unstructured
+    from controller_runtime.manager.event_recorder import EventRecorder
     from controller_runtime.manager.leaderelection import LeaderElectionConfig, LeaderElectionLost
     from controller_runtime.manager.manager import Manager
-    from controller_runtime.manager.recorder import EventRecorder
     from controller_runtime.manager.signals import setup_signal_handler
 
 _ROOMS = {

@@ -23,7 +23,7 @@ from controller_runtime.kube.terminal import safe_text
 from controller_runtime.kube.times import parse_time
 from reconsole.advice import sentence
 from reconsole.cluster import TIMEOUT, client_of
-from reconsole.generate import markers_of_operator
+from reconsole.operator_manifests import markers_of_operator
 from reconsole.operators import load_operator
 from reconsole.options import Failure, Options
 from reconsole.session import LEASE, NAMESPACE

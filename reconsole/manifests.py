@@ -16,7 +16,7 @@ from controller.operator import MARKERS
 from controller_runtime.kube.crd import custom_resource_definition
 from controller_runtime.kube.roles import roles
 from reconsole.embedded import MANIFESTS
-from reconsole.generate import definitions_of, roles_of
+from reconsole.operator_manifests import definitions_of, roles_of
 from reconsole.options import Failure
 from reconsole.yamltext import to_yaml
 

@@ -204,7 +204,7 @@ class Session:
         client = Client(configuration, bus=self._bus)
         self._opened.callback(client.transport.close)
         if options.record_rbac:
-            from reconsole.rights import UsedRights
+            from reconsole.used_role import UsedRights
 
             client.transport.observers.append(UsedRights(options.record_rbac).observe)
         try:

@@ -25,11 +25,11 @@ from controller_runtime.kube.kinds import Lease
 from controller_runtime.kube.object import KubeObject
 from controller_runtime.kube.resource import Ref
 from controller_runtime.manager.answers import UNANSWERED, Answers
+from controller_runtime.manager.event_recorder import EventBroadcaster, EventRecorder
 from controller_runtime.manager.informermetrics import InformerCollector
 from controller_runtime.manager.leaderelection import LeaderElectionConfig, LeaderElectionLost, LeaderElector
 from controller_runtime.manager.metrics import Metrics
 from controller_runtime.manager.probes import Check, Checks, HttpServer, metrics_page
-from controller_runtime.manager.recorder import EventBroadcaster, EventRecorder
 from controller_runtime.manager.runnables import Runnable, RunnableGroup
 from controller_runtime.manager.signals import setup_signal_handler
 from controller_runtime.threads import Threads

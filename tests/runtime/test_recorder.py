@@ -13,7 +13,7 @@ import pytest
 from controller_runtime.client.client import Client
 from controller_runtime.kube.errors import ApiError, Forbidden, NotFound, TooManyRequests, Unreachable
 from controller_runtime.kube.resource import Ref
-from controller_runtime.manager.recorder import QUEUE_SIZE, EventBroadcaster, _Key
+from controller_runtime.manager.event_recorder import QUEUE_SIZE, EventBroadcaster, _Key
 from tests.cluster import eventually
 from tests.runtime.sandboxed import client
 
@@ -231,7 +231,7 @@ def test_against_an_api_server(kubeconfig: Path, namespace: str) -> None:
 def test_series_are_bounded_and_what_was_never_written_counts_as_dropped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("controller_runtime.manager.recorder.MAX_SERIES", 10)
+    monkeypatch.setattr("controller_runtime.manager.event_recorder.MAX_SERIES", 10)
     world = World()
     world.api.errors = [Unreachable("no answer")] * 30
     for number in range(30):

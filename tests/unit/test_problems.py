@@ -18,8 +18,8 @@ from controller_runtime.kube.resource import Ref
 from tests.cluster import eventually
 from tests.runtime.sandboxed import running
 from tests.unit.broken import BROKEN, HEALTHY, Operator, makes_again
+from why.problems.detection import QUIET, Problems
 from why.problems.problem import Problem
-from why.problems.watch import QUIET, Problems
 
 
 class Watcher:

@@ -11,8 +11,8 @@ import msgspec
 from controller_runtime.events import BusEvent, ObjectChanged
 from why.differences import Difference, differences
 from why.problems.bounded import Bounded
-from why.problems.history import History, Key, Round
 from why.problems.problem import Sighting
+from why.problems.rounds import History, Key, Round
 
 # So many rounds in a row in which a key was woken by nothing but its own write of an object, and wrote that
 # object and no other again. What converges (a finalizer, then a status that follows) takes two or three.

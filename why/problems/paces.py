@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from controller_runtime.events import SERVING, BusEvent, LeaderStatus, QueueSnapshot, WatchStatus
 from why.problems.bounded import Bounded
-from why.problems.history import Key, Round
 from why.problems.problem import Sighting
+from why.problems.rounds import Key, Round
 
 _HOT = 60  # rounds of one key within a minute, with nothing to do
 _WITHIN = 60.0  # seconds

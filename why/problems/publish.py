@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry, Gauge
 from controller_runtime.bus import EventBus
 from controller_runtime.events import BusEvent
 from controller_runtime.threads import SupervisedThread, Threads
+from why.problems.detection import Problems
 from why.problems.problem import Problem
-from why.problems.watch import Problems
 
 _LOOK = 1.0  # seconds between looks at what is over
 _LINGER = 0.2  # seconds in which a burst is collected, so that it costs one wake-up

@@ -30,8 +30,8 @@ def run(kubeconfig: str | None, quick: bool) -> list[Figure]:
     counts = {"ours": many, "published": many, "shared_informer": few}
     for _ in range(rounds):  # in turns, since a shared machine is faster at one time than at another
         for who, count in counts.items():
-            with background("bench.events", str(count)) as (_, ready):
-                cost[who].append(call("bench.events", who, port=ready["port"], count=count)["each"])
+            with background("bench.watch_events", str(count)) as (_, ready):
+                cost[who].append(call("bench.watch_events", who, port=ready["port"], count=count)["each"])
     ours, published, theirs = (statistics.median(each) * 1e6 for each in cost.values())
     return [
         Figure("watch events flat out: CPU per event", ours, "µs", theirs, "SharedInformer", None, 20.0),

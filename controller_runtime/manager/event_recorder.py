@@ -34,7 +34,7 @@ from controller_runtime.kube.resource import Ref
 from controller_runtime.kube.times import micro_timestamp
 from controller_runtime.threads import SupervisedThread, Threads
 
-log = logging.getLogger("controller_runtime.manager.recorder")
+log = logging.getLogger("controller_runtime.manager.event_recorder")
 
 # Source of all of these: client-go tools/events/event_broadcaster.go.
 MAX_TRIES = 12

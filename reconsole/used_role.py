@@ -11,7 +11,7 @@ from controller_runtime.kube.markers import Marker
 from controller_runtime.kube.requestinfo import RequestInfo, request_info
 from controller_runtime.kube.roles import roles
 from controller_runtime.kube.rules import PolicyRule
-from reconsole.generate import ROLE_NAME
+from reconsole.operator_manifests import ROLE_NAME
 from reconsole.options import Failure
 from reconsole.yamltext import to_yaml
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from controller_runtime.events import BusEvent
 from why.problems.fights import BornAgain, Fights
-from why.problems.history import History
 from why.problems.loops import Loops
 from why.problems.paces import Paces
 from why.problems.problem import Problem, Sighting
-from why.problems.writes import Conflicts, IdleWrites
+from why.problems.rounds import History
+from why.problems.wasted_writes import Conflicts, IdleWrites
 
 QUIET = 60.0  # seconds after which a problem that is not seen again is over
 _PAST = 200  # problems that are remembered when they are over

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from controller_runtime.events import ApiWrite, BusEvent, ObjectChanged
 from why.problems.bounded import Bounded
-from why.problems.history import Key, Round
 from why.problems.problem import Sighting
+from why.problems.rounds import Key, Round
 
 _IDLE_WRITES = 5  # that changed nothing, of one object, within the time below
 _CONFLICTS = 10
