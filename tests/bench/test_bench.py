@@ -17,7 +17,7 @@ def test_the_first_sync_is_measured_and_shown() -> None:
     assert header.split() == ["figure", "ours", "against", "ratio", "bar"]
     assert set(rule) == {"-", " "}
     assert [row.split("  ")[0].rsplit(": ")[-1] for row in rows] == [
-        "wall", "CPU", "peak memory", "longest stall"
+        "wall", "CPU", "peak memory", "longest stall", "longest stall"
     ]  # fmt: skip
     assert all("SharedInformer" in row for row in rows)
 
