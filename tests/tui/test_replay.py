@@ -173,7 +173,7 @@ async def test_it_plays_jumps_steps_and_has_no_actions(tmp_path: Path) -> None:
         assert "▲" in text, "the fault that is to come"
         c.seconds = 100.0
         assert f"5/{total}" in await c.show(), "it is paused"
-        await c.press("right_square_bracket", "slash", "a", "space", "b")
+        await c.press("plus", "slash", "a", "space", "b")
         assert (c.app.replay.playing, c.app.replay.speed) == (False, 2.0), "a space in a filter is a space"
         await c.press("escape", "escape")
         text = await c.press("F")
