@@ -221,7 +221,7 @@ _ROOMS = {
         "LeaderElectionLost",
     ),
     "manager.manager": ("Manager",),
-    "manager.recorder": ("EventRecorder",),
+    "manager.event_recorder": ("EventRecorder",),
     "manager.signals": ("setup_signal_handler",),
 }
 

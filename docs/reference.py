@@ -38,7 +38,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "objects": ("kube.object", "kube.resource", "kube.kinds", "kube.encode", "kube.unstructured"),
     "ownership": ("kube.ownership",),
     "permissions": ("kube.rules", "kube.permissions", "kube.bindings", "controller.rbac"),
-    "events": ("manager.recorder",),
+    "events": ("manager.event_recorder",),
     "bus": ("bus", "events"),
     "testing": ("envtest.fake", "envtest.environment", "envtest.pytest_plugin"),
 }
@@ -178,10 +178,11 @@ def _without_blank_end(lines: list[str]) -> list[str]:
 
 
 def main() -> None:
+    made = pages()
     TARGET.mkdir(exist_ok=True)
     for old in TARGET.glob("*.md"):
         old.unlink()
-    for name, text in pages().items():
+    for name, text in made.items():
         (TARGET / name).write_text(text)
 
 
