@@ -48,6 +48,10 @@ def _run(argv: Sequence[str] | None) -> int:
         if args.operator and args.what == "all":
             parser.error(f"say what of it: reconsole manifests crd|rbac {args.operator}")
         return print_manifests(args.what, args.operator, args.namespace or "")
+    if args.command == "config":
+        from reconsole.config import print_config
+
+        return print_config(args.output or "text", no_mouse=args.no_mouse)
     if args.command == "why":
         from reconsole.why import run_why
 
@@ -116,6 +120,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     manifests.add_argument(
         "-n", "--namespace", metavar="NS", default=argparse.SUPPRESS, help="roles in one namespace only"
+    )
+    config = commands.add_parser(
+        "config",
+        help="the console's configuration, and where each value comes from",
+        description="Prints all that can be set: theme, mouse, rows of the stream, keys.",
+        allow_abbrev=False,
+    )
+    config.add_argument(
+        "-o", "--output", choices=("text", "json"), default=argparse.SUPPRESS, help="how to print (text)"
     )
     why = commands.add_parser(
         "why",
@@ -203,6 +216,7 @@ def _add_common(parser: argparse.ArgumentParser) -> list[argparse.Action]:
         "--no-ui", dest="ui", action="store_false", help="the controller alone, without a screen"
     )
     how.add_argument("-o", "--output", choices=("text", "json"), help="with --no-ui: how to print (text)")
+    how.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     how.add_argument("--read-only", action="store_true", help="no writes from the console")
     how.add_argument("--observe", action="store_true", help="watch only, do not reconcile")
     how.add_argument(
@@ -291,4 +305,5 @@ def _options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Optio
         events=args.events,
         operator=getattr(args, "operator", None),
         record_rbac=args.record_rbac,
+        no_mouse=args.no_mouse,
     )

@@ -34,11 +34,14 @@ LOG_GRACE = 0.3  # seconds, for the last lines
 
 def run_console(options: Options) -> int:
     """Run until the person quits. Returns the exit code."""
+    from reconsole.config import load_settings
+
     bus = EventBus()
     threads = Threads(bus)
     subscription = bus.subscribe("console", maxlen=50_000)
     try:
         flight = FlightRecorder(bus, threads, options.events)
+        settings = load_settings(no_mouse=options.no_mouse)
         session = Session(options, bus, threads, flight=flight)
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
@@ -94,13 +97,13 @@ def run_console(options: Options) -> int:
     app = ConsoleApp(
         Live(subscription), actions, read_only=options.read_only, tables=_tables(session.operator),
         log_file=log_file, save_recording=flight.save,
-        restart=restart if options.embedded else None,
+        restart=restart if options.embedded else None, settings=settings,
     )  # fmt: skip
     session.with_terminal = partial(_suspended, app)
     session.start(ended)
     signal.signal(signal.SIGTERM, lambda *_: app.exit(0))
     try:
-        app.run()
+        app.run(mouse=settings.mouse)
     finally:
         session.stop.set()
         browser.close()

@@ -24,6 +24,7 @@ class Options:
     groups: tuple[str, ...] = ()  # to act in, beside ``impersonate``
     events: Path | None = None  # where to write everything that the bus carries
     record_rbac: Path | None = None  # where to write the least role that the run used
+    no_mouse: bool = False
     operator: str | None = None  # of ``reconsole run``: FILE.py or module:function; None is Redis
 
 

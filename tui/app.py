@@ -21,9 +21,11 @@ from tui.pump import INTERVAL, Pump
 from tui.screens.confirm import ConfirmQuit
 from tui.screens.errors import Errors
 from tui.screens.main import TABLES, Main
+from tui.settings import Settings
 from tui.source import EventSource
 from tui.state import ConsoleState
-from tui.theme import CHANGES, RECONSOLE
+from tui.stream import Ring
+from tui.theme import CHANGES, THEMES
 
 TABLES_EVERY = 3  # drains: the tables change at 3.3 Hz
 QUIT_WINDOW = 2.0  # seconds for the second ctrl+c
@@ -54,11 +56,14 @@ class ConsoleApp(App[int]):
         restart: Callable[[], object] | None = None,
         save_recording: Callable[[], Path] | None = None,
         stopwatch: Callable[[], float] = time.perf_counter,
+        settings: Settings | None = None,
     ) -> None:
         """``save_recording`` writes the last minutes of events: where to, or raises with a sentence."""
+        self._settings = settings or Settings()
         super().__init__()
         self.title = title
         self.state = ConsoleState(log_file=log_file)
+        self.state.stream = Ring(self._settings.rows)
         self.pump = Pump(source, self.state, stopwatch)
         self._actions = actions
         self._tables = tables
@@ -82,8 +87,10 @@ class ConsoleApp(App[int]):
         return self._main  # type: ignore[return-value]
 
     def on_mount(self) -> None:
-        self.register_theme(RECONSOLE)
-        self.theme = RECONSOLE.name
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = self._settings.theme
+        self.set_keymap(dict(self._settings.keys))
         self.set_interval(INTERVAL, self.tick)
         self._leave_on_signals()
 

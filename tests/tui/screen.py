@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 
 from tests.tui.world import FakeActions, World
 from tui.app import ConsoleApp
+from tui.settings import Settings
 from tui.source import Live
 from tui.widgets.resource_table import ResourceTable
 
@@ -79,10 +80,17 @@ async def console(
     allowed: bool = True,
     maxlen: int = 10_000,
     restart: Callable[[], object] | None = None,
+    settings: Settings | None = None,
 ) -> AsyncIterator[Console]:
     world = World(maxlen)
     actions = FakeActions(world, read_only=read_only, allowed=allowed)
-    app = ConsoleApp(Live(world.subscription, world.clock), actions, read_only=read_only, restart=restart)
+    app = ConsoleApp(
+        Live(world.subscription, world.clock),
+        actions,
+        read_only=read_only,
+        restart=restart,
+        settings=settings,
+    )
     async with app.run_test(size=size, notifications=True) as pilot:
         it = Console(app, pilot, world, actions)
         if settled:
