@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from controller_runtime.controller.reconcile import ReconcileError, Reconciler, Result, TerminalError
     from controller_runtime.controller.workqueue import Queue
     from controller_runtime.events import BusEvent
+    from controller_runtime.kube.crd import schema
+    from controller_runtime.kube.definition import Column, Definition, Rule, Scale
     from controller_runtime.kube.deltas import CreateEvent, DeleteEvent, Event, GenericEvent, UpdateEvent
     from controller_runtime.kube.encode import as_json
     from controller_runtime.kube.errors import (
@@ -91,16 +93,9 @@ if TYPE_CHECKING:
     from controller_runtime.manager.signals import setup_signal_handler
 
 _ROOMS = {
-    "bus": (
-        "EventBus",
-        "Subscription",
-    ),
+    "bus": ("EventBus", "Subscription"),
     "cache.informer": ("Informer",),
-    "cache.sources": (
-        "Channel",
-        "Kind",
-        "Source",
-    ),
+    "cache.sources": ("Channel", "Kind", "Source"),
     "client.client": ("Client",),
     "client.config": (
         "ConfigError",
@@ -108,11 +103,7 @@ _ROOMS = {
         "load_configuration",
     ),
     "client.execplugin": ("Plugins",),
-    "client.context": (
-        "ReconcileCancelled",
-        "ReconcileContext",
-        "current_reconcile",
-    ),
+    "client.context": ("ReconcileCancelled", "ReconcileContext", "current_reconcile"),
     "client.discovery": ("RESTMapper",),
     "client.retry": (
         "DEFAULT_BACKOFF",
@@ -120,15 +111,8 @@ _ROOMS = {
         "Retries",
         "retry_on_conflict",
     ),
-    "controller.builder": (
-        "Builder",
-        "BuilderError",
-        "new_controller_managed_by",
-    ),
-    "controller.controller": (
-        "Controller",
-        "Options",
-    ),
+    "controller.builder": ("Builder", "BuilderError", "new_controller_managed_by"),
+    "controller.controller": ("Controller", "Options"),
     "controller.handlers": (
         "EnqueueRequestForObject",
         "EnqueueRequestForOwner",
@@ -150,14 +134,11 @@ _ROOMS = {
         "or_",
         "resource_version_changed",
     ),
-    "controller.reconcile": (
-        "ReconcileError",
-        "Reconciler",
-        "Result",
-        "TerminalError",
-    ),
+    "controller.reconcile": ("ReconcileError", "Reconciler", "Result", "TerminalError"),
     "controller.workqueue": ("Queue",),
     "events": ("BusEvent",),
+    "kube.crd": ("schema",),
+    "kube.definition": ("Column", "Definition", "Rule", "Scale"),
     "kube.deltas": (
         "CreateEvent",
         "DeleteEvent",
@@ -182,18 +163,9 @@ _ROOMS = {
         "UnexpectedAnswer",
         "Unreachable",
     ),
-    "kube.kinds": (
-        "ConfigMap",
-        "Namespace",
-        "Pod",
-        "Service",
-    ),
+    "kube.kinds": ("ConfigMap", "Namespace", "Pod", "Service"),
     "kube.markers": ("rbac",),
-    "kube.object": (
-        "KubeObject",
-        "ObjectMeta",
-        "OwnerReference",
-    ),
+    "kube.object": ("KubeObject", "ObjectMeta", "OwnerReference"),
     "kube.ownership": (
         "AlreadyOwnedError",
         "add_finalizer",
@@ -206,16 +178,9 @@ _ROOMS = {
         "set_finalizers_under",
         "set_owner_reference",
     ),
-    "kube.resource": (
-        "Ref",
-        "Request",
-        "Resource",
-    ),
+    "kube.resource": ("Ref", "Request", "Resource"),
     "kube.rules": ("PolicyRule",),
-    "kube.unstructured": (
-        "Unstructured",
-        "unstructured",
-    ),
+    "kube.unstructured": ("Unstructured", "unstructured"),
     "manager.leaderelection": (
         "LeaderElectionConfig",
         "LeaderElectionLost",
@@ -239,12 +204,14 @@ __all__ = [
     "BusEvent",
     "Channel",
     "Client",
+    "Column",
     "ConfigError",
     "ConfigMap",
     "Configuration",
     "Conflict",
     "Controller",
     "CreateEvent",
+    "Definition",
     "DeleteEvent",
     "EnqueueRequestForObject",
     "EnqueueRequestForOwner",
@@ -288,6 +255,8 @@ __all__ = [
     "Resource",
     "Result",
     "Retries",
+    "Rule",
+    "Scale",
     "ServerError",
     "Service",
     "Source",
@@ -321,6 +290,7 @@ __all__ = [
     "remove_finalizer",
     "resource_version_changed",
     "retry_on_conflict",
+    "schema",
     "set_controller_reference",
     "set_finalizers_under",
     "set_owner_reference",

@@ -36,6 +36,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "configuration": ("client.config", "client.execplugin"),
     "errors": ("kube.errors",),
     "objects": ("kube.object", "kube.resource", "kube.kinds", "kube.encode", "kube.unstructured"),
+    "custom-resources": ("kube.crd", "kube.definition"),
     "ownership": ("kube.ownership",),
     "permissions": ("kube.rules", "kube.permissions", "kube.bindings", "controller.rbac"),
     "events": ("manager.event_recorder",),

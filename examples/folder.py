@@ -11,6 +11,8 @@ from msgspec.structs import replace
 
 from controller_runtime import (
     Client,
+    Column,
+    Definition,
     EventBus,
     KubeObject,
     Manager,
@@ -22,9 +24,8 @@ from controller_runtime import (
     new_controller_managed_by,
     rbac,
     remove_finalizer,
+    schema,
 )
-from controller_runtime.kube.crd import schema
-from controller_runtime.kube.definition import Column, Definition
 
 ROOT = Path(os.environ.get("FOLDERS", "folders"))
 GROUP = "examples.reconsole.dev"

@@ -45,6 +45,7 @@ def definitions_of(where: str) -> list[str]:
     found = load_operator(where).definitions()
     if not found:
         raise Failure(
-            f"{where} declares no kind with a definition: add definition = Definition() to its class"
+            f"{where} declares no kind with a definition: "
+            "add definition = Definition(), of controller_runtime, to its class"
         )
     return [to_yaml(definition) for definition in found]

@@ -18,6 +18,7 @@ from controller_runtime.kube.errors import (
     Unreachable,
 )
 from controller_runtime.kube.kinds import Namespace
+from controller_runtime.kube.object import KubeObject
 from reconsole.advice import sentence
 from reconsole.options import Failure
 
@@ -76,18 +77,33 @@ def check_installed(client: Client, definition: dict[str, Any], operator: str = 
     spec = definition["spec"]
     group, plural = spec["group"], spec["names"]["plural"]
     for version in spec["versions"]:
-        try:
-            served = client.get_json(f"/apis/{group}/{version['name']}").get("resources") or ()
-            missing = plural not in {resource.get("name") for resource in served}
-        except NotFound:
-            missing = True
-        except (ApiError, Unreachable):
-            return  # Discovery may be closed to us. The watch will show it.
-        if missing:
+        if _is_missing(client, group, version["name"], plural):
             command = " ".join(filter(None, ("reconsole manifests crd", operator)))
             raise Failure(
                 f"the cluster does not know {plural}.{group}; install it with: {command} | kubectl apply -f -"
             )
+
+
+def say_undefined(client: Client, kinds: Iterable[type[KubeObject]]) -> None:
+    """Log a warning for each kind that has no definition to make a CRD of, and that is not served."""
+    for kind in kinds:
+        group, version, plural = kind.resource.group, kind.resource.version, kind.resource.plural
+        if group and kind.definition is None and _is_missing(client, group, version, plural):
+            log.warning(
+                "The cluster does not know %s.%s: add definition = Definition(), of controller_runtime, "
+                "to the class %s, or install a CRD of it",
+                *(plural, group, kind.__name__),
+            )
+
+
+def _is_missing(client: Client, group: str, version: str, plural: str) -> bool:
+    try:
+        served = client.get_json(f"/apis/{group}/{version}").get("resources") or ()
+    except NotFound:
+        return True
+    except (ApiError, Unreachable):
+        return False  # Discovery may be closed to us. The watch will show it.
+    return plural not in {resource.get("name") for resource in served}
 
 
 def say_missing(client: Client, namespaces: Iterable[str]) -> None:

@@ -273,7 +273,7 @@ class Session:
         """The operator's own kinds are there: on the embedded cluster they are installed, else asked for."""
         from controller.api import Redis
         from controller_runtime.kube.crd import custom_resource_definition
-        from reconsole.preflight import check_installed, install
+        from reconsole.preflight import check_installed, install, say_undefined
 
         if self.operator is None:
             check_installed(client, custom_resource_definition(Redis))
@@ -283,6 +283,7 @@ class Session:
                 install(person, definition)
             else:
                 check_installed(client, definition, str(self._options.operator))
+        say_undefined(client, self.operator.declared)
 
     def _needs(self, manager: Manager) -> list[Marker]:
         """What the operator has to be allowed."""

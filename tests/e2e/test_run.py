@@ -44,7 +44,6 @@ def test_on_another_cluster_a_kind_that_is_missing_is_asked_for(tmp_path: Path, 
 
 MISSING = """
 from controller_runtime import *
-from controller_runtime.kube.definition import Definition
 
 class Ghost(KubeObject, frozen=True):
     resource = Resource("nowhere.example.com", "v1", "Ghost", "ghosts")
@@ -130,6 +129,9 @@ import time
 from controller_runtime import *
 from controller_runtime.kube.kinds import ConfigMap
 
+class Ghost(KubeObject, frozen=True):
+    resource = Resource("nowhere.example.com", "v1", "Ghost", "ghosts")
+
 class Loop:
     def __init__(self, manager):
         self.client = manager.client
@@ -143,7 +145,7 @@ def setup(manager): Loop(manager)
 """
 
 
-def test_a_problem_of_the_operator_is_a_line_and_a_metric(tmp_path: Path) -> None:
+def test_a_problem_of_the_operator_and_a_kind_without_a_crd_are_said(tmp_path: Path) -> None:
     (tmp_path / "loop.py").write_text(LOOP)
     arguments = ["--sandbox-dir", str(tmp_path), "--metrics-bind-address", "127.0.0.1:0"]
     run = Headless(tmp_path, "run", str(tmp_path / "loop.py"), *arguments)
@@ -159,3 +161,4 @@ def test_a_problem_of_the_operator_is_a_line_and_a_metric(tmp_path: Path) -> Non
     assert (line["state"], line["problem"]) == ("began", "reconcile loop")
     assert line["about"] == "loop default/looks"
     assert "data.at changes each time" in line["says"]
+    assert "does not know ghosts.nowhere.example.com: add definition = Definition()" in run.log
