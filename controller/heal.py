@@ -19,49 +19,17 @@ from controller.events import Heal
 from controller_runtime.bus import LINGER, EventBus
 from controller_runtime.events import ApiWrite, BusEvent, ObjectChanged, ReconcileStarted
 from controller_runtime.kube.kinds import Pod, Service
+from controller_runtime.kube.object import KubeObject, OwnerReference
 from controller_runtime.kube.resource import Ref
 from controller_runtime.threads import SupervisedThread, Threads
 
+K = TypeVar("K", bound=KubeObject)
 V = TypeVar("V")
 
 # Deletes and reconciles that are remembered while their watch events are on the way.
 REMEMBERED = 1024
 
 HEAL_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)  # seconds
-
-
-class _Owner(msgspec.Struct, frozen=True, rename="camel"):
-    api_version: str = ""
-    kind: str = ""
-    name: str = ""
-    controller: bool | None = None
-
-
-class _Metadata(msgspec.Struct, frozen=True, rename="camel"):
-    deletion_timestamp: str | None = None
-    owner_references: tuple[_Owner, ...] | None = None
-
-
-class _Condition(msgspec.Struct, frozen=True):
-    type: str = ""
-    status: str = ""
-
-
-class _Spec(msgspec.Struct, frozen=True):
-    replicas: int | None = None
-
-
-class _Status(msgspec.Struct, frozen=True):
-    conditions: tuple[_Condition, ...] | None = None
-
-
-class _Object(msgspec.Struct, frozen=True):
-    metadata: _Metadata
-    spec: _Spec = _Spec()
-    status: _Status = _Status()
-
-
-_decoder = msgspec.json.Decoder(_Object)
 
 
 class HealTracker:
@@ -109,14 +77,13 @@ class HealTracker:
 
     def _owner_changed(self, event: ObjectChanged) -> list[Heal]:
         key = (event.ref.namespace, event.ref.name)
-        owner = _decode(event)
+        owner = _decode(event, Redis)
         if owner is None:
             return []
-        if event.type == "DELETED" or owner.metadata.deletion_timestamp:
+        if event.type == "DELETED" or owner.is_terminating:
             self._replicas.pop(key, None)
         else:
-            replicas = owner.spec.replicas
-            self._replicas[key] = 1 if replicas is None else replicas
+            self._replicas[key] = owner.spec.replicas
         mine = [h for h in self._open.values() if h.owner == event.ref.key and not self._is_wanted(h)]
         return [self._close(replace(h, at=event.at, cause=event.seq, stage="abandoned")) for h in mine]
 
@@ -130,7 +97,7 @@ class HealTracker:
         return replicas is not None and ordinal.isdigit() and int(ordinal) < replicas
 
     def _child_changed(self, event: ObjectChanged) -> list[Heal]:
-        child = _decode(event)
+        child = _decode(event, Pod if _is_pod(event.ref) else Service)
         owner = self._owner_of(child) if child else None
         if child is None or owner is None:
             return []
@@ -143,16 +110,14 @@ class HealTracker:
                 self._open.pop(slot, None)
                 return [replace(heal, at=event.at, cause=event.seq, stage="abandoned", gone=event.at)]
             return [self._keep(replace(heal, at=event.at, cause=event.seq, stage="gone", gone=event.at))]
-        if child.metadata.deletion_timestamp:
+        if child.is_terminating:
             if event.initial or (heal and heal.old_uid == event.ref.uid):
                 return []
             heal = self._begin(event, owner.name)
             return [self._keep(heal)] if self._is_wanted(heal) else []
         if heal is None or heal.old_uid == event.ref.uid:
             return []
-        ready = not _is_pod(event.ref) or any(
-            c.type == "Ready" and c.status == "True" for c in child.status.conditions or ()
-        )
+        ready = child.is_ready if isinstance(child, Pod) else True
         made = replace(
             heal,
             at=event.at,
@@ -170,8 +135,8 @@ class HealTracker:
         self._open[slot] = made
         return [made] if changed else []
 
-    def _owner_of(self, child: _Object) -> _Owner | None:
-        references = child.metadata.owner_references or ()
+    def _owner_of(self, child: KubeObject) -> OwnerReference | None:
+        references = child.metadata.owner_references
         return next((o for o in references if o.controller and _is_redis(o)), None)
 
     def _begin(self, event: ObjectChanged, owner: str) -> Heal:
@@ -204,7 +169,7 @@ class HealTracker:
         return heal
 
 
-def _is_redis(named: Ref | _Owner) -> bool:
+def _is_redis(named: Ref | OwnerReference) -> bool:
     return Redis.resource.is_kind(named.api_version, named.kind)
 
 
@@ -221,9 +186,9 @@ def _slot(ref: Ref) -> tuple[str, str, str]:
     return ref.kind, ref.namespace, ref.name
 
 
-def _decode(event: ObjectChanged) -> _Object | None:
+def _decode(event: ObjectChanged, kind: type[K]) -> K | None:
     try:
-        return _decoder.decode(event.raw)
+        return event.decoded(kind)
     except msgspec.MsgspecError:
         return None
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Hashable
-from typing import Literal
+from typing import Literal, Self, TypeVar
 
 import msgspec
 
 from controller_runtime.kube.deltas import Trigger
+from controller_runtime.kube.object import KubeObject, decoder_of
 from controller_runtime.kube.resource import Ref
 from controller_runtime.kube.rules import PolicyRule
 
@@ -24,6 +25,9 @@ BASE_SIZE = 512  # bytes
 
 
 MAX_TRACEBACK = 16_000  # characters
+
+K = TypeVar("K", bound=KubeObject)
+Class = type[K]  # by a name that a class with a field "type" has too
 
 
 class BusEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=True):
@@ -54,8 +58,11 @@ class BusEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omi
 ChangeType = Literal["ADDED", "MODIFIED", "DELETED"]
 
 
-class ObjectChanged(BusEvent, frozen=True, tag="object"):
-    """One watch event, in Kubernetes' words. Its cause is the ``ApiWrite`` that it shows."""
+class ObjectChanged(BusEvent, frozen=True, dict=True, tag="object"):
+    """One watch event, in Kubernetes' words. Its cause is the ``ApiWrite`` that it shows.
+
+    Within the process it has the object as the informer decoded it, which is no field and in no recording.
+    """
 
     type: ChangeType
     ref: Ref
@@ -75,6 +82,19 @@ class ObjectChanged(BusEvent, frozen=True, tag="object"):
             at=at, type="DELETED", ref=ref, resource_version=resource_version,
             raw=msgspec.Raw(msgspec.json.encode(body)), state_unknown=True,
         )  # fmt: skip
+
+    def having(self, obj: KubeObject) -> Self:
+        """This event, with the object that ``raw`` was decoded into."""
+        self.__dict__["obj"] = obj
+        return self
+
+    def decoded(self, kind: Class[K]) -> K:
+        """The object as a ``kind``: that of ``having`` where it is one, else ``raw`` is decoded here.
+
+        Raises msgspec.MsgspecError when that is none.
+        """
+        obj: object = self.__dict__.get("obj")
+        return obj if isinstance(obj, kind) else decoder_of(kind).decode(self.raw)
 
     @property
     def state_key(self) -> Hashable:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from controller_runtime.client.client import Client
     from controller_runtime.client.execplugin import WithTerminal
     from controller_runtime.kube.markers import Marker
+    from controller_runtime.kube.object import KubeObject
     from controller_runtime.manager.leaderelection import LeaderElectionConfig
     from controller_runtime.manager.manager import Manager
     from reconsole.operators import Operator
@@ -228,10 +229,16 @@ class Session:
             self._publish("person", "connected", server=configuration.host, identity=person.identity())
         if self.person.set_running_or_notify_cancel():  # else the console is closed already
             self.person.set_result(person)
+        classes: list[type[KubeObject]] = []
+        if options.ui:
+            from tui.kinds import registry
+
+            classes = registry.classes()
         manager = Manager(
             client,
             self._bus,
             namespaces=options.namespaces,
+            classes=classes,
             leader_election=self._election() if options.leader_elect else None,
             metrics_bind_address=options.metrics_bind_address,
             health_probe_bind_address=options.health_probe_bind_address,

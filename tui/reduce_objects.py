@@ -45,11 +45,11 @@ def object_changed(state: ConsoleState, event: ObjectChanged, news: bool) -> Non
     new: ObjectView | None = None
     if event.type == "DELETED":
         if table.pop(uid, None) is not None and news:
-            remember(state.gone, uid, Gone(view(ref, bytes(event.raw)), event.at))
+            remember(state.gone, uid, Gone(view(event), event.at))
         if state.current.get(name) == uid:
             del state.current[name]
     else:
-        new = table[uid] = _printed(state, kind, view(ref, bytes(event.raw)))
+        new = table[uid] = _printed(state, kind, view(event))
         state.current[name] = uid
     if new is not None and not event.initial and (reached := describe(kind).milestones(new)):
         times = state.milestones.get(uid)

@@ -20,7 +20,7 @@ from controller_runtime.cache.watchreport import WatchReport, in_words
 from controller_runtime.client.client import Client
 from controller_runtime.events import ChangeType, ObjectChanged, Quarantined, WatchStatus
 from controller_runtime.kube.deltas import CreateEvent, DeleteEvent, Event, UpdateEvent
-from controller_runtime.kube.object import Decoder, KubeObject, ObjectMeta
+from controller_runtime.kube.object import Decoder, KubeObject, ObjectMeta, decoder_of
 from controller_runtime.kube.wire import Identity, decode_identity, require_json, with_kind
 from controller_runtime.threads import SupervisedThread, Threads
 
@@ -55,6 +55,9 @@ class Informer(Generic[K]):
 
     Handlers run on the reflector's thread, one event after another, and must only enqueue. ``start`` does
     not block; register handlers before or after it. Objects are frozen and shared.
+
+    ``decode_as``: a subclass of ``kind`` that objects are decoded into, for a reader of the bus that wants
+    more of their fields. What is wrong with those keeps no object from who works with ``kind``.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Informer(Generic[K]):
         kind: type[K],
         bus: EventBus | None = None,
         *,
+        decode_as: type[K] | None = None,
         namespaces: Iterable[str] = (),
         label_selector: str = "",
         field_selector: str = "",
@@ -74,11 +78,12 @@ class Informer(Generic[K]):
         self.kind = kind
         self.selector = in_words(label_selector, field_selector)  # "" when it shows all
         self.publishes_objects = True  # the states of its watches are published in any case
-        self.store: Store[K] = Store(kind)
+        self._class = decode_as or kind
+        self.store: Store[K] = Store(self._class)
         self._bus = bus
         self._raw = raw_cache if raw_cache is not None else RawCache()
         self._wall = timing.wall
-        self._lenient = Decoder(kind)
+        self._lenient = Decoder(self._class)
         self._decode = self._lenient.strict
         self._scopes = (tuple(dict.fromkeys(namespaces)) or ("",)) if kind.resource.namespaced else ("",)
         # Held from the store to the last handler, so that a late handler neither misses nor repeats an event.
@@ -325,7 +330,7 @@ class Informer(Generic[K]):
                 at=self._wall(), type=type_, ref=obj.ref, raw=raw,
                 resource_version=obj.metadata.resource_version,
                 initial=initial, state_unknown=state_unknown,
-            )
+            ).having(obj)
         )  # fmt: skip
 
     def _listing(self) -> Listing:
@@ -335,7 +340,7 @@ class Informer(Generic[K]):
             ObjectChanged(
                 at=now, type="ADDED", ref=obj.ref, raw=self._raw.get(obj.metadata.uid) or _encoded(obj),
                 resource_version=obj.metadata.resource_version, initial=True,
-            )
+            ).having(obj)
             for obj in self.store.list()
         ]  # fmt: skip
         return Listing(resource.api_version, resource.kind, objects)
@@ -348,11 +353,19 @@ class Informer(Generic[K]):
         Raises msgspec.DecodeError for what is no JSON at all.
         """
         try:
-            return self._lenient.decode(raw)
+            return self._decode_leniently(raw)
         except (msgspec.MsgspecError, RecursionError) as error:
             require_json(raw)
             self._set_aside(scope, raw, str(error), gone)
             return None
+
+    def _decode_leniently(self, raw: msgspec.Raw) -> K:
+        try:
+            return self._lenient.decode(raw)
+        except msgspec.ValidationError:
+            if self._class is self.kind:
+                raise
+            return msgspec.convert(decoder_of(self.kind).decode(raw), self._class, from_attributes=True)
 
     def _set_aside(self, scope: str, raw: msgspec.Raw, reason: str, gone: bool) -> None:
         found = _identity(raw)

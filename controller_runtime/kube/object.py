@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import msgspec
@@ -129,6 +130,12 @@ class Decoder(Generic[K]):
             return self.strict(raw)
         except msgspec.ValidationError:
             return msgspec.convert(without_nulls(msgspec.json.decode(raw)), self._kind)
+
+
+@cache
+def decoder_of(kind: type[K]) -> Decoder[K]:
+    """The one decoder of a kind."""
+    return Decoder(kind)
 
 
 def without_nulls(value: Any) -> Any:

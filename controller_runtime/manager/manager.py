@@ -58,6 +58,7 @@ class Manager:
 
     ``namespaces``: what informers watch; empty is the whole cluster. Addresses are as in
     ``probes.HttpServer``, "0" is none.
+    ``classes``: an informer of a kind decodes into the first of them that is a subclass of it.
     ``threads`` starts all that run here; by default it is the manager's own.
     ``graceful_shutdown_timeout`` is in seconds; 0 does not wait, less than 0 waits for ever.
     """
@@ -68,6 +69,7 @@ class Manager:
         bus: EventBus,
         *,
         namespaces: Iterable[str] = (),
+        classes: Iterable[type[KubeObject]] = (),
         leader_election: LeaderElectionConfig | None = None,
         metrics_bind_address: str = "0",
         health_probe_bind_address: str = "0",
@@ -80,6 +82,7 @@ class Manager:
         self.bus = bus
         self.now = now
         self.namespaces = tuple(namespaces)
+        self._classes = tuple(classes)
         self.metrics = Metrics()
         self.healthz = Checks("healthz")
         self.readyz = Checks("readyz")
@@ -126,7 +129,9 @@ class Manager:
             found = self._informers.get(key)
             if found is None:
                 found = Informer(
-                    self.client, kind, self.bus, namespaces=self.namespaces, label_selector=label_selector,
+                    self.client, kind, self.bus,
+                    decode_as=next((c for c in self._classes if issubclass(c, kind)), None),
+                    namespaces=self.namespaces, label_selector=label_selector,
                     field_selector=field_selector, threads=self.threads,
                     raw_cache=None if label_selector or field_selector else self._raw,
                 )  # fmt: skip

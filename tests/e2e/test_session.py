@@ -5,9 +5,12 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec.structs import force_setattr
 
 from controller.events import Connection
+from controller.heal import HealTracker
 from controller_runtime.bus import EventBus
 from controller_runtime.events import BusEvent, ObjectChanged, WatchStatus
 from controller_runtime.kube.errors import Unreachable
@@ -15,6 +18,7 @@ from controller_runtime.threads import Threads
 from reconsole.options import Options
 from reconsole.session import Session
 from tests.cluster import eventually
+from tui.kinds.registry import view
 
 
 class Stay:
@@ -41,6 +45,19 @@ class Stay:
 
         eventually(live, 40)
 
+    def assert_decoded_once(self) -> None:
+        """The rows and heals of the console come out the same when the JSON of the objects is taken away."""
+        changes = [e for e in self.events() if isinstance(e, ObjectChanged)]
+        tracker, hollow = HealTracker(), HealTracker()
+        for event in changes:
+            row, heals = view(event), tracker.observe(event)
+            raw, nothing = event.raw, msgspec.Raw(b"")
+            force_setattr(event, "raw", nothing)
+            assert view(event) == msgspec.structs.replace(row, raw=b"")
+            assert hollow.observe(event) == heals
+            force_setattr(event, "raw", raw)
+        assert {e.ref.kind for e in changes} == {"Redis", "Pod", "Service"}
+
 
 def test_one_is_left_and_another_begun(tmp_path: Path) -> None:
     before = set(threading.enumerate())
@@ -49,6 +66,8 @@ def test_one_is_left_and_another_begun(tmp_path: Path) -> None:
     home.session.start()
     home.until_live()
     eventually(lambda: [e for e in home.events() if isinstance(e, ObjectChanged) and e.ref.kind == "Pod"], 40)
+
+    home.assert_decoded_once()
 
     away = Stay(tmp_path, "kube-system", embedded=False)
     away.session.start()

@@ -111,6 +111,7 @@ def world(
     start: bool = True,
     namespaces: tuple[str, ...] = (),
     label_selector: str = "",
+    decode_as: type[Pod] | None = None,
     tls: ssl.SSLContext | None = None,
     fields: dict[str, Any] | None = None,
     rate: int = 2,
@@ -126,7 +127,7 @@ def world(
     timing = Timing(clock.wall, clock.monotonic, clock.random, clock.wait)
     informer = Informer(
         client, Pod, bus, namespaces=namespaces, label_selector=label_selector, timing=timing,
-        idle_timeout=idle_timeout,
+        idle_timeout=idle_timeout, decode_as=decode_as,
     )  # fmt: skip
     made = World(server, clock, bus, subscription, client, informer)
     informer.add_handler(made.delivered.append)

@@ -246,6 +246,35 @@ def test_what_can_no_longer_be_read_is_stale_and_not_deleted() -> None:
         assert w.delivered[-1].obj.metadata.resource_version == "104"
 
 
+class WidePod(Pod, frozen=True):
+    more: int = 0
+
+
+def test_an_event_has_the_object_of_the_store_and_not_in_its_json() -> None:
+    with world(decode_as=WidePod) as w:
+        w.wait_for("live")
+        w.server.put("a", more=3)
+        w.server.put("b", more="what the controllers do not read")
+        eventually(lambda: len(w.delivered) == 4)
+        changes = {e.resource_version: e for e in w.drain() if isinstance(e, ObjectChanged)}
+        a, b = changes["103"], changes["104"]
+        assert a.decoded(Pod) is a.decoded(WidePod) is w.informer.get("default", "a")
+        assert (a.decoded(WidePod).more, b.decoded(WidePod).more) == (3, 0)
+        line = msgspec.json.encode(a)
+        assert line == msgspec.json.encode(msgspec.structs.replace(a))
+        again = msgspec.json.decode(line, type=ObjectChanged)
+        assert again == a
+        assert again.decoded(WidePod) == a.decoded(WidePod)
+        assert again.size == a.size
+        assert not [e for e in w.drain() if isinstance(e, Quarantined)]
+
+
+def test_without_a_wider_class_no_more_is_decoded() -> None:
+    with world() as w:
+        w.wait_for("live")
+        assert {type(pod) for pod in w.informer.list()} == {Pod}
+
+
 def test_an_unreadable_successor_is_not_its_predecessor() -> None:
     with world() as w:
         w.wait_for("live")

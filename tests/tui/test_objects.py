@@ -3,14 +3,21 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
+from controller_runtime.events import ObjectChanged
 from controller_runtime.kube.resource import Ref
+from tui.kinds import registry
 from tui.kinds.changes import brief
 from tui.kinds.model import ObjectView
-from tui.kinds.registry import view
 
 POD = Ref(kind="Pod", namespace="ns", name="p", uid="u")
+
+
+def view(ref: Ref, raw: bytes) -> ObjectView:
+    event = ObjectChanged(at=0.0, type="ADDED", ref=ref, resource_version="1", raw=msgspec.Raw(raw))
+    return registry.view(event)
 
 
 def pod(status: dict[str, Any], **metadata: Any) -> ObjectView:

@@ -9,10 +9,13 @@ from typing import Any
 import msgspec
 from prometheus_client import CollectorRegistry
 
+from controller.api import Redis
 from controller.events import Heal
 from controller.heal import HealTracker, heal_histogram, watch_heals
 from controller_runtime.bus import EventBus
 from controller_runtime.events import ApiWrite, ObjectChanged, ReconcileStarted
+from controller_runtime.kube.kinds import Pod
+from controller_runtime.kube.object import KubeObject
 from controller_runtime.kube.resource import Ref
 from reconsole.lines import json_line, text_line
 from tests.cluster import eventually
@@ -84,6 +87,21 @@ def test_a_heal_from_the_request_to_ready() -> None:
 def test_pods_of_another_operators_redis_are_not_ours() -> None:
     opstree = "redis.redis.opstreelabs.in/v1beta2"
     assert run(redis(0), pod(1, "DELETED", "old", owner=opstree), pod(2, "ADDED", "new", owner=opstree)) == []
+
+
+def test_what_an_informer_has_decoded_is_not_decoded_again() -> None:
+    changes = [
+        redis(0),
+        pod(1, "ADDED", "old", ready=True),
+        pod(2, "DELETED", "old"),
+        pod(3, "ADDED", "new"),
+        pod(4, "MODIFIED", "new", ready=True),
+    ]
+    kinds: dict[str, type[KubeObject]] = {"Redis": Redis, "Pod": Pod}
+    without_json = [
+        msgspec.structs.replace(e, raw=msgspec.Raw(b"")).having(e.decoded(kinds[e.ref.kind])) for e in changes
+    ]
+    assert [h.stage for h in run(*without_json)] == ["gone", "recreated", "ready"]
 
 
 def test_a_service_is_healed_as_soon_as_it_is_there() -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from controller_runtime.events import ObjectChanged
 from controller_runtime.kube.kinds import Event
-from controller_runtime.kube.resource import Ref
 from controller_runtime.kube.times import parse_time
 from tui.kinds.columns import NAMESPACE, cell
 from tui.kinds.model import Base, Cell, Column, Kind, Metadata, ObjectView, row
-from tui.kinds.reading import decoder
 from tui.text import age
 
 
@@ -21,11 +20,8 @@ class _Regarding(Base, frozen=True):
     name: str = ""
 
 
-class _Event(Base, frozen=True):
-    metadata: Metadata = Metadata()
-    type: str = ""
-    reason: str = ""
-    note: str = ""
+class ShownEvent(Event, frozen=True):
+    metadata: Metadata
     regarding: _Regarding = _Regarding()
     event_time: str | None = None
     series: _Series | None = None
@@ -33,18 +29,15 @@ class _Event(Base, frozen=True):
     deprecated_last_timestamp: str | None = None
 
 
-_decoder = decoder(_Event)
-
-
-def read(ref: Ref, raw: bytes) -> ObjectView:
-    event = _decoder.decode(raw)
+def read(change: ObjectChanged) -> ObjectView:
+    event = change.decoded(ShownEvent)
     series = event.series or _Series()
     times = (series.last_observed_time, event.deprecated_last_timestamp, event.event_time)
     seen = next((at for t in times if (at := parse_time(t)) is not None), None)
     about = f"{event.regarding.kind}/{event.regarding.name}"
     count = str(series.count or event.deprecated_count or 1)
     return row(
-        ref, raw, event.metadata, event.type, "bad" if event.type == "Warning" else "ok",
+        change, event.metadata, event.type, "bad" if event.type == "Warning" else "ok",
         cells={
             "reason": event.reason, "object": about, "note": event.note, "count": count,
             "seen": "" if seen is None else str(seen),
@@ -78,6 +71,7 @@ KIND = Kind(
         Column("MESSAGE", cell("note"), flex=24),
     ),
     read=read,
+    decode_as=ShownEvent,
     short_names=("ev",),
     actions=("yaml",),
     quiet=("status", "count"),

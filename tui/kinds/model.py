@@ -1,13 +1,19 @@
-"""What a description of a kind is made of: the row of an object, its columns, and the kind itself. Pure."""
+"""What a description of a kind is made of: the row of an object, its columns, and the kind itself. Pure.
+
+The class of a kind is a subclass of the runtime's, with the other fields that are shown: informers decode
+objects into it while there is a console, so that they are decoded once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
 
+from controller_runtime.events import ObjectChanged
+from controller_runtime.kube.object import KubeObject, ObjectMeta, OwnerReference
 from controller_runtime.kube.resource import Ref, Resource
 from controller_runtime.kube.times import parse_time
 from tui.names import GroupKind
@@ -17,8 +23,8 @@ Health = Literal["ok", "busy", "bad", "done"]
 Cell = tuple[str, str]  # text and style
 
 
-class Base(msgspec.Struct, frozen=True, rename="camel"):
-    """Of what is read from an object: only the fields that are shown."""
+class Base(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """A part of an object that the runtime does not read: only the fields that are shown."""
 
 
 class Manager(Base, frozen=True):
@@ -29,23 +35,8 @@ class Manager(Base, frozen=True):
     subresource: str = ""
 
 
-class Owner(Base, frozen=True):
-    api_version: str = ""
-    kind: str = ""
-    name: str = ""
-    uid: str = ""
-    controller: bool | None = None
-
-
-class Metadata(Base, frozen=True):
-    creation_timestamp: str | None = None
-    deletion_timestamp: str | None = None
-    generation: int | None = None
-    deletion_grace_period_seconds: int | None = None
-    finalizers: tuple[str, ...] | None = None
-    labels: dict[str, str] | None = None
-    owner_references: tuple[Owner, ...] | None = None
-    managed_fields: tuple[Manager, ...] | None = None
+class Metadata(ObjectMeta, frozen=True):
+    managed_fields: tuple[Manager, ...] = ()
 
 
 class Condition(Base, frozen=True):
@@ -68,8 +59,8 @@ class ObjectView(msgspec.Struct, frozen=True):
     facts: dict[str, str]
     finalizers: tuple[str, ...] = ()
     grace: int | None = None  # seconds
-    labels: dict[str, str] = {}
-    owners: tuple[Owner, ...] = ()
+    labels: Mapping[str, str] = {}
+    owners: tuple[OwnerReference, ...] = ()
     managers: tuple[Manager, ...] = ()
     is_starting: bool = False  # on its way up, and nothing is known to be wrong with it
 
@@ -79,8 +70,7 @@ class ObjectView(msgspec.Struct, frozen=True):
 
 
 def row(
-    ref: Ref,
-    raw: bytes,
+    event: ObjectChanged,
     metadata: Metadata,
     status: str,
     health: Health,
@@ -92,14 +82,14 @@ def row(
 ) -> ObjectView:
     """The row of an object, with what all kinds have in common taken from its metadata."""
     return ObjectView(
-        ref, raw, status, health,
+        event.ref, bytes(event.raw), status, health,
         created=parse_time(metadata.creation_timestamp),
         deleting=parse_time(metadata.deletion_timestamp),
         cells=cells, facts=facts, grace=grace, is_starting=is_starting,
-        finalizers=metadata.finalizers or (),
-        labels=metadata.labels or {},
-        owners=metadata.owner_references or (),
-        managers=metadata.managed_fields or (),
+        finalizers=metadata.finalizers,
+        labels=metadata.labels,
+        owners=metadata.owner_references,
+        managers=metadata.managed_fields,
     )  # fmt: skip
 
 
@@ -131,7 +121,8 @@ class Kind:
     resource: Resource
     title: str  # of its table
     columns: tuple[Column, ...]
-    read: Callable[[Ref, bytes], ObjectView]
+    read: Callable[[ObjectChanged], ObjectView]
+    decode_as: type[KubeObject] | None = None  # the class that ``read`` asks for, where it has its own
     short_names: tuple[str, ...] = ()
     actions: tuple[str, ...] = ("delete", "yaml")
     usual: tuple[str, ...] = ()  # words of STATUS that are no news of a new object

@@ -2,103 +2,87 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
-
-from controller_runtime.kube.kinds import Pod
-from controller_runtime.kube.resource import Ref
+from controller_runtime.events import ObjectChanged
+from controller_runtime.kube.kinds import Container, Pod, PodSpec, PodStatus
 from tui.kinds.columns import AGE, NAME, NAMESPACE, READY, STATUS, cell
-from tui.kinds.model import Base, Cell, Column, Condition, Health, Kind, Metadata, ObjectView, row
-from tui.kinds.reading import decoder
+from tui.kinds.model import Base, Cell, Column, Health, Kind, Metadata, ObjectView, row
 
 
 class _Waiting(Base, frozen=True):
-    reason: str | None = None
+    reason: str = ""
+
+
+class _Running(Base, frozen=True):
+    """Nothing of it is shown."""
 
 
 class _Terminated(Base, frozen=True):
-    reason: str | None = None
+    reason: str = ""
     exit_code: int = 0
-    signal: int | None = None
+    signal: int = 0
 
 
 class _ContainerState(Base, frozen=True):
     waiting: _Waiting | None = None
-    running: dict[str, Any] | None = None
+    running: _Running | None = None
     terminated: _Terminated | None = None
 
 
 class _ContainerStatus(Base, frozen=True):
     ready: bool = False
     restart_count: int = 0
-    state: _ContainerState | None = None
+    state: _ContainerState = _ContainerState()
 
 
-class _Container(Base, frozen=True):
-    image: str | None = None
+class _Spec(PodSpec, frozen=True):
+    init_containers: tuple[Container, ...] = ()
+    termination_grace_period_seconds: int = 30
 
 
-class _Spec(Base, frozen=True):
-    containers: tuple[_Container, ...] | None = None
-    init_containers: tuple[_Container, ...] | None = None
-    node_name: str | None = None
-    termination_grace_period_seconds: int | None = None
+class _Status(PodStatus, frozen=True):
+    container_statuses: tuple[_ContainerStatus, ...] = ()
+    init_container_statuses: tuple[_ContainerStatus, ...] = ()
 
 
-class _Status(Base, frozen=True):
-    phase: str | None = None
-    reason: str | None = None
-    pod_ip: str | None = msgspec.field(default=None, name="podIP")
-    conditions: tuple[Condition, ...] | None = None
-    container_statuses: tuple[_ContainerStatus, ...] | None = None
-    init_container_statuses: tuple[_ContainerStatus, ...] | None = None
-
-
-class _Pod(Base, frozen=True):
-    metadata: Metadata = Metadata()
+class ShownPod(Pod, frozen=True):
+    metadata: Metadata
     spec: _Spec = _Spec()
     status: _Status = _Status()
-
-
-_decoder = decoder(_Pod)
 
 
 def _ended(ended: _Terminated) -> str:
     return ended.reason or (f"Signal:{ended.signal}" if ended.signal else f"ExitCode:{ended.exit_code}")
 
 
-def _init_reason(pod: _Pod) -> str:
+def _init_reason(pod: ShownPod) -> str:
     """The word for an init container that is not done; "" when all are. After kubectl's printPod."""
-    statuses = pod.status.init_container_statuses or ()
-    total = len(pod.spec.init_containers or ())
-    for index, container in enumerate(statuses):
-        state = container.state or _ContainerState()
+    total = len(pod.spec.init_containers)
+    for index, container in enumerate(pod.status.init_container_statuses):
+        state = container.state
         if state.terminated:
             if state.terminated.exit_code == 0:
                 continue
             return f"Init:{_ended(state.terminated)}"
-        if state.waiting and state.waiting.reason not in (None, "", "PodInitializing"):
+        if state.waiting and state.waiting.reason not in ("", "PodInitializing"):
             return f"Init:{state.waiting.reason}"
         return f"Init:{index}/{total}"
     return ""
 
 
-def _words(pod: _Pod) -> tuple[str, int, int, int]:
+def _words(pod: ShownPod) -> tuple[str, int, int, int]:
     """STATUS, ready containers, all containers and RESTARTS, by the rules of kubectl's printPod."""
     status = pod.status
-    conditions = {c.type: c.status for c in status.conditions or ()}
     reason = status.reason or status.phase or "Unknown"
     ready = restarts = 0
     initialising = _init_reason(pod)
     if initialising:
         reason = initialising
-        restarts = sum(c.restart_count for c in status.init_container_statuses or ())
+        restarts = sum(c.restart_count for c in status.init_container_statuses)
     else:
         running = False
-        for container in reversed(status.container_statuses or ()):
+        for container in reversed(status.container_statuses):
             restarts += container.restart_count
-            state = container.state or _ContainerState()
+            state = container.state
             if state.waiting and state.waiting.reason:
                 reason = state.waiting.reason
             elif state.terminated:
@@ -107,8 +91,8 @@ def _words(pod: _Pod) -> tuple[str, int, int, int]:
                 running = True
                 ready += 1
         if reason == "Completed" and running:
-            reason = "Running" if conditions.get("Ready") == "True" else "NotReady"
-    if pod.metadata.deletion_timestamp:
+            reason = "Running" if pod.is_ready else "NotReady"
+    if pod.is_terminating:
         reason = "Unknown" if status.reason == "NodeLost" else "Terminating"
     total = len(pod.spec.containers or status.container_statuses or ())
     return reason, ready, total, restarts
@@ -133,15 +117,14 @@ def _seconds(count: int | None) -> str:
     return "" if count is None else f"{count} s"
 
 
-def read(ref: Ref, raw: bytes) -> ObjectView:
-    pod = _decoder.decode(raw)
+def read(event: ObjectChanged) -> ObjectView:
+    pod = event.decoded(ShownPod)
     word, ready, total, restarts = _words(pod)
     health = _health(word, ready == total)
-    ip, node = pod.status.pod_ip or "", pod.spec.node_name or ""
+    ip, node = pod.status.pod_ip, pod.spec.node_name
     counted = f"{ready}/{total}"
-    grace = pod.spec.termination_grace_period_seconds
     return row(
-        ref, raw, pod.metadata, word, health,
+        event, pod.metadata, word, health,
         cells={"ready": counted, "restarts": str(restarts), "ip": ip, "node": node},
         facts={
             "status": word,
@@ -149,10 +132,10 @@ def read(ref: Ref, raw: bytes) -> ObjectView:
             "restarts": str(restarts),
             "node": node,
             "ip": ip,
-            "image": ",".join(c.image or "" for c in pod.spec.containers or ()),
+            "image": ",".join(c.image for c in pod.spec.containers),
             "grace": _seconds(pod.metadata.deletion_grace_period_seconds),
         },
-        grace=30 if grace is None else grace,
+        grace=pod.spec.termination_grace_period_seconds,
         is_starting=health == "busy" and not restarts,
     )  # fmt: skip
 
@@ -183,6 +166,7 @@ KIND = Kind(
         Column("NODE", cell("node", "muted"), rank=7, flex=14),
     ),
     read=read,
+    decode_as=ShownPod,
     short_names=("po",),
     usual=("Pending",),
     quiet=("status", "restarts"),

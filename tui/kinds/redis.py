@@ -3,42 +3,22 @@
 from __future__ import annotations
 
 from controller.api import Redis
-from controller_runtime.kube.resource import Ref
+from controller_runtime.events import ObjectChanged
 from tui.kinds.columns import AGE, NAME, NAMESPACE, READY, STATUS, cell
-from tui.kinds.model import Base, Column, Condition, Health, Kind, Metadata, ObjectView, row
-from tui.kinds.reading import decoder
+from tui.kinds.model import Column, Health, Kind, Metadata, ObjectView, row
 
 
-class _Spec(Base, frozen=True):
-    replicas: int | None = None
-    port: int | None = None
-    image: str | None = None
+class ShownRedis(Redis, frozen=True):
+    metadata: Metadata
 
 
-class _Status(Base, frozen=True):
-    replicas: int | None = None
-    ready_replicas: int | None = None
-    observed_generation: int | None = None
-    conditions: tuple[Condition, ...] | None = None
-
-
-class _Redis(Base, frozen=True):
-    metadata: Metadata = Metadata()
-    spec: _Spec = _Spec()
-    status: _Status = _Status()
-
-
-_decoder = decoder(_Redis)
-
-
-def _word(redis: _Redis) -> tuple[str, Health, str]:
+def _word(redis: Redis) -> tuple[str, Health, str]:
     """STATUS, its health, and the reason when it is degraded."""
-    conditions = {c.type: c for c in redis.status.conditions or ()}
-    ready, degraded = conditions.get("Ready"), conditions.get("Degraded")
-    if redis.metadata.deletion_timestamp:
+    ready, degraded = redis.status.condition("Ready"), redis.status.condition("Degraded")
+    if redis.is_terminating:
         return "Terminating", "done", ""
     if degraded and degraded.status == "True":
-        return "Degraded", "bad", degraded.reason or ""
+        return "Degraded", "bad", degraded.reason
     if redis.status.observed_generation not in (None, redis.metadata.generation):
         return "Scaling", "busy", ""
     if ready and ready.status == "True":
@@ -48,14 +28,14 @@ def _word(redis: _Redis) -> tuple[str, Health, str]:
     return ("Scaling" if ready.reason == "Scaling" else "Healing"), "busy", ""
 
 
-def read(ref: Ref, raw: bytes) -> ObjectView:
-    redis = _decoder.decode(raw)
+def read(event: ObjectChanged) -> ObjectView:
+    redis = event.decoded(ShownRedis)
     word, health, reason = _word(redis)
-    replicas = 1 if redis.spec.replicas is None else redis.spec.replicas
+    replicas = redis.spec.replicas
     ready = f"{redis.status.ready_replicas or 0}/{replicas}"
-    port, image = str(redis.spec.port or ""), redis.spec.image or ""
+    port, image = str(redis.spec.port or ""), redis.spec.image
     return row(
-        ref, raw, redis.metadata, word, health,
+        event, redis.metadata, word, health,
         cells={"ready": ready, "port": port, "image": image},
         facts={
             "status": word, "reason": reason, "ready": ready, "replicas": str(replicas), "port": port,
@@ -74,6 +54,7 @@ KIND = Kind(
         AGE,
     ),
     read=read,
+    decode_as=ShownRedis,
     usual=("Pending",),
     order=0,
 )  # fmt: skip

@@ -10,7 +10,9 @@ from types import MappingProxyType
 
 import msgspec
 
-from controller_runtime.kube.resource import Ref, Resource
+from controller_runtime.events import ObjectChanged
+from controller_runtime.kube.object import KubeObject
+from controller_runtime.kube.resource import Resource
 from tui import kinds
 from tui.kinds.columns import AGE, NAME, NAMESPACE, cell
 from tui.kinds.model import Column, Kind, ObjectView
@@ -26,6 +28,11 @@ def described() -> Mapping[GroupKind, Kind]:
     ]
     found = [module.KIND for module in modules if isinstance(getattr(module, "KIND", None), Kind)]
     return MappingProxyType({kind.group_kind: kind for kind in sorted(found, key=lambda k: k.order)})
+
+
+def classes() -> list[type[KubeObject]]:
+    """What informers are to decode objects into while there is a console to read them."""
+    return [kind.decode_as for kind in described().values() if kind.decode_as is not None]
 
 
 def describe(key: GroupKind, resource: Resource | None = None) -> Kind:
@@ -49,10 +56,10 @@ def printed(resource: Resource, columns: Sequence[str]) -> Kind:
     return Kind(resource, title, (NAMESPACE, NAME, *own, AGE), read_plain, actions=("yaml",))
 
 
-def view(ref: Ref, raw: bytes) -> ObjectView:
+def view(event: ObjectChanged) -> ObjectView:
     """Never raises: an object that cannot be read is a row that says so."""
-    kind = described().get(kind_of(ref))
+    kind = described().get(kind_of(event.ref))
     try:
-        return (kind.read if kind else read_plain)(ref, raw)
+        return (kind.read if kind else read_plain)(event)
     except msgspec.MsgspecError as error:
-        return unreadable(ref, raw, error)
+        return unreadable(event, error)

@@ -2,47 +2,36 @@
 
 from __future__ import annotations
 
-import msgspec
-
-from controller_runtime.kube.kinds import Service
-from controller_runtime.kube.resource import Ref
+from controller_runtime.events import ObjectChanged
+from controller_runtime.kube.kinds import Service, ServicePort, ServiceSpec
 from tui.kinds.columns import AGE, NAME, NAMESPACE, cell
-from tui.kinds.model import Base, Column, Kind, Metadata, ObjectView, row
-from tui.kinds.reading import decoder
+from tui.kinds.model import Column, Kind, Metadata, ObjectView, row
 
 
-class _Port(Base, frozen=True):
-    port: int = 0
-    node_port: int | None = None
-    protocol: str | None = None
+class _Port(ServicePort, frozen=True):
+    node_port: int = 0
 
 
-class _Spec(Base, frozen=True):
-    type: str | None = None
-    cluster_ip: str | None = msgspec.field(default=None, name="clusterIP")
-    ports: tuple[_Port, ...] | None = None
-    selector: dict[str, str] | None = None
+class _Spec(ServiceSpec, frozen=True):
+    ports: tuple[_Port, ...] = ()
 
 
-class _Service(Base, frozen=True):
-    metadata: Metadata = Metadata()
+class ShownService(Service, frozen=True):
+    metadata: Metadata
     spec: _Spec = _Spec()
 
 
-_decoder = decoder(_Service)
-
-
-def read(ref: Ref, raw: bytes) -> ObjectView:
-    service = _decoder.decode(raw)
+def read(event: ObjectChanged) -> ObjectView:
+    service = event.decoded(ShownService)
     spec = service.spec
     ports = ",".join(
-        f"{p.port}{f':{p.node_port}' if p.node_port else ''}/{p.protocol or 'TCP'}" for p in spec.ports or ()
+        f"{p.port}{f':{p.node_port}' if p.node_port else ''}/{p.protocol or 'TCP'}" for p in spec.ports
     )
     type_, ip = spec.type or "ClusterIP", spec.cluster_ip or "<none>"
-    deleting = bool(service.metadata.deletion_timestamp)
-    selector = ",".join(f"{k}={v}" for k, v in sorted((spec.selector or {}).items()))
+    deleting = service.is_terminating
+    selector = ",".join(f"{k}={v}" for k, v in sorted(spec.selector.items()))
     return row(
-        ref, raw, service.metadata, "Terminating" if deleting else type_, "done" if deleting else "ok",
+        event, service.metadata, "Terminating" if deleting else type_, "done" if deleting else "ok",
         cells={"type": type_, "ip": ip, "ports": ports, "selector": selector},
         facts={"type": type_, "ip": ip, "ports": ports, "selector": selector},
     )  # fmt: skip
@@ -60,6 +49,7 @@ KIND = Kind(
         AGE,
     ),
     read=read,
+    decode_as=ShownService,
     short_names=("svc",),
     usual=("ClusterIP",),
     quiet=("status", "type", "selector"),
