@@ -18,16 +18,14 @@ from controller_runtime.kube.resource import Resource
 from controller_runtime.kube.terminal import safe_text
 from tui.clipboard import copy
 from tui.filters import Filter, parse
-from tui.kinds.model import Kind, ObjectView
-from tui.kinds.registry import described, printed
-from tui.names import GroupKind, plural
+from tui.kinds.model import Kind
 from tui.ports import Actions
 from tui.screens.board import Board
 from tui.screens.card import Card
-from tui.screens.confirm import ConfirmDelete
 from tui.screens.errors import Errors
+from tui.screens.going import Going
 from tui.screens.help import Help, Sections
-from tui.screens.yaml import Yaml
+from tui.screens.selected import Selected
 from tui.state import ConsoleState
 from tui.widgets.banner import Banner
 from tui.widgets.command_bar import CommandBar
@@ -98,7 +96,8 @@ class Main(Screen[None]):
         self._timeline = Timeline(state, clock)
         self._filter_bar = FilterBar()
         self._command_bar = CommandBar()
-        self._wishes: dict[str, str] = {}  # kinds that were asked for by name, and the filter for each
+        self._going = Going(state, actions, self._put_in_front, self._refuse)
+        self._selected = Selected(self, state, actions, clock)
 
     def compose(self) -> ComposeResult:
         yield self._header
@@ -126,7 +125,7 @@ class Main(Screen[None]):
         self._tables.commit()
         is_alone = self.size.height < LOW or self.has_class("-tiny")
         self._tables.share_height(self._body.size.height, is_wide=self.has_class("-wide"), is_alone=is_alone)
-        self._answer_browsing()
+        self._going.answer()
         self._header.update_rows()
         self._timeline.commit()
 
@@ -262,41 +261,11 @@ class Main(Screen[None]):
     async def do_command(self, event: CommandBar.Given) -> None:
         command = event.command
         if command.action == "show":
-            self._show(command.name, command.filter)
+            self._going.go(command.name, command.filter)
         elif command.action == "quit":
             await self.app.run_action("ask_quit")
         elif command.action:
             await self.run_action(command.action)
-
-    def _show(self, name: str, wanted: str) -> None:
-        """The table of a kind: what is known of it, else what the server serves under that name."""
-        known = next((k for k in described().values() if k.resource.plural == name), None)
-        browsed = next((k for k, plural in self._state.plurals.items() if plural == name), None)
-        if known is not None and self._state.watch_of(known.group_kind):
-            self._put_in_front(known, wanted)
-        elif browsed is not None:
-            resource = Resource(browsed.group, "", browsed.kind, name)
-            self._put_in_front(
-                described().get(browsed) or printed(resource, self._state.columns[browsed]), wanted
-            )
-        else:
-            if known is not None and known.resource.group:  # others may serve the same plural
-                name = f"{name}.{known.resource.group}"
-            self._wishes[name] = wanted
-            self._actions.browse(name)
-
-    def _answer_browsing(self) -> None:
-        """Show the kinds that were asked for and are found, and say which are not."""
-        answers, self._state.browsed = self._state.browsed, []
-        for answer in answers:
-            wanted = self._wishes.pop(answer.name, None)
-            if wanted is None:
-                continue
-            if answer.resource is None:
-                self._refuse(answer.message)
-                continue
-            key = GroupKind(answer.resource.group, answer.resource.kind)
-            self._put_in_front(described().get(key) or printed(answer.resource, answer.columns), wanted)
 
     def _put_in_front(self, kind: Kind, wanted: str) -> None:
         table = self._tables.show(kind)
@@ -374,26 +343,10 @@ class Main(Screen[None]):
     def action_errors(self) -> None:
         self.app.push_screen(Errors(self._state))
 
-    @on(ResourceTable.YamlRequested)
-    def show_yaml(self, event: ResourceTable.YamlRequested) -> None:
-        self.app.push_screen(Yaml(event.target))
+    @on(ResourceTable.Asked)
+    def open_selected(self, event: ResourceTable.Asked) -> None:
+        self._selected.open(event.action, event.target)
 
     @on(ResourceTable.DeleteRequested)
     def confirm_delete(self, event: ResourceTable.DeleteRequested) -> None:
-        if self.app.screen is not self:  # a second ctrl+d that was quicker than the dialog
-            return
-        dialog = ConfirmDelete(event.targets, self._state, self._actions, hidden=event.hidden)
-
-        def answered(confirmed: bool | None) -> None:
-            if confirmed:
-                self._delete(dialog.present)
-                event.table.clear_marks()
-
-        self.app.push_screen(dialog, answered)
-
-    def _delete(self, targets: Sequence[ObjectView]) -> None:
-        for target in targets:
-            self._actions.delete(target.ref)
-        ref, count = targets[0].ref, len(targets)
-        what = f"{ref.kind} {ref.name}" if count == 1 else f"{count} {plural(ref.kind, count)}"
-        self.notify(safe_text(f"Deleting {what} …"), markup=False, timeout=3)
+        self._selected.confirm_delete(event)

@@ -16,7 +16,6 @@ from controller_runtime.kube.terminal import safe_text
 from tui.filters import Filter
 from tui.kinds.model import Column, Kind, ObjectView
 from tui.names import uid_of
-from tui.screens.history import History
 from tui.state import ConsoleState
 from tui.text import clock_time, fit_middle, natural, pad, wrap
 from tui.widgets.cursor_table import CursorTable
@@ -30,8 +29,8 @@ class ResourceTable(CursorTable):
 
     BINDINGS = [
         Binding("ctrl+d", "delete", "Delete", id="table.delete"),
-        Binding("y", "yaml", "YAML", id="table.yaml"),
-        Binding("h", "history", "History", show=False, id="table.history"),
+        Binding("y", "ask('yaml')", "YAML", id="table.yaml"),
+        Binding("h", "ask('history')", "History", show=False, id="table.history"),
         Binding("space", "mark", "Mark", show=False, id="table.mark"),
         Binding("ctrl+backslash", "clear_marks", "Clear marks", show=False, id="table.clear-marks"),
         Binding("N", "sort('NAME')", "Sort by name", show=False, id="table.sort-name"),
@@ -57,8 +56,10 @@ class ResourceTable(CursorTable):
         hidden: int  # of them, by the filter
 
     @dataclass
-    class YamlRequested(Message):
-        table: ResourceTable
+    class Asked(Message):
+        """Something is to be opened for ``target``: "yaml", "history"."""
+
+        action: str
         target: ObjectView
 
     def __init__(
@@ -211,8 +212,8 @@ class ResourceTable(CursorTable):
         here = self.cursor_object
         if action == "delete" and self.read_only:
             return "this console is read-only: start it without --read-only to delete"
-        if action not in self.kind.actions:
-            return f"{self.title} have no {action} here"
+        if action == "delete" and action not in self.kind.actions:
+            return f"{self.title} have no delete here"
         if here is None:
             return f"there are no {self.title} to choose from"
         if action == "delete" and uid_of(here.ref) not in self.rows.live:
@@ -235,17 +236,11 @@ class ResourceTable(CursorTable):
             hidden = sum(self.rows.find(o.ref.uid) is None for o in marked)
             self.post_message(self.DeleteRequested(self, marked or [target], hidden))
 
-    def action_yaml(self) -> None:
-        if (why := self.why_not("yaml")) or (target := self.cursor_object) is None:
+    def action_ask(self, action: str) -> None:
+        if (why := self.why_not(action)) or (target := self.cursor_object) is None:
             self._refuse(why)
         else:
-            self.post_message(self.YamlRequested(self, target))
-
-    def action_history(self) -> None:
-        if (target := self.cursor_object) is None:
-            self._refuse(self.why_not("yaml"))
-        else:
-            self.app.push_screen(History(target, self._state))
+            self.post_message(self.Asked(action, target))
 
     def _refuse(self, why: str) -> None:
         self.app.notify(safe_text(f"Not available here: {why}."), severity="warning", markup=False)
