@@ -73,16 +73,16 @@ def test_a_pause_and_a_kill(kubeconfig: Path, namespace: str, tmp_path: Path) ->
         eventually(lambda: leads(journal, one))
         two = start("two")
         one.process.send_signal(signal.SIGSTOP)
-        eventually(lambda: leads(journal, two), seconds=8)
+        eventually(lambda: leads(journal, two), seconds=20)
         one.process.send_signal(signal.SIGCONT)
-        assert one.process.wait(5) == 1  # it noticed, and ended itself
+        assert one.process.wait(15) == 1  # it noticed, and ended itself
 
         three = start("three")
         time.sleep(0.5)  # long enough to stand by, as three's first look starts its wait
         killed = time.monotonic()
         os.kill(two.process.pid, signal.SIGKILL)
-        eventually(lambda: leads(journal, three), seconds=8)
-        assert time.monotonic() - killed < 4
+        eventually(lambda: leads(journal, three), seconds=20)
+        assert time.monotonic() - killed < 15  # a Lease of seconds; the machine may be busy
     finally:
         for process in processes:
             process.kill()
