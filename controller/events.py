@@ -118,6 +118,24 @@ class PermissionsReviewed(BusEvent, frozen=True, tag="permissions"):
         return BASE_SIZE * (1 + len(self.rights))
 
 
+class Caption(BusEvent, frozen=True, tag="caption"):
+    """What a story says about what is on the screen now. ``number`` counts its chapters from 1 to ``of``."""
+
+    chapter: str
+    number: int
+    of: int
+    text: str = ""
+
+
+class Deed(BusEvent, frozen=True, tag="deed"):
+    """Something that a story does: it presses a ``key``, or is a person with another client (``command``)."""
+
+    key: str = ""
+    command: str = ""
+    ok: bool = True
+    answer: str = ""  # the server's, once it is there
+
+
 ActionVerb = Literal["delete", "scale", "check", "apply", "revoke", "grant"]
 
 

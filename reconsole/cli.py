@@ -62,6 +62,8 @@ def _run(argv: Sequence[str] | None) -> int:
 
         args.ui = False
         return run_doctor(_options(parser, args))
+    if args.command == "demo":
+        return _demo(parser, args)
     options = _options(parser, args)
     if options.ui:
         from reconsole.console import run_console
@@ -112,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("operator", metavar="FILE.py | MODULE:FUNCTION")
     for action in _add_common(run):
         action.default = argparse.SUPPRESS  # what stood before "run" counts
+    _add_demo(commands)
     _add_replay(commands)
     manifests = commands.add_parser("manifests", help="YAML for kubectl apply -f -", allow_abbrev=False)
     manifests.add_argument("what", choices=("crd", "rbac", "all"), nargs="?", default="all")
@@ -149,6 +152,45 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("operator", metavar="FILE.py | MODULE:FUNCTION", nargs="?", help="of this operator")
     _add_looking(doctor)
     return parser
+
+
+def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    demo = commands.add_parser(
+        "demo",
+        help="what it can do, told by itself on an embedded cluster",
+        description="Tells a story in the console; any key takes over. See docs/demo.md.",
+        allow_abbrev=False,
+    )
+    demo.add_argument("--script", metavar="FILE.yaml", type=Path, help="tell this one")
+    demo.add_argument(
+        "--check", action="store_true", help="go through it at once, without a screen; exit 1 where it fails"
+    )
+    demo.add_argument("--speed", metavar="N", type=_speed, default=1.0, help="as in 2 or 0.5 (1)")
+    demo.add_argument(
+        "--chapter", metavar="NAME|N", default="1", help="begin there; what leads to it is done"
+    )
+    demo.add_argument("--loop", action="store_true", help="again and again")
+    for action in _add_common(demo):
+        action.default = argparse.SUPPRESS
+
+
+def _demo(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
+    from reconsole.demo.command import STORY, Wish, run_demo
+    from reconsole.demo.script import read_script
+    from reconsole.options import Failure
+
+    if args.check:
+        args.ui = False
+    if args.loop and not args.ui:
+        parser.error("--loop needs a terminal")
+    try:
+        script = read_script(args.script or STORY)
+        first = script.number_of(args.chapter)
+    except Failure as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        return 1
+    wish = Wish(script, args.speed, first, args.loop, args.check)
+    return run_demo(_options(parser, args), wish, temporary=args.sandbox_dir is None)
 
 
 def _add_looking(parser: argparse.ArgumentParser) -> None:
@@ -249,6 +291,16 @@ def _port(text: str) -> int:
     if not text.isdigit() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port: use 0 to 65535")
     return int(text)
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.01 <= speed <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a speed: use 0.01 to 1000")
+    return speed
 
 
 def _count(text: str) -> int:

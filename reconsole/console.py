@@ -32,8 +32,19 @@ log = logging.getLogger("reconsole")
 LOG_GRACE = 0.3  # seconds, for the last lines
 
 
-def run_console(options: Options) -> int:
-    """Run until the person quits. Returns the exit code."""
+Maker = Callable[..., "ConsoleApp"]  # is given what the class is given
+
+
+def run_console(
+    options: Options,
+    *,
+    make: Callable[[EventBus], Maker] | None = None,
+    size: tuple[int, int] | None = None,
+) -> int:
+    """Run until the person quits. Returns the exit code.
+
+    ``make`` says what makes the app for a bus. With a ``size`` in cells it runs without a terminal.
+    """
     from reconsole.config import load_settings
 
     bus = EventBus()
@@ -94,7 +105,7 @@ def run_console(options: Options) -> int:
     actions = Actions(
         session.person, bus, read_only=options.read_only, browser=browser, embedded=options.embedded
     )
-    app = ConsoleApp(
+    app = (make(bus) if make else ConsoleApp)(
         Live(subscription), actions, read_only=options.read_only, tables=_tables(session.operator),
         log_file=log_file, save_recording=flight.save,
         restart=restart if options.embedded else None, settings=settings,
@@ -103,7 +114,7 @@ def run_console(options: Options) -> int:
     session.start(ended)
     signal.signal(signal.SIGTERM, lambda *_: app.exit(0))
     try:
-        app.run(mouse=settings.mouse)
+        app.run(headless=size is not None, size=size, mouse=settings.mouse)
     finally:
         session.stop.set()
         browser.close()

@@ -25,6 +25,7 @@ class Options:
     events: Path | None = None  # where to write everything that the bus carries
     record_rbac: Path | None = None  # where to write the least role that the run used
     no_mouse: bool = False
+    sample: bool = True  # the embedded cluster begins with a Redis
     operator: str | None = None  # of ``reconsole run``: FILE.py or module:function; None is Redis
 
 

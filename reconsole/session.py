@@ -88,7 +88,11 @@ class Session:
         self._bus = bus
         # Started here, so that it comes up while this process still imports.
         self._cluster = (
-            EmbeddedCluster(options.sandbox_dir.absolute(), threads=self._threads).start()
+            EmbeddedCluster(
+                options.sandbox_dir.absolute(),
+                extra=() if options.sample else ("--no-sample",),
+                threads=self._threads,
+            ).start()
             if options.embedded
             else None
         )

@@ -52,6 +52,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--dir", type=Path, help="where the kubeconfigs go (a temporary directory)")
     parser.add_argument("--port", type=_port, default=0, help="port on 127.0.0.1 (a free one)")
     parser.add_argument("--manifests", type=Path, help="kustomization to load (not with --bare)")
+    parser.add_argument("--no-sample", dest="sample", action="store_false", help="without the sample Redis")
     parser.add_argument("--runtime", choices=("auto", "process", "simulated"), default="auto")
     parser.add_argument("--nodes", type=int, default=2, help="how many nodes there are")
     parser.add_argument("--seed", type=int, default=0, help="makes the delays of the kubelet repeatable")
@@ -157,7 +158,7 @@ async def _install(
     """Load the manifests; the path of the operator's kubeconfig when its account exists."""
     if args.manifests:
         try:
-            await bootstrap.load(manager, cluster, bootstrap.manifests(args.manifests))
+            await bootstrap.load(manager, cluster, bootstrap.manifests(args.manifests, sample=args.sample))
         except (bootstrap.BootstrapError, ApiError, aiohttp.ClientError) as error:
             raise Failure(str(error)) from error
     account = cluster.store.get("serviceaccounts", _OPERATOR)

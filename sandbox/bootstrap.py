@@ -79,12 +79,12 @@ def bootstrap(cluster: Cluster, port: int) -> None:
     create(endpoint_slice, "default", renew=True)
 
 
-def manifests(directory: Path) -> list[Obj]:
-    """The objects of a kustomization in the order of its resources, then the sample Redis."""
+def manifests(directory: Path, *, sample: bool = True) -> list[Obj]:
+    """The objects of a kustomization in the order of its resources, then the sample Redis if wanted."""
     try:
         files = _files(directory)
-        sample = directory / "samples" / "redis.yaml"
-        files += [sample] if sample.exists() else []
+        redis = directory / "samples" / "redis.yaml"
+        files += [redis] if sample and redis.exists() else []
         documents = [d for f in files for d in yaml.safe_load_all(f.read_text()) if d]
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise BootstrapError(f"cannot read the manifests in {directory}: {error}") from error

@@ -26,6 +26,7 @@ from tui.source import EventSource
 from tui.state import ConsoleState
 from tui.stream import Ring
 from tui.theme import CHANGES, THEMES
+from tui.widgets.captions import Captions
 
 TABLES_EVERY = 3  # drains: the tables change at 3.3 Hz
 QUIT_WINDOW = 2.0  # seconds for the second ctrl+c
@@ -114,6 +115,7 @@ class ConsoleApp(App[int]):
                 markup=False,
             )
         self.state.notices.clear()
+        self._caption_dialogs()
         if self._main is None or not self._main.is_mounted:
             return
         if self.state.ended is not None and not self._showed_end:
@@ -123,6 +125,15 @@ class ConsoleApp(App[int]):
             self._main.commit_stream()
         if self._drains % TABLES_EVERY == 0:
             self._main.commit()
+
+    def _caption_dialogs(self) -> None:
+        """What a story says stays bright where a dialog dims the rest."""
+        if self.screen is self._main or not self.screen.is_modal:
+            return
+        if (captions := next(iter(self.screen.query(Captions)), None)) is not None:
+            captions.commit()
+        elif self.state.caption is not None:
+            self.screen.mount(Captions(self.state, classes="docked"))
 
     def show(self) -> None:
         """Draw everything anew, now."""

@@ -9,8 +9,10 @@ from controller.events import (
     ActionFinished,
     ActionStarted,
     Browsing,
+    Caption,
     Connection,
     ControllerEnded,
+    Deed,
     Heal,
     Printed,
 )
@@ -95,6 +97,14 @@ def _printed(state: ConsoleState, event: Printed, news: bool) -> None:
     remember(state.cells, event.uid, event.cells, 50_000)
 
 
+def _caption(state: ConsoleState, event: Caption, news: bool) -> None:
+    state.caption, state.deed = event, None
+
+
+def _deed(state: ConsoleState, event: Deed, news: bool) -> None:
+    state.deed = event
+
+
 def _quarantined(state: ConsoleState, event: Quarantined, news: bool) -> None:
     name = f"{event.resource} {event.name}".strip()
     stale = f"stale: still shown as of version {event.stale_version}; " if event.stale_version else ""
@@ -131,4 +141,6 @@ _HANDLERS: dict[type[BusEvent], Callable[[ConsoleState, Any, bool], None]] = {
     Browsing: _browsing,
     Printed: _printed,
     ControllerEnded: _ended,
+    Caption: _caption,
+    Deed: _deed,
 }

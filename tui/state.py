@@ -6,7 +6,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field, fields
 from typing import Literal, TypeVar
 
-from controller.events import ActionFinished, Browsing, Connection, ControllerEnded, Heal
+from controller.events import ActionFinished, Browsing, Caption, Connection, ControllerEnded, Deed, Heal
 from controller_runtime.events import ApiWrite, LeaderStatus, QueueSnapshot, WatchStatus
 from controller_runtime.kube.resource import Ref
 from tui.chains import Chains
@@ -130,6 +130,8 @@ class ConsoleState:
     connection: Connection | None = None
     person: Connection | None = None
     leader: LeaderStatus | None = None
+    caption: Caption | None = None  # of a story, and what it did last
+    deed: Deed | None = None
     queues: dict[str, QueueSnapshot] = field(default_factory=dict)  # by controller
     stream: Ring = field(default_factory=Ring)
     seq: int = 0  # of the event that is being taken in

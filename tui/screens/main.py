@@ -28,6 +28,7 @@ from tui.screens.help import Help, Sections
 from tui.screens.selected import Selected
 from tui.state import ConsoleState
 from tui.widgets.banner import Banner
+from tui.widgets.captions import Captions
 from tui.widgets.command_bar import CommandBar
 from tui.widgets.event_log import EventLog
 from tui.widgets.filter_bar import FilterBar
@@ -94,6 +95,7 @@ class Main(Screen[None]):
         self._stream = EventLog(state, len(self._tables) + 1)
         self._body = Container(self._tables, self._stream, id="body")
         self._timeline = Timeline(state, clock)
+        self._captions = Captions(state)
         self._filter_bar = FilterBar()
         self._command_bar = CommandBar()
         self._going = Going(state, actions, self._put_in_front, self._refuse)
@@ -105,6 +107,7 @@ class Main(Screen[None]):
         yield self._banner
         yield self._body
         yield self._timeline
+        yield self._captions
         yield self._filter_bar
         yield self._command_bar
         yield Footer(show_command_palette=False, compact=False)
@@ -128,6 +131,7 @@ class Main(Screen[None]):
         self._going.answer()
         self._header.update_rows()
         self._timeline.commit()
+        self._captions.commit()
 
     # Sizes and focus ------------------------------------------------------------------------------
 

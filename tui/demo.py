@@ -1,0 +1,94 @@
+"""The console with somebody in it who tells a story; any key takes over."""
+
+from __future__ import annotations
+
+import asyncio
+import unicodedata
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from textual import events
+
+from tui.app import ConsoleApp
+from tui.widgets.captions import Captions
+
+PASSED_ON = ("ctrl+c", "ctrl+q")  # keys that do what they do, beside taking over
+NAMED = {"full_stop": ".", "minus": "-", "colon": ":", "slash": "/", "space": " ", "question_mark": "?"}
+
+
+class Player(Protocol):
+    async def __call__(self, stage: DemoApp) -> None: ...
+
+
+class DemoApp(ConsoleApp):
+    """``play`` is given the app to act in: ``press`` and ``text``."""
+
+    def __init__(
+        self,
+        *args: Any,
+        play: Callable[[DemoApp], Awaitable[None]],
+        ended: Callable[[DemoApp, Exception | None], None],
+        **named: Any,
+    ) -> None:
+        """``ended`` is called when the story is over, with what went wrong; not when a key took over."""
+        super().__init__(*args, **named)
+        self._play = play
+        self._ended = ended
+        self._story: asyncio.Task[None] | None = None
+        self._pressed: list[events.Key] = []  # by the story, and not here yet
+
+    def on_ready(self) -> None:
+        self.query_one(Captions).hint = "any key takes over"
+        self._story = asyncio.create_task(self._tell())
+
+    async def _tell(self) -> None:
+        try:
+            await self._play(self)
+        except Exception as error:
+            self._story = None
+            self._ended(self, error)
+        else:
+            self._story = None
+            self._ended(self, None)
+
+    # The stage ------------------------------------------------------------------------------------
+
+    def press(self, key: str) -> None:
+        """As the terminal would: ``key`` is Textual's name of it, or a character."""
+        character = NAMED.get(key) or (key if len(key) == 1 else None)
+        if len(key) == 1 and not key.isalnum():
+            key = unicodedata.name(key).lower().replace("-", "_").replace(" ", "_")
+        event = events.Key(key, character)
+        self._pressed.append(event)
+        self.post_message(event)
+
+    def text(self) -> str:
+        """What is on the screen, without the captions."""
+        strips = self.screen._compositor.render_strips()
+        lines = ["".join(segment.text for segment in strip) for strip in strips]
+        for captions in self.screen.query(Captions):
+            if captions.display:
+                del lines[captions.region.y : captions.region.bottom]
+        return "\n".join(lines)
+
+    # Taking over ----------------------------------------------------------------------------------
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key | events.MouseDown) and not event.is_forwarded:
+            mine = [pressed for pressed in self._pressed if pressed is event]
+            self._pressed = [pressed for pressed in self._pressed if pressed is not event]
+            if not mine and self._story is not None:
+                self.take_over("You took over")
+                if not (isinstance(event, events.Key) and event.key in PASSED_ON):
+                    return
+        await super().on_event(event)
+
+    def take_over(self, why: str) -> None:
+        """End the story: from now on it is the live console."""
+        if self._story is not None:
+            self._story.cancel()
+            self._story = None
+        self._pressed.clear()
+        self.state.caption = None
+        self.show()
+        self.notify(f"{why}: the console is yours. ? shows the keys.", timeout=6, markup=False)
