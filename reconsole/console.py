@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,6 +54,8 @@ def run_console(
     try:
         flight = FlightRecorder(bus, threads, options.events)
         settings = load_settings(no_mouse=options.no_mouse)
+        if make is not None:
+            settings = replace(settings, keys={})  # a script presses those that are there by default
         session = Session(options, bus, threads, flight=flight)
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)

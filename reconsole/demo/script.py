@@ -140,7 +140,7 @@ _PLAIN = {
 def _plainly(words: str) -> str:
     """msgspec's words in those of YAML."""
     words = re.sub(r"`(\w+)(?: \| null)?`(?! missing)", lambda m: _PLAIN.get(m[1], m[0]), words)
-    words = words.replace("Object", "it").replace("field", "key")
+    words = words.replace("Object missing", "there is no").replace("Object", "it").replace("field", "key")
     return words[:1].lower() + words[1:]
 
 

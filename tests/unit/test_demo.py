@@ -115,4 +115,4 @@ def test_a_script_that_cannot_be_ends_with_a_sentence(
     path = tmp_path / "s.yaml"
     path.write_text(HEAD.replace("caption: c", "hold: 1"))
     assert main(["demo", "--check", "--script", str(path)]) == 1
-    assert capsys.readouterr().err == f"error: {path}:5: it is missing required key `caption`\n"
+    assert capsys.readouterr().err == f"error: {path}:5: there is no required key `caption`\n"
