@@ -41,9 +41,11 @@ def run(kubeconfig: str | None, quick: bool) -> list[Figure]:
     last = {who: percentile(values, 0.99) for who, values in took.items()}
     found = []
     for who, rival in (("shared_informer", "SharedInformer"), ("kopf_operator", "kopf")):
-        bar = median[who] if who == "shared_informer" else None
-        found.append(Figure("heal: median", median["ours"], "ms", median[who], rival, bar))
-        found.append(Figure("heal: p99", last["ours"], "ms", last[who], rival, 15.0))
+        is_bar = who == "shared_informer"
+        found.append(
+            Figure("heal: median", median["ours"], "ms", median[who], rival, median[who] if is_bar else None)
+        )
+        found.append(Figure("heal: p99", last["ours"], "ms", last[who], rival, last[who] if is_bar else 15.0))
     return found
 
 

@@ -16,7 +16,9 @@ from bench.figures import Figure
 from bench.pods import large_pod
 
 if TYPE_CHECKING:
-    from controller_runtime.bus import EventBus
+    from controller_runtime.bus import Subscription
+    from controller_runtime.events import BusEvent
+    from controller_runtime.kube.kinds import Pod
 
 PODS = 100
 BLOCK = 100  # lines per write
@@ -26,16 +28,17 @@ LIMIT = 300.0  # seconds
 def run(kubeconfig: str | None, quick: bool) -> list[Figure]:
     # The server is always our own: no API server could write this fast.
     rounds, many, few = (1, 1_000, 500) if quick else (5, 20_000, 2_000)
-    cost: dict[str, list[float]] = {"ours": [], "published": [], "shared_informer": []}
-    counts = {"ours": many, "published": many, "shared_informer": few}
+    counts = {"ours": many, "published": many, "shown": many, "decoded_again": many, "shared_informer": few}
+    cost: dict[str, list[float]] = {who: [] for who in counts}
     for _ in range(rounds):  # in turns, since a shared machine is faster at one time than at another
         for who, count in counts.items():
             with background("bench.watch_events", str(count)) as (_, ready):
                 cost[who].append(call("bench.watch_events", who, port=ready["port"], count=count)["each"])
-    ours, published, theirs = (statistics.median(each) * 1e6 for each in cost.values())
+    ours, published, shown, again, theirs = (statistics.median(each) * 1e6 for each in cost.values())
     return [
         Figure("watch events flat out: CPU per event", ours, "µs", theirs, "SharedInformer", None, 20.0),
         Figure("the same, published on the bus and read there", published, "µs", ours, "unpublished"),
+        Figure("the same, to the row of the console", shown, "µs", again, "decoded once more"),
     ]
 
 
@@ -114,34 +117,57 @@ def _measure(start: Callable[[], Any], version: Callable[[], int], count: int) -
 
 def published(port: int, count: int) -> dict[str, float]:
     """Ours, with a bus that somebody reads in blocks."""
+    return ours(port, count, reader=lambda event: None)
+
+
+def shown(port: int, count: int, *, once: bool = True) -> dict[str, float]:
+    """The same, with each object read as the console reads it."""
+    from controller_runtime.events import ObjectChanged
+    from tui.kinds.pods import ShownPod
+    from tui.kinds.registry import view
+
+    def read(event: BusEvent) -> None:
+        if isinstance(event, ObjectChanged):
+            view(event)
+
+    return ours(port, count, reader=read, decode_as=ShownPod if once else None)
+
+
+def decoded_again(port: int, count: int) -> dict[str, float]:
+    """The same, where the informer does not decode what the console needs."""
+    return shown(port, count, once=False)
+
+
+def ours(
+    port: int,
+    count: int,
+    reader: Callable[[BusEvent], None] | None = None,
+    decode_as: type[Pod] | None = None,
+) -> dict[str, float]:
     from controller_runtime.bus import EventBus
-
-    bus = EventBus()
-    reader = bus.subscribe("bench")
-
-    def read() -> None:
-        while True:
-            reader.wait(linger=0.02)
-            reader.drain()
-
-    threading.Thread(target=read, daemon=True).start()
-    return ours(port, count, bus)
-
-
-def ours(port: int, count: int, bus: EventBus | None = None) -> dict[str, float]:
     from controller_runtime.cache.informer import Informer
     from controller_runtime.client.client import Client
     from controller_runtime.client.config import Configuration
     from controller_runtime.kube.kinds import Pod
 
-    informer = Informer(Client(Configuration(f"http://127.0.0.1:{port}")), Pod, bus)
+    bus = EventBus() if reader else None
+    informer = Informer(Client(Configuration(f"http://127.0.0.1:{port}")), Pod, bus, decode_as=decode_as)
     seen = [0]
 
     def handle(event: Any) -> None:
         seen[0] = int(event.obj.metadata.resource_version)
 
+    if bus and reader:
+        threading.Thread(target=_read, args=(bus.subscribe("bench"), reader), daemon=True).start()
     informer.add_handler(handle)
     return _measure(informer.start, lambda: seen[0], count)
+
+
+def _read(subscription: Subscription, reader: Callable[[BusEvent], None]) -> None:
+    while True:
+        subscription.wait(linger=0.02)
+        for event in subscription.drain().events:
+            reader(event)
 
 
 def shared_informer(port: int, count: int) -> dict[str, float]:

@@ -25,7 +25,7 @@ def test_the_first_sync_is_measured_and_shown() -> None:
 def test_an_unknown_name_is_refused_with_those_that_exist() -> None:
     done = subprocess.run([sys.executable, "-m", "bench", "speed"], capture_output=True, text=True)
     assert done.returncode == 2
-    assert "no benchmark is called 'speed'; there are sync, events" in done.stderr
+    assert "no benchmark is called 'speed'; there are sync, watch_events" in done.stderr
 
 
 def test_the_table_says_what_was_kept_and_what_was_not() -> None:
