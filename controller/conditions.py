@@ -8,6 +8,7 @@ from typing import Any
 from controller.api import Redis
 from controller.desired import is_current, selector
 from controller.plan import Plan
+from controller.wishes import PAUSED, is_paused
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ def status(
         is_ready, reason, message = False, "Deleting", f"{len(owned)} pods are still there"
     elif blind:
         is_ready, reason, message = None, blind.reason, blind.message
+    elif is_paused(redis):
+        is_ready, reason = complete, "Paused"
+        message = f"{ready} of {want} pods are ready; it is left alone while it has the annotation {PAUSED}"
     elif complete:
         reason, message = "Ready", f"{ready} of {want} pods are ready"
     elif problem:
@@ -59,7 +63,7 @@ def status(
         reason, message = "Scaling", f"{ready} of {want} pods are ready"
     else:
         reason, message = "Healing", f"{ready} of {want} pods are ready"
-    progressing = not complete and problem is None
+    progressing = not complete and problem is None and not is_paused(redis)
     conditions = [
         _condition(redis, "Ready", is_ready, reason, message, now),
         _condition(

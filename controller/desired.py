@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from controller.api import GROUP, MAX_REPLICAS, Redis
+from controller.wishes import is_fresh, restart
 from controller_runtime.kube.kinds import Pod, Service
 from controller_runtime.kube.ownership import set_controller_reference
 
@@ -73,10 +74,12 @@ def _metadata(redis: Redis, name: str, template: str) -> dict[str, Any]:
 
 def pod(redis: Redis, ordinal: int) -> dict[str, Any]:
     name = pod_name(redis, ordinal)
+    meta = _metadata(redis, name, pod_hash(redis))
+    meta["annotations"] |= restart(redis)
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": _metadata(redis, name, pod_hash(redis)),
+        "metadata": meta,
         "spec": {"hostname": name, **_pod_template(redis.spec.image, redis.spec.port)},
     }
 
@@ -145,7 +148,9 @@ def service_hash(redis: Redis) -> str:
 
 
 def is_current(redis: Redis, pod: Pod) -> bool:
-    """Whether a pod was made from what the spec asks for."""
+    """Whether a pod was made from what the spec asks for, and since the last restart."""
+    if not is_fresh(redis, pod):
+        return False
     asked = pod.metadata.annotations.get(TEMPLATE_HASH)
     if asked is not None:
         return asked == pod_hash(redis)

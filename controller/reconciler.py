@@ -18,6 +18,7 @@ from controller.report import Reporter
 from controller.said import Said
 from controller.services import ServiceWriter
 from controller.views import Views
+from controller.wishes import is_paused
 from controller_runtime.controller.reconcile import ReconcileError, Result
 from controller_runtime.controller.workqueue import Queue
 from controller_runtime.kube.deltas import DeleteEvent
@@ -132,6 +133,9 @@ class RedisReconciler:
         wrong = [] if redis.metadata.deletion_timestamp else problems(redis)
         if wrong:
             self._reporter.report(redis, steps, Problem("InvalidSpec", "; ".join(wrong)), blind)
+            return None
+        if is_paused(redis):
+            self._reporter.report(redis, steps, None, blind)
             return None
         try:
             written, unwritten = self._write_ledger(redis, steps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from controller.api import Redis
+from controller.wishes import is_paused
 from controller_runtime.events import ObjectChanged
 from tui.kinds.columns import AGE, NAME, NAMESPACE, READY, STATUS, cell
 from tui.kinds.model import Column, Health, Kind, Metadata, ObjectView, row
@@ -21,6 +22,8 @@ def _word(redis: Redis) -> tuple[str, Health, str]:
         return "Degraded", "bad", degraded.reason
     if redis.status.observed_generation not in (None, redis.metadata.generation):
         return "Scaling", "busy", ""
+    if is_paused(redis):
+        return "Paused", "busy", ""
     if ready and ready.status == "True":
         return "Ready", "ok", ""
     if ready is None:
