@@ -8,11 +8,14 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from controller import rights
+from controller import changes, rights
+from controller.access import NEEDS, Access, Verdict
 from controller.browse import Browser
 from controller.events import ActionFinished, ActionStarted, ActionVerb
 from controller_runtime.bus import EventBus
@@ -24,6 +27,7 @@ from controller_runtime.kube.rules import PolicyRule, missing_rule
 
 log = logging.getLogger("controller.actions")
 
+READ_ONLY = "this console is read-only: start it without --read-only to write"
 _CLOSING = "the console was closed before this was done"
 
 
@@ -53,10 +57,12 @@ class Actions:
         self._is_closed = False
         self._ids = itertools.count(1)
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="action")
+        self._access = Access(lambda: self._client, self._pool, time.monotonic)
 
     def use(self, client: Future[Client]) -> None:
         """Act through this client from now on: the cluster is another one."""
         self._client = client
+        self._access.forget()
         if self._browser is not None:
             self._browser.use(client)
 
@@ -84,6 +90,51 @@ class Actions:
             return f"{ref.kind} {ref.name} is being deleted"
 
         return self._submit("delete", ref, run, writes=True)
+
+    def allowed(self, verb: ActionVerb, ref: Ref) -> Verdict:
+        """Whether the person may ``verb`` the object, as far as is known now; what is not is found out."""
+        if self.read_only:
+            return Verdict(False, READ_ONLY)
+        return self._access.ask(verb, ref)
+
+    def scale(self, ref: Ref, replicas: int) -> str:
+        return self._change("scale", ref, partial(changes.scale, ref=ref, replicas=replicas))
+
+    def restart(self, ref: Ref) -> str:
+        """New pods, one after the other."""
+        now = datetime.fromtimestamp(self._clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return self._change("restart", ref, partial(changes.restart, ref=ref, now=now))
+
+    def pause(self, ref: Ref) -> str:
+        """Let the operator leave the object alone."""
+        return self._change("pause", ref, partial(changes.pause, ref=ref, paused=True))
+
+    def resume(self, ref: Ref) -> str:
+        return self._change("resume", ref, partial(changes.pause, ref=ref, paused=False))
+
+    def label(self, ref: Ref, values: Mapping[str, str | None]) -> str:
+        """None takes a label away."""
+        return self._change("label", ref, partial(changes.mark, ref=ref, what="labels", values=values))
+
+    def annotate(self, ref: Ref, values: Mapping[str, str | None]) -> str:
+        return self._change(
+            "annotate", ref, partial(changes.mark, ref=ref, what="annotations", values=values)
+        )
+
+    def edit(self, ref: Ref, patch: Mapping[str, Any]) -> str:
+        """``patch`` is a JSON merge patch of what was edited."""
+        return self._change("edit", ref, partial(changes.amend, ref=ref, patch=patch))
+
+    def _change(self, verb: ActionVerb, ref: Ref, change: Callable[[Client], str]) -> str:
+        def run() -> str:
+            client = self._client.result()
+            try:
+                return change(client)
+            except ApiError as error:
+                rule = missing_rule(error, client.resource_of(ref), subresource=NEEDS[verb][1])
+                raise _Refused(error.message, rule) from error
+
+        return self._submit(verb, ref, run, writes=True)
 
     def check(self, verb: str, ref: Ref) -> str:
         """Ask the API server whether the person may ``verb`` the object (a SelfSubjectAccessReview)."""
@@ -141,7 +192,7 @@ class Actions:
         asked = ActionStarted(at=self._clock(), id=id_, verb=verb, ref=ref)
         self._bus.publish(asked)
         if writes and self.read_only:
-            self._publish(asked, False, "this console is read-only: start it without --read-only to write")
+            self._publish(asked, False, READ_ONLY)
             return id_
 
         def work() -> str:
@@ -164,6 +215,7 @@ class Actions:
             return
         except _Refused as refused:
             message, rule = str(refused), refused.rule
+            self._access.forget()
         except (ApiError, NoKindMatch, rights.NotPossible) as error:
             message = str(error)
         except Unreachable as error:

@@ -136,7 +136,10 @@ class Deed(BusEvent, frozen=True, tag="deed"):
     answer: str = ""  # the server's, once it is there
 
 
-ActionVerb = Literal["delete", "scale", "check", "apply", "revoke", "grant"]
+ActionVerb = Literal[
+    "delete", "scale", "restart", "pause", "resume", "edit", "label", "annotate",
+    "check", "apply", "revoke", "grant",
+]  # fmt: skip
 
 
 class ActionStarted(BusEvent, frozen=True, tag="action_started"):

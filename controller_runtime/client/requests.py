@@ -115,13 +115,16 @@ class Requests:
         except (ApiError, Unreachable):
             return ""
 
-    def can_i(self, verb: str, resource: Resource, namespace: str = "", name: str = "") -> tuple[bool, str]:
+    def can_i(
+        self, verb: str, resource: Resource, namespace: str = "", name: str = "", *, subresource: str = ""
+    ) -> tuple[bool, str]:
         """Whether we may, and the server's reason (a SelfSubjectAccessReview).
 
         Raises UnexpectedAnswer when the server does not say.
         """
         attributes = {"verb": verb, "group": resource.group, "resource": resource.plural}
-        attributes |= {k: v for k, v in (("namespace", namespace), ("name", name)) if v}
+        more = (("namespace", namespace), ("name", name), ("subresource", subresource))
+        attributes |= {k: v for k, v in more if v}
         body = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",

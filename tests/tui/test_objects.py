@@ -133,3 +133,9 @@ def test_brief_tells_what_changed() -> None:
     assert brief(held, before) == "−finalizer r-0"
     assert brief(before, pod({"phase": "Pending"}, labels={"a": "b"})) == "metadata.labels"
     assert brief(None, before) == ""
+
+
+def test_a_paused_redis_says_so() -> None:
+    ready = [{"type": "Ready", "status": "True"}]
+    assert redis(ready, annotations={"myapp.tangx.in/paused": "true"}).status == "Paused"
+    assert redis(ready, annotations={"myapp.tangx.in/paused": "false"}).status == "Ready"

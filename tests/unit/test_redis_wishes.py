@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from controller import desired
@@ -12,7 +14,7 @@ from tests.unit.test_redis_plan import pod, redis
 from tests.unit.world import World, with_ledger
 
 
-def paused(*pods: Pod, **more: object) -> World:
+def paused(*pods: Pod, **more: Any) -> World:
     of = redis(2, annotations={PAUSED: "true"}, finalizers=with_ledger(2).metadata.finalizers, **more)
     return World(of, *pods)
 
