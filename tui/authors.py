@@ -5,6 +5,8 @@ from __future__ import annotations
 from tui.kinds.model import ObjectView
 
 UNKNOWN = "someone else"
+# A pod gets its node by its subresource "binding", which leaves no entry: that is a scheduler's doing.
+SCHEDULER = "scheduler"
 
 
 def author_of(old: ObjectView | None, new: ObjectView | None) -> str:
@@ -14,6 +16,8 @@ def author_of(old: ObjectView | None, new: ObjectView | None) -> str:
     """
     if new is None or (new.deleting is not None and (old is None or old.deleting is None)):
         return UNKNOWN
+    if old is not None and not old.cells.get("node") and new.cells.get("node"):
+        return SCHEDULER
     before = old.managers if old is not None else ()
     fresh = [m for m in new.managers if m not in before]
     # Times have whole seconds: a second write within one leaves its entry as it was, but the newest.

@@ -147,3 +147,11 @@ def test_what_the_chains_remember_is_bounded() -> None:
         caused(world)
     Pump(Live(world.subscription, world.clock), state, world.clock).drain(1e9)
     assert len(state.chains) == 20_000
+
+
+async def test_a_pod_gets_its_node_by_a_scheduler() -> None:
+    async with console() as it:
+        it.world.pod("ADDED", "waits", "u-w", "Pending", node="")
+        await it.show()
+        it.world.pod("MODIFIED", "waits", "u-w", "Pending", node="node-2")
+        assert "by scheduler" in await it.show()
