@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from reconsole import __version__
+from reconsole import __version__, values
 from reconsole.options import Options
 from reconsole.output import OUTPUT_ERRORS, finish, lost, prepare
 
@@ -91,15 +91,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     sandbox.add_argument("--dir", "--sandbox-dir", metavar="DIR", type=Path, help="where the kubeconfigs go")
     sandbox.add_argument(
-        "--port", metavar="PORT", type=_port, default=0, help="port on 127.0.0.1 (a free one)"
+        "--port", metavar="PORT", type=values.port, default=0, help="port on 127.0.0.1 (a free one)"
     )
     sandbox.add_argument(
         "--runtime", choices=("auto", "process", "simulated"), default="auto",
         help="run Redis for real where redis-server is installed (auto)",
     )  # fmt: skip
     sandbox.add_argument("--data-dir", metavar="DIR", type=Path, help="keep the state there (in memory)")
-    sandbox.add_argument("--nodes", metavar="N", type=_count, default=2, help="how many nodes (2)")
-    sandbox.add_argument("--seed", metavar="N", type=_count, default=0, help="repeatable delays (0)")
+    sandbox.add_argument("--nodes", metavar="N", type=values.count, default=2, help="how many nodes (2)")
+    sandbox.add_argument("--seed", metavar="N", type=values.count, default=0, help="repeatable delays (0)")
     sandbox.add_argument(
         "--fault", metavar="JSON", action="append", default=[],
         help='a fault from the start, as in \'{"status": 503, "seconds": 5}\' (see docs/sandbox.md)',
@@ -111,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
         "its controllers; its kinds are the tables. All options of reconsole apply.",
         allow_abbrev=False,
     )
-    run.add_argument("operator", metavar="FILE.py | MODULE:FUNCTION")
+    run.add_argument("operator", metavar="FILE.py | MODULE:FUNCTION", type=values.present)
     for action in _add_common(run):
         action.default = argparse.SUPPRESS  # what stood before "run" counts
     _add_demo(commands)
@@ -119,10 +119,19 @@ def _parser() -> argparse.ArgumentParser:
     manifests = commands.add_parser("manifests", help="YAML for kubectl apply -f -", allow_abbrev=False)
     manifests.add_argument("what", choices=("crd", "rbac", "all"), nargs="?", default="all")
     manifests.add_argument(
-        "operator", metavar="FILE.py | MODULE:FUNCTION", nargs="?", help="those of this operator"
+        "operator",
+        metavar="FILE.py | MODULE:FUNCTION",
+        type=values.present,
+        nargs="?",
+        help="those of this operator",
     )
     manifests.add_argument(
-        "-n", "--namespace", metavar="NS", default=argparse.SUPPRESS, help="roles in one namespace only"
+        "-n",
+        "--namespace",
+        metavar="NS",
+        type=values.namespace,
+        default=argparse.SUPPRESS,
+        help="roles in one namespace only",
     )
     config = commands.add_parser(
         "config",
@@ -149,7 +158,13 @@ def _parser() -> argparse.ArgumentParser:
         "and says what to do. Without --context or --kubeconfig it looks at the embedded cluster that runs.",
         allow_abbrev=False,
     )
-    doctor.add_argument("operator", metavar="FILE.py | MODULE:FUNCTION", nargs="?", help="of this operator")
+    doctor.add_argument(
+        "operator",
+        metavar="FILE.py | MODULE:FUNCTION",
+        type=values.present,
+        nargs="?",
+        help="of this operator",
+    )
     _add_looking(doctor)
     return parser
 
@@ -165,7 +180,7 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     demo.add_argument(
         "--check", action="store_true", help="go through it at once, without a screen; exit 1 where it fails"
     )
-    demo.add_argument("--speed", metavar="N", type=_speed, default=1.0, help="as in 2 or 0.5 (1)")
+    demo.add_argument("--speed", metavar="N", type=values.speed, default=1.0, help="as in 2 or 0.5 (1)")
     demo.add_argument(
         "--chapter", metavar="NAME|N", default="1", help="begin there; what leads to it is done"
     )
@@ -236,11 +251,15 @@ def _add_where(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     where = parser.add_argument_group("where")
     where.add_argument("--kubeconfig", metavar="FILE", type=Path, help="use the cluster of this kubeconfig")
     where.add_argument("--context", metavar="NAME", help="use this context of the kubeconfig")
-    where.add_argument("-n", "--namespace", metavar="NS", help="look after one namespace only")
-    where.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces (the default)")
-    where.add_argument("--as", dest="impersonate", metavar="USER", help="the controller's identity")
     where.add_argument(
-        "--as-group", dest="groups", metavar="GROUP", action="append", default=[],
+        "-n", "--namespace", metavar="NS", type=values.namespace, help="look after one namespace only"
+    )
+    where.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces (the default)")
+    where.add_argument(
+        "--as", dest="impersonate", metavar="USER", type=values.present, help="the controller's identity"
+    )
+    where.add_argument(
+        "--as-group", dest="groups", metavar="GROUP", type=values.present, action="append", default=[],
         help="a group of that identity; may be repeated",
     )  # fmt: skip
     where.add_argument(
@@ -287,28 +306,6 @@ def _add_common(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     return [*where, *how._group_actions]
 
 
-def _port(text: str) -> int:
-    if not text.isdigit() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: use 0 to 65535")
-    return int(text)
-
-
-def _speed(text: str) -> float:
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = 0.0
-    if not 0.01 <= speed <= 1000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a speed: use 0.01 to 1000")
-    return speed
-
-
-def _count(text: str) -> int:
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
-    return int(text)
-
-
 def _default_dir() -> Path:
     return DEFAULT_SANDBOX_DIR.expanduser()
 
@@ -326,8 +323,6 @@ def _options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Optio
     real = args.kubeconfig is not None or args.context is not None
     if args.namespace is not None and args.all_namespaces:
         parser.error("-n and -A contradict each other: use one of them")
-    if args.namespace is not None and not args.namespace.strip():
-        parser.error("-n needs the name of a namespace")
     if real and args.sandbox_dir is not None:
         parser.error("--sandbox-dir is for the embedded cluster: leave it out with --kubeconfig or --context")
     if args.groups and args.impersonate is None and not real:

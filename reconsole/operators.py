@@ -77,7 +77,7 @@ def _imported(name: str) -> ModuleType:
     sys.path.insert(0, "")  # as python -m does: a module of the current folder
     try:
         return importlib.import_module(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise Failure(f"cannot import {name}: {_words(error)}") from error
 
 
@@ -92,10 +92,10 @@ def _from_file(path: Path) -> ModuleType:
     sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise Failure(f"cannot load {path}: {_words(error)}") from error
     return module
 
 
-def _words(error: Exception) -> str:
+def _words(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0]

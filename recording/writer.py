@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from collections.abc import Callable, Iterable
@@ -33,8 +34,9 @@ class RecordingFile:
         state: Callable[[], Iterable[bytes]],
         rotate_at: int = ROTATE_AT,
     ) -> None:
-        """Raises OSError when the file cannot be made."""
+        """Raises OSError when the file cannot be made, or is a folder, a device or a pipe."""
         self.path = path
+        self._target = Path(os.path.realpath(path))  # a link stays where it is
         self._program = program
         self._clock = clock
         self._state = state
@@ -79,11 +81,14 @@ class RecordingFile:
         """A new file; what is there under its name becomes FILE.1."""
         self.close()
         self._sink = None
+        target = self._target
+        if target.exists() and not target.is_file():
+            raise OSError(errno.EINVAL, "it is no regular file")  # to be renamed, or waited for
         for number in range(KEPT, 0, -1):
-            older = older_part(self.path, number - 1)
-            if older.exists():
-                os.replace(older, older_part(self.path, number))
-        self._sink = create(self.path)
+            older = older_part(target, number - 1)
+            if older.is_file():
+                os.replace(older, older_part(target, number))
+        self._sink = create(target)
         self._part += 1
         header = encode_header(self._program, self._clock(), self._part)
         first = self._state() if self._part > 1 else ()

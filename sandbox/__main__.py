@@ -184,7 +184,7 @@ def _lock(folder: Path) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise Failure(
-            f"another embedded cluster uses {folder}: stop it, or choose another sandbox directory"
+            f"another embedded cluster uses {folder}: stop it, or choose another folder with --sandbox-dir"
         ) from error
     return lock
 

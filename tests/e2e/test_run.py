@@ -82,6 +82,7 @@ def test_its_kinds_are_those_that_the_file_names() -> None:
         ("x = 1", r"has no function setup\(manager\): add one"),
         ("def setup(", "cannot load .*SyntaxError"),
         ("1 / 0", "cannot load .*ZeroDivisionError"),
+        ("raise SystemExit('bye')", "cannot load .*SystemExit: bye"),
     ],
 )
 def test_what_cannot_be_loaded_is_said_in_a_sentence(tmp_path: Path, text: str | None, sentence: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 from pathlib import Path
 
 import msgspec
@@ -194,3 +195,29 @@ def test_what_the_recorder_missed_is_in_the_recording_as_a_number(tmp_path: Path
     world.recorder.record()
     assert [e.count for e in events(path) if isinstance(e, Gap)] == [15]
     assert messages(path) == [str(n) for n in range(15, 25)]
+
+
+@pytest.mark.parametrize("what", ["folder", "pipe", "link to a pipe"])
+def test_what_is_no_regular_file_is_refused_and_stays_where_it_is(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "run.jsonl"
+    target = tmp_path / "target" if "link" in what else path
+    target.mkdir() if what == "folder" else os.mkfifo(target)
+    if target != path:
+        path.symlink_to(target)
+    there = sorted(tmp_path.iterdir())
+    with pytest.raises(OSError, match="no regular file"):
+        World().recorder.write_to(path)
+    assert sorted(tmp_path.iterdir()) == there
+
+
+def test_a_link_to_a_recording_stays_a_link(tmp_path: Path) -> None:
+    path, target = tmp_path / "latest.jsonl", tmp_path / "run.jsonl"
+    path.symlink_to(target)
+    for text in ("first", "second"):
+        world = World()
+        world.recorder.write_to(path)
+        world.log(text)
+        world.recorder.record()
+    assert path.is_symlink()
+    assert messages(path) == ["second"]
+    assert messages(tmp_path / "run.1.jsonl") == ["first"]
