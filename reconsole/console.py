@@ -93,6 +93,7 @@ def run_console(
             _leave(app)
             return
         actions.use(session.person)
+        asker.use(session.person)
         session.start(ended)
 
     def restart() -> None:
@@ -100,6 +101,7 @@ def run_console(
 
     from controller.actions import Actions
     from controller.browse import Browser
+    from why.asker import Asker
 
     path = log_path(os.environ)
     file = _log(bus, threads, path)
@@ -108,9 +110,10 @@ def run_console(
     actions = Actions(
         session.person, bus, read_only=options.read_only, browser=browser, embedded=options.embedded
     )
+    asker = Asker(session.person, bus, threads)
     app = (make(bus) if make else ConsoleApp)(
         Live(subscription), actions, read_only=options.read_only, tables=_tables(session.operator),
-        log_file=log_file, save_recording=flight.save,
+        log_file=log_file, save_recording=flight.save, questions=asker,
         restart=restart if options.embedded else None, settings=settings,
     )  # fmt: skip
     session.with_terminal = partial(_suspended, app)

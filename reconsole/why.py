@@ -8,13 +8,14 @@ import msgspec
 
 from controller_runtime.client.client import Client
 from controller_runtime.kube.errors import ApiError, NotFound, Unreachable
-from controller_runtime.kube.terminal import safe_text
 from reconsole.advice import sentence
 from reconsole.cluster import client_of
 from reconsole.options import Failure, Options
+from why.asker import NoSuchObject, look_up
 from why.explain import explain
 from why.finding import Explanation
-from why.gather import find_resource, gather
+from why.gather import gather
+from why.words import text
 
 
 def run_why(options: Options, words: str) -> int:
@@ -29,15 +30,11 @@ def run_why(options: Options, words: str) -> int:
 
 
 def _explanation(client: Client, words: str, options: Options) -> Explanation:
-    kind, slash, name = words.partition("/")
-    if not slash or not name or "/" in name:
-        raise Failure(f"{words!r} names no object: write KIND/NAME, as in pod/my-op-redis-0")
     try:
-        resource = find_resource(client, kind)
-        if resource is None:
-            raise Failure(f"the server serves no {kind!r}: see kubectl api-resources")
-        namespace = (*options.namespaces, "default")[0] if resource.namespaced else ""
+        resource, namespace, name = look_up(client, words, (*options.namespaces, "default")[0])
         obj, world = gather(client, resource, namespace, name)
+    except NoSuchObject as error:
+        raise Failure(str(error)) from error
     except NotFound as error:
         raise Failure(f"{error.message}; name its namespace with -n") from error
     except ApiError as error:
@@ -49,19 +46,3 @@ def _explanation(client: Client, words: str, options: Options) -> Explanation:
 
 def _json(explanation: Explanation) -> str:
     return msgspec.json.encode(explanation).decode()
-
-
-def text(explanation: Explanation) -> str:
-    """For a terminal: the sentence, then what was found, with its evidence."""
-    mark = {"broken": "✗", "warning": "!", "note": "·"}
-    lines = [safe_text(explanation.sentence)]
-    for finding in explanation.findings:
-        guess = " (inferred)" if finding.inferred else ""
-        lines.append(f"  {mark[finding.severity]} {safe_text(finding.says)}{guess}")
-        about = finding.about.kind + "/" + finding.about.key
-        details = [finding.evidence, f"since {finding.since}" if finding.since else "", about]
-        lines += [f"      {safe_text(detail)}" for detail in details if detail]
-        if finding.remedy:
-            lines.append(f"      → {safe_text(finding.remedy)}")
-    lines += [f"  ? not seen: {safe_text(unseen)}" for unseen in explanation.unseen]
-    return "\n".join(lines)

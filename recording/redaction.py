@@ -130,7 +130,7 @@ def _strings(value: Any, field: str) -> Iterator[tuple[str, str]]:
 
 # Where a "name" is that of an object.
 _OWNED = frozenset({
-    "", "ref", "metadata", "ownerReferences", "trigger", "involvedObject", "regarding", "secretRef",
+    "", "about", "ref", "metadata", "ownerReferences", "trigger", "involvedObject", "regarding", "secretRef",
     "configMapRef", "configMap", "claimRef", "targetRef", "subjects", "roleRef",
 })  # fmt: skip
 

@@ -16,7 +16,7 @@ from textual.screen import Screen
 
 from controller_runtime.kube.resource import Resource
 from controller_runtime.kube.terminal import safe_text
-from tui.ports import Actions
+from tui.ports import Actions, Questions
 from tui.pump import INTERVAL, Pump
 from tui.screens.confirm import ConfirmQuit
 from tui.screens.errors import Errors
@@ -56,6 +56,7 @@ class ConsoleApp(App[int]):
         tables: Sequence[Resource] = TABLES,
         restart: Callable[[], object] | None = None,
         save_recording: Callable[[], Path] | None = None,
+        questions: Questions | None = None,
         stopwatch: Callable[[], float] = time.perf_counter,
         settings: Settings | None = None,
     ) -> None:
@@ -72,6 +73,7 @@ class ConsoleApp(App[int]):
         self._restart = restart  # starts the embedded cluster, which has ended, again
         self._clock = source.now
         self._save_recording = save_recording
+        self._questions = questions
         self._drains = 0
         self._interrupted = -QUIT_WINDOW
         self._main: Main | None = None
@@ -85,6 +87,7 @@ class ConsoleApp(App[int]):
             self.state, self._actions, self._clock,
             title=self.title, read_only=self._read_only, tables=self._tables, restart=self._restart,
         )  # fmt: skip
+        self._main.questions = self._questions
         return self._main  # type: ignore[return-value]
 
     def on_mount(self) -> None:

@@ -12,9 +12,13 @@ from tui.kinds.registry import described
 ACTIONS = {
     "q": "quit", "quit": "quit", "q!": "quit", "qa": "quit",
     "save-recording": "app.save_recording",
-    "help": "help", "errors": "errors", "faults": "faults", "pause": "pause", "why": "why",
+    "help": "help", "errors": "errors", "faults": "faults", "pause": "pause",
     "heals": "board('heals')", "watches": "board('watches')", "controllers": "board('controllers')",
     "queue": "board('queue')",
+}  # fmt: skip
+# Words that take one more, and what they do with it.
+WITH_NAME = {
+    "why": "explain",
 }  # fmt: skip
 # Kinds that every cluster serves; any other can be typed as well.
 COMMON = (
@@ -34,10 +38,10 @@ SHORT = {
 
 @dataclass(frozen=True)
 class Command:
-    """``action`` is one of ``ACTIONS``' values, "show" for a kind of objects, or "" for nothing."""
+    """``action`` is one of ``ACTIONS``' or ``WITH_NAME``'s values, "show" for a kind, or "" for nothing."""
 
     action: str
-    name: str = ""  # of the kind
+    name: str = ""  # of the kind, or what else stands behind the word
     filter: str = ""  # for its table
 
 
@@ -49,6 +53,8 @@ def parse(text: str) -> Command:
     if name in ACTIONS and not rest:
         return Command(ACTIONS[name])
     rest = text.strip().lstrip(":").partition(" ")[2].strip()
+    if name in WITH_NAME:
+        return Command(WITH_NAME[name], rest)
     wanted = (
         rest[1:] if rest.startswith("/") else f"-l {rest}" if "=" in rest else f"ns:{rest}" if rest else ""
     )
@@ -68,7 +74,7 @@ def kind_name(name: str) -> str:
 def words() -> list[str]:
     """Everything that is completed."""
     kinds = [kind.resource.plural for kind in described().values()]
-    return sorted({*kinds, *COMMON, *(word for word in ACTIONS if len(word) > 2)})
+    return sorted({*kinds, *COMMON, *WITH_NAME, *(word for word in ACTIONS if len(word) > 2)})
 
 
 def complete(text: str, more: Iterable[str] = ()) -> str:

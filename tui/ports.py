@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from controller_runtime.kube.resource import Ref
+from why.finding import Finding
 
 
 class Actions(Protocol):
@@ -20,3 +22,10 @@ class Actions(Protocol):
 
     def browse(self, name: str) -> None:
         """Show a kind that nobody watches; ``Browsing`` says what came of it."""
+
+
+class Questions(Protocol):
+    """What the console asks. ``why.asker.Asker`` has this shape; answers arrive as events."""
+
+    def explain(self, what: Ref | str, namespace: str = "", more: Sequence[Finding] = ()) -> str:
+        """Returns the id of the question; ``Explained`` is the answer."""

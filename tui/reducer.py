@@ -32,9 +32,11 @@ from controller_runtime.events import (
 from tui.names import GroupKind, name_of
 from tui.reduce_objects import object_changed, written
 from tui.reduce_watches import connection_changed, leader_changed, watch_changed
+from tui.reduce_why import explained, queue_changed
 from tui.reduce_work import healed, reconcile_finished, reconcile_started
 from tui.state import Action, ConsoleState, Notice, remember
 from tui.stream import Line
+from why.events import Explained
 
 
 def apply(state: ConsoleState, event: BusEvent, *, news: bool = True) -> None:
@@ -79,10 +81,6 @@ def _log(state: ConsoleState, event: Log, news: bool) -> None:
     what = f"{event.message} {event.detail}".rstrip()
     state.say(Line(event.at, style, glyph, word, subject, what, about=about, fault=True))
     state.keep_error(event.at, event.message, event.detail, event.traceback)
-
-
-def _queue(state: ConsoleState, event: QueueSnapshot, news: bool) -> None:
-    state.queues[event.controller] = event
 
 
 def _browsing(state: ConsoleState, event: Browsing, news: bool) -> None:
@@ -137,7 +135,8 @@ _HANDLERS: dict[type[BusEvent], Callable[[ConsoleState, Any, bool], None]] = {
     Log: _log,
     Quarantined: _quarantined,
     ThreadDied: _thread_died,
-    QueueSnapshot: _queue,
+    QueueSnapshot: queue_changed,
+    Explained: explained,
     Browsing: _browsing,
     Printed: _printed,
     ControllerEnded: _ended,

@@ -14,6 +14,8 @@ from tui.kinds.model import ObjectView
 from tui.names import GroupKind, ObjectName, kind_of, name_of, uid_of
 from tui.stream import Line, Ring
 from tui.versions import Versions
+from why.events import Explained
+from why.problems.problem import Problem
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -22,6 +24,7 @@ V = TypeVar("V")
 REMEMBERED = 2_000
 HISTORY = 60  # lines of one object
 MOST_ERRORS = 100
+MOST_PAST = 100  # problems that are over
 
 WatchKey = tuple[str, str, str, str]  # group, resource, scope, selector
 
@@ -133,6 +136,11 @@ class ConsoleState:
     caption: Caption | None = None  # of a story, and what it did last
     deed: Deed | None = None
     queues: dict[str, QueueSnapshot] = field(default_factory=dict)  # by controller
+    # Since when a key waits for a worker, by controller and key; Unix seconds.
+    waiting: dict[tuple[str, str], float] = field(default_factory=dict)
+    problems: dict[tuple[str, str], Problem] = field(default_factory=dict)  # there now, by kind and about
+    past_problems: deque[Problem] = field(default_factory=lambda: deque(maxlen=MOST_PAST))  # newest last
+    explained: OrderedDict[str, Explained] = field(default_factory=OrderedDict)  # by id of the question
     stream: Ring = field(default_factory=Ring)
     seq: int = 0  # of the event that is being taken in
     chains: Chains = field(default_factory=Chains)

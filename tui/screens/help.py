@@ -28,6 +28,7 @@ SECTIONS: Sections = (
             ("ctrl+z", "faults only, and back"),
             ("p", "pause or follow the stream"),
             ("y", "YAML of the object"),
+            ("X", "why it is as it is, on what evidence; :why KIND/NAME"),
             ("h", "its history: each version, what changed in it and who did it"),
             ("c", "copy the RBAC rule that is missing"),
             ("E", "errors in full, with their tracebacks"),

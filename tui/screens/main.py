@@ -8,7 +8,6 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Static
 
@@ -17,9 +16,12 @@ from controller_runtime.kube.kinds import Pod, Service
 from controller_runtime.kube.resource import Resource
 from controller_runtime.kube.terminal import safe_text
 from tui.clipboard import copy
+from tui.commands import kind_name
 from tui.filters import Filter, parse
-from tui.kinds.model import Kind
+from tui.kinds.model import Kind, ObjectView
+from tui.names import ObjectName
 from tui.ports import Actions
+from tui.screens.asking import Asking
 from tui.screens.board import Board
 from tui.screens.card import Card
 from tui.screens.errors import Errors
@@ -42,10 +44,11 @@ WIDE = 180  # columns from which the tables, with all of theirs, stand beside th
 TALL = 28  # lines from which all tables are shown at once
 LOW = 20  # lines below which there is room for a table or the stream, not for both
 # Keys that work only on some panes or at some times, and what they ask for.
-SOMETIMES = {"c": "copy_rule", "w": "why", "ctrl+d": "delete", "y": "yaml", "r": "restart"}
+SOMETIMES = {"c": "copy_rule", "w": "why", "ctrl+d": "delete", "y": "yaml", "r": "restart",
+             "X": "explain"}  # fmt: skip
 
 
-class Main(Screen[None]):
+class Main(Asking):
     more_help: Sections = ()  # of whoever puts more on this screen
     HORIZONTAL_BREAKPOINTS = [(0, "-stacked"), (WIDE, "-wide")]
     AUTO_FOCUS = "ResourceTable.-active"
@@ -129,6 +132,7 @@ class Main(Screen[None]):
         is_alone = self.size.height < LOW or self.has_class("-tiny")
         self._tables.share_height(self._body.size.height, is_wide=self.has_class("-wide"), is_alone=is_alone)
         self._going.answer()
+        self.finish_jump()
         self._header.update_rows()
         self._timeline.commit()
         self._captions.commit()
@@ -202,6 +206,24 @@ class Main(Screen[None]):
         if event.table.has_focus or self._timeline.ref is None or event.table.has_class("-active"):
             self._timeline.show(event.ref)
 
+    # What can be asked of an object ---------------------------------------------------------------
+
+    def chosen(self) -> ObjectView | None:
+        return self._tables.front.cursor_object
+
+    def go_to(self, name: ObjectName) -> bool:
+        table = self._tables.of(name.group_kind)
+        if table is None or not table.select_name(name):
+            return False
+        self.action_pane(table.number)
+        return True
+
+    def open_kind(self, name: str, wanted: str) -> None:
+        self._going.go(kind_name(name), wanted)
+
+    def refuse(self, why: str) -> None:
+        self._refuse(why)
+
     # Filters --------------------------------------------------------------------------------------
 
     @property
@@ -269,7 +291,7 @@ class Main(Screen[None]):
         elif command.action == "quit":
             await self.app.run_action("ask_quit")
         elif command.action:
-            await self.run_action(command.action)
+            await self.run_action(f"{command.action}({command.name!r})" if command.name else command.action)
 
     def _put_in_front(self, kind: Kind, wanted: str) -> None:
         table = self._tables.show(kind)
@@ -289,6 +311,8 @@ class Main(Screen[None]):
             return bool(self._banner.problems)
         if action == "restart":
             return self._has_ended
+        if action == "explain":
+            return self.questions is not None
         return True
 
     def why_not(self, action: str) -> str:
@@ -300,6 +324,8 @@ class Main(Screen[None]):
                 return "nothing is denied or broken"
             case "restart":
                 return "the cluster is there"
+            case "explain":
+                return "there is no cluster to ask"
             case _:
                 return f"choose an object in a table first (1 to {len(self._tables)})"
 

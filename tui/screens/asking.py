@@ -1,0 +1,90 @@
+"""What can be asked of an object from the main screen: why it is as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.binding import Binding
+from textual.screen import Screen
+
+from controller_runtime.kube.resource import Ref
+from tui.kinds.model import ObjectView
+from tui.names import ObjectName, name_of
+from tui.ports import Questions
+from tui.screens.explain import Explain, Jump
+from tui.state import ConsoleState
+
+JUMP_PATIENCE = 5.0  # seconds for a kind that nobody watched to be listed
+
+
+class Asking(Screen[None]):
+    """A part of the main screen, which says what is selected and how one gets to another object."""
+
+    BINDINGS = [Binding("X", "explain", "Why", id="main.explain")]
+
+    _state: ConsoleState
+    _clock: Callable[[], float]
+    questions: Questions | None = None
+    _goal: tuple[ObjectName, float] | None = None  # where a jump is to end, and until when it may
+
+    def chosen(self) -> ObjectView | None:
+        """What the person means: the object under the cursor."""
+        raise NotImplementedError
+
+    def go_to(self, name: ObjectName) -> bool:
+        """Put the cursor on it; False when it has no row."""
+        raise NotImplementedError
+
+    def open_kind(self, name: str, wanted: str) -> None:
+        """The table of a kind, with a filter."""
+        raise NotImplementedError
+
+    def refuse(self, why: str) -> None:
+        raise NotImplementedError
+
+    def action_explain(self, what: str = "") -> None:
+        """Of the object under the cursor, or of the one that ``what`` names (KIND/NAME)."""
+        if self.questions is None:
+            self.refuse("there is no cluster to ask")
+            return
+        here = self.chosen()
+        subject: Ref | str = what if what or here is None else here.ref
+        if not subject:
+            self.refuse("choose an object in a table first, or name one, as in :why pod/NAME")
+            return
+        namespace = here.ref.namespace if here is not None else ""
+        screen = Explain(subject, self._state, self.questions, self._clock, namespace)
+        self.app.push_screen(screen, self.jumped)
+
+    def jumped(self, jump: Jump | None) -> None:
+        """Go where a screen leads to."""
+        if jump is None:
+            return
+        ref = jump.ref
+        match jump.look:
+            case "events":
+                self.open_kind("events", f"{ref.kind}/{ref.name} ns:{ref.namespace}")
+            case "logs":
+                said = f"kubectl logs -n {ref.namespace} {ref.name}" if ref.kind == "Pod" else ""
+                self.refuse("logs are not shown here yet" + (f"; {said}" if said else ""))
+            case _:
+                self.seek(name_of(ref))
+
+    def seek(self, name: ObjectName) -> None:
+        """To the object, by way of the table of its kind, which may have to be opened first."""
+        if self.go_to(name):
+            return
+        kind = name.kind.lower()
+        self.open_kind(f"{kind}.{name.group}" if name.group else kind, "")
+        self._goal = name, self._clock() + JUMP_PATIENCE
+
+    def finish_jump(self) -> None:
+        """Once the table that was opened for a jump has the object."""
+        if self._goal is None:
+            return
+        name, until = self._goal
+        if self.go_to(name):
+            self._goal = None
+        elif self._clock() > until:
+            self._goal = None
+            self.refuse(f"{name.kind} {name.key} is not in the table")

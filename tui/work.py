@@ -1,0 +1,49 @@
+"""What the operator in this process knows of an object, from the state of the console. Pure."""
+
+from __future__ import annotations
+
+from controller_runtime.kube.resource import Ref
+from tui.names import GroupKind, kind_of
+from tui.state import ConsoleState
+from why.operator import Work
+
+
+def work_of(state: ConsoleState, ref: Ref, now: float) -> Work | None:
+    """Of the object, or of the one that owns it; None when nobody here reconciles either."""
+    found = _reconciled(state, ref)
+    if found is None:
+        return None
+    controller, about = found
+    kind = kind_of(about)
+    queue = state.queues.get(controller)
+    denials = [d for d in state.denials.values() if about.key in d.keys]
+    connection = state.connection
+    kinds = {kind, kind_of(ref)}
+    return Work(
+        controller, about, now,
+        queue=queue,
+        waiting=state.waiting.get((controller, about.key)),
+        refused=tuple(denial.write for denial in denials),
+        leader=state.leader,
+        watches=tuple(
+            w for w in state.watches.values()
+            if GroupKind(w.group, w.kind) in kinds and w.scope in ("", ref.namespace)
+        ),
+        heard=state.last_event.get(kind_of(ref)),
+        observes=connection is not None and connection.observes,
+        ended=state.ended.message if state.ended is not None else "",
+        problems=tuple(p for p in state.problems.values() if p.about == f"{controller} {about.key}"),
+    )  # fmt: skip
+
+
+def _reconciled(state: ConsoleState, ref: Ref) -> tuple[str, Ref] | None:
+    """The controller and the object that it reconciles: this one, or its owner."""
+    of = {kind: controller for controller, kind in state.controllers.items() if kind.kind}
+    if (controller := of.get(kind_of(ref))) is not None:
+        return controller, ref
+    here = state.find(ref)
+    for owner in here.owners if here is not None else ():
+        about = Ref(owner.kind, ref.namespace, owner.name, owner.uid, owner.api_version)
+        if owner.controller and (controller := of.get(kind_of(about))) is not None:
+            return controller, about
+    return None
