@@ -43,7 +43,7 @@ test-cluster: install
 # The picture in the README, of a real run.
 # The reference of the runtime, from its docstrings.
 docs: install
-	$(BIN)/python docs/reference.py
+	$(BIN)/python docs/generate_reference.py
 
 picture: install
 	$(BIN)/python docs/picture.py

@@ -38,7 +38,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "objects": ("kube.object", "kube.resource", "kube.kinds", "kube.encode", "kube.unstructured"),
     "custom-resources": ("kube.crd", "kube.definition"),
     "ownership": ("kube.ownership",),
-    "permissions": ("kube.rules", "kube.permissions", "kube.bindings", "controller.rbac"),
+    "permissions": ("kube.markers", "kube.rules", "kube.permissions", "kube.bindings", "controller.rbac"),
     "events": ("manager.event_recorder",),
     "bus": ("bus", "events"),
     "testing": ("envtest.fake", "envtest.environment", "envtest.pytest_plugin"),
@@ -74,7 +74,8 @@ def pages() -> dict[str, str]:
 def _public(module: ModuleType) -> Iterator[tuple[str, object]]:
     for name, thing in vars(module).items():
         ours = getattr(thing, "__module__", None) == module.__name__
-        if not name.startswith("_") and ours and (inspect.isclass(thing) or inspect.isfunction(thing)):
+        documented = inspect.isclass(thing) or inspect.isfunction(thing) or hasattr(thing, "cache_info")
+        if not name.startswith("_") and ours and documented:
             yield name, thing
 
 
