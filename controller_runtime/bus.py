@@ -15,8 +15,8 @@ from controller_runtime.causes import Causes
 from controller_runtime.events import ApiWrite, BusEvent, ObjectChanged
 from controller_runtime.kube.resource import Ref
 
-# For ``Subscription.wait``, of who shows events to people.
-LINGER = 0.02  # seconds
+# For ``Subscription.wait``, of who shows events to people, or keeps them.
+LINGER = 0.1  # seconds
 
 # What one reader may keep in memory while it does not read: a minute of 5,000 pods that all change.
 MAX_BYTES = 64 << 20

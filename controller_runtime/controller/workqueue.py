@@ -8,6 +8,7 @@ order is first in, first out, counted from when a key became ready. ``shutdown``
 from __future__ import annotations
 
 import heapq
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -119,6 +120,7 @@ class PriorityQueue:
         self._delayed: list[tuple[float, Request]] = []
         self._processing: dict[Request, _Taken] = {}
         self._errors: dict[Request, str] = {}
+        self._awaited = math.inf  # until when one of the workers waits for the first that is delayed
         self._counter = 0
         self._version = 0
         self._shut_down = threading.Event()
@@ -168,7 +170,7 @@ class PriorityQueue:
             if ready_at is None:
                 self._became_ready(item)
             self._push(request, item)
-            self._notify()
+            self._note_change()
             return
         changed = False
         if priority > item.priority:
@@ -186,7 +188,7 @@ class PriorityQueue:
         if changed:
             item.counter = self._next()
             self._push(request, item)
-            self._notify()
+            self._note_change()
 
     def _next(self) -> int:
         self._counter += 1
@@ -198,18 +200,18 @@ class PriorityQueue:
             self._observer.depth(item.priority, +1)
 
     def _push(self, request: Request, item: _Item) -> None:
+        """One worker is enough to take it, or to wait until it is ready; the others sleep on."""
         if item.ready_at is not None:
             heapq.heappush(self._delayed, (item.ready_at, request))
             if len(self._delayed) > 2 * len(self._items) + _STALE_ENTRIES:
                 # Timers that events overtook: an entry would stay until its time has come.
                 self._delayed = [(i.ready_at, r) for r, i in self._items.items() if i.ready_at is not None]
                 heapq.heapify(self._delayed)
+            if item.ready_at < self._awaited:
+                self._available.notify()
         elif request not in self._processing:
             heapq.heappush(self._ready, (-item.priority, item.counter, request))
-
-    def _notify(self) -> None:
-        self._available.notify_all()
-        self._note_change()
+            self._available.notify()
 
     def _note_change(self) -> None:
         self._version += 1
@@ -224,18 +226,33 @@ class PriorityQueue:
         """
         deadline = None if timeout is None else self._clock() + timeout
         with self._lock:
-            while not self._shut_down.is_set():
-                now = self._clock()
-                self._promote(now)
-                if taken := self._take(now, worker):
-                    return taken
-                wake = self._delayed[0][0] if self._delayed else None
-                if deadline is not None:
-                    if now >= deadline:
+            try:
+                while not self._shut_down.is_set():
+                    now = self._clock()
+                    self._promote(now)
+                    if taken := self._take(now, worker):
+                        return taken
+                    if deadline is not None and now >= deadline:
                         return None
-                    wake = deadline if wake is None else min(wake, deadline)
-                self._available.wait(None if wake is None else max(0.0, wake - now))
-            return None
+                    self._wait(now, deadline)
+                return None
+            finally:
+                if self._first_delayed() < self._awaited:
+                    self._available.notify()  # another has to wait for it now
+
+    def _first_delayed(self) -> float:
+        return self._delayed[0][0] if self._delayed else math.inf
+
+    def _wait(self, now: float, deadline: float | None) -> None:
+        """Until something may be ready, or ``deadline``. One worker alone waits for what is delayed."""
+        first = self._first_delayed()
+        leads = first < self._awaited
+        if leads:
+            self._awaited = first
+        until = min(first if leads else math.inf, math.inf if deadline is None else deadline)
+        self._available.wait(None if until == math.inf else max(0.0, until - now))
+        if leads and self._awaited == first:
+            self._awaited = math.inf
 
     def waited(self, request: Request) -> float:
         """For how many seconds a key that is being worked on could have been taken before it was."""
@@ -254,7 +271,6 @@ class PriorityQueue:
             item = self._items.get(request)
             if item is not None and item.ready_at is None:
                 self._push(request, item)
-                self._available.notify()
             self._note_change()
 
     def _promote(self, now: float) -> None:
@@ -269,7 +285,7 @@ class PriorityQueue:
                 item.ready_at, item.since, item.counter = None, now, self._next()
                 self._became_ready(item)
                 self._push(request, item)
-                self._notify()
+                self._note_change()
 
     def _take(self, now: float, worker: int) -> tuple[Request, int] | None:
         while self._ready:
@@ -297,7 +313,8 @@ class PriorityQueue:
         """Wake every ``get``. What is queued stays undone, and nothing more is taken in."""
         with self._lock:
             self._shut_down.set()
-            self._notify()
+            self._available.notify_all()
+            self._note_change()
 
     @property
     def is_shut_down(self) -> bool:

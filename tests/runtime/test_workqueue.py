@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from controller_runtime.controller.workqueue import ExponentialLimiter, PriorityQueue
 from controller_runtime.kube.resource import Request
 from controller_runtime.manager.metrics import Metrics
+from tests.cluster import eventually
 
 A, B, C = Request("default", "a"), Request("default", "b"), Request("", "c")
 
@@ -189,6 +190,29 @@ def test_a_blocked_get_wakes_when_a_delay_is_over_and_at_the_end() -> None:
     queue.shutdown()
     thread.join(5)
     assert taken == [None]
+
+
+def test_who_waited_for_a_delay_hands_the_waiting_on() -> None:
+    queue = PriorityQueue()
+    taken: dict[Request, int] = {}
+
+    def work(number: int) -> None:
+        while (got := queue.get(worker=number)) is not None:
+            taken[got[0]] = number  # and it is never done with it
+            queue.wait_for_shutdown(5.0)
+
+    workers = [threading.Thread(target=work, args=(n,)) for n in range(3)]
+    for worker in workers:
+        worker.start()
+    later, sooner, now = (Request("ns", name) for name in ("later", "sooner", "now"))
+    queue.add_after(later, 0.3)
+    queue.add_after(sooner, 0.1)
+    queue.add(now)
+    eventually(lambda: len(taken) == 3, 2.0)
+    assert len(set(taken.values())) == 3
+    queue.shutdown()
+    for worker in workers:
+        worker.join(1.0)
 
 
 def test_timers_that_events_overtake_leave_nothing_behind() -> None:
