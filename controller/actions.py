@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from controller import changes, rights
 from controller.access import NEEDS, Access, Verdict
@@ -24,6 +24,9 @@ from controller_runtime.client.context import acting
 from controller_runtime.kube.errors import ApiError, NoKindMatch, Unreachable
 from controller_runtime.kube.resource import Ref
 from controller_runtime.kube.rules import PolicyRule, missing_rule
+
+if TYPE_CHECKING:
+    from controller.reviews import Reviewer
 
 log = logging.getLogger("controller.actions")
 
@@ -45,11 +48,16 @@ class Actions:
         read_only: bool = False,
         browser: Browser | None = None,
         embedded: bool = False,
+        reviewer: Callable[[], Reviewer | None] = lambda: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """``embedded``: the cluster is our own, where rights may be taken away to see what becomes of it."""
+        """``embedded``: the cluster is our own, where rights may be taken away to see what becomes of it.
+
+        ``reviewer`` answers who asks what is allowed, once somebody does.
+        """
         self.read_only = read_only
         self._embedded = embedded
+        self._reviewer = reviewer
         self._client = client
         self._browser = browser
         self._bus = bus
@@ -174,6 +182,20 @@ class Actions:
             return rights.grant(self._client.result(), identity, rules)
 
         return self._submit("grant", Ref("permissions", "", resource), run, writes=True)
+
+    def review(self, user: str = "") -> bool:
+        """Ask anew what the operator may do, or what ``user`` may; False when there is nobody to ask yet."""
+        reviewer = self._reviewer()
+        if reviewer is not None:
+            reviewer.review_as(user) if user else reviewer.review()
+        return reviewer is not None
+
+    def retry(self) -> bool:
+        """Let what was refused or failed try again at once; False when nothing runs."""
+        reviewer = self._reviewer()
+        if reviewer is not None:
+            reviewer.retry()
+        return reviewer is not None
 
     def _refuse_elsewhere(self, what: str, instead: str) -> None:
         if not self._embedded:

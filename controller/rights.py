@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from controller_runtime.client.client import Client
-from controller_runtime.kube.bindings import GROUP, granting, is_bound
+from controller_runtime.kube.bindings import GRANTED, GROUP, granting, is_bound
 from controller_runtime.kube.roles import API_VERSION
 from controller_runtime.kube.rules import PolicyRule, merge
 
@@ -17,7 +17,6 @@ _PLURALS = {
     "ClusterRoleBinding": "clusterrolebindings", "RoleBinding": "rolebindings",
 }  # fmt: skip
 FIELD_MANAGER = "reconsole"
-GRANTED = "reconsole-granted-"
 
 
 class NotPossible(Exception):

@@ -108,8 +108,9 @@ def run_console(
     log_file = str(path) if file else ""
     browser = Browser(session.person, bus, threads)
     actions = Actions(
-        session.person, bus, read_only=options.read_only, browser=browser, embedded=options.embedded
-    )
+        session.person, bus, read_only=options.read_only, browser=browser, embedded=options.embedded,
+        reviewer=lambda: session.reviewer,
+    )  # fmt: skip
     asker = Asker(session.person, bus, threads)
     app = (make(bus) if make else ConsoleApp)(
         Live(subscription), actions, read_only=options.read_only, tables=_tables(session.operator),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from textual.app import App
 from textual.binding import Binding
@@ -18,9 +19,11 @@ from controller_runtime.kube.resource import Resource
 from controller_runtime.kube.terminal import safe_text
 from tui.ports import Actions, Questions
 from tui.pump import INTERVAL, Pump
+from tui.rights import needs, rows
 from tui.screens.confirm import ConfirmQuit
 from tui.screens.errors import Errors
 from tui.screens.main import TABLES, Main
+from tui.screens.rights import Rights
 from tui.settings import Settings
 from tui.source import EventSource
 from tui.state import ConsoleState
@@ -159,6 +162,30 @@ class ConsoleApp(App[int]):
         else:
             said = f"reconsole replay {path}"
             self.notify(safe_text(said), title="The last minutes are saved", timeout=10, markup=False)
+
+    def action_can_i(self, subject: str = "") -> None:
+        """The matrix of permissions, with those of ``subject`` beside the operator's."""
+        self.push_screen(Rights(self.state, self._actions, self._clock, subject))
+
+    def action_revoke(self, resource: str = "") -> None:
+        self._change_rights("revoke", resource)
+
+    def action_grant(self, resource: str = "") -> None:
+        self._change_rights("grant", resource)
+
+    def _change_rights(self, verb: Literal["revoke", "grant"], resource: str) -> None:
+        """Play with the operator's role on the embedded cluster: what becomes of it shows at once."""
+        connection = self.state.connection
+        needed = sorted({row.resource for row in rows(self.state.reviews.get("controller")) if row.resource})
+        rules = needs(self.state, resource)
+        if not rules:
+            some = f": one of {', '.join(needed)}" if needed else ""
+            said = f"Say which resource, as in :{verb} services{some}."
+            self.notify(safe_text(said), severity="warning", markup=False)
+        elif connection is not None and verb == "revoke":
+            self._actions.revoke(connection.identity, resource)
+        elif connection is not None:
+            self._actions.grant(connection.identity, resource, rules)
 
     def action_ask_quit(self) -> None:
         def answered(quits: bool | None) -> None:

@@ -19,6 +19,7 @@ ACTIONS = {
 # Words that take one more, and what they do with it.
 WITH_NAME = {
     "why": "explain",
+    "can-i": "app.can_i", "permissions": "app.can_i", "revoke": "app.revoke", "grant": "app.grant",
 }  # fmt: skip
 # Kinds that every cluster serves; any other can be typed as well.
 COMMON = (

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from controller_runtime.kube.resource import Ref
+from controller_runtime.kube.rules import PolicyRule
 from why.finding import Finding
 
 
@@ -22,6 +23,24 @@ class Actions(Protocol):
 
     def browse(self, name: str) -> None:
         """Show a kind that nobody watches; ``Browsing`` says what came of it."""
+
+    def apply(self, documents: Sequence[dict[str, Any]]) -> str:
+        """Server-side apply these objects."""
+
+    def revoke(self, identity: str, resource: str) -> str:
+        """Take a resource out of the roles of ``identity``, on the embedded cluster alone."""
+
+    def grant(self, identity: str, resource: str, rules: Sequence[PolicyRule]) -> str:
+        """Give it what it needs of a resource, on the embedded cluster alone."""
+
+    def review(self, user: str = "") -> bool:
+        """Ask anew what the operator may do, or what ``user`` may; ``PermissionsReviewed`` says it.
+
+        False when there is nobody to ask yet.
+        """
+
+    def retry(self) -> bool:
+        """Let what was refused or failed try again at once; False when nothing runs."""
 
 
 class Questions(Protocol):

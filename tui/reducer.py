@@ -14,6 +14,7 @@ from controller.events import (
     ControllerEnded,
     Deed,
     Heal,
+    PermissionsReviewed,
     Printed,
 )
 from controller_runtime.events import (
@@ -31,6 +32,7 @@ from controller_runtime.events import (
 )
 from tui.names import GroupKind, name_of
 from tui.reduce_objects import object_changed, written
+from tui.reduce_rights import permissions_reviewed
 from tui.reduce_watches import connection_changed, leader_changed, watch_changed
 from tui.reduce_why import explained, queue_changed
 from tui.reduce_work import healed, reconcile_finished, reconcile_started
@@ -63,6 +65,9 @@ def _action_started(state: ConsoleState, event: ActionStarted, news: bool) -> No
 def _action_finished(state: ConsoleState, event: ActionFinished, news: bool) -> None:
     remember(state.actions, event.id, Action(event.verb, event.ref, event), 200)
     if event.verb == "check" or event.ok:
+        if event.ok and event.verb in ("apply", "grant", "revoke"):
+            state.say(Line(event.at, "info", "·", event.verb.upper(), event.message, by="you"))
+            state.notices.append(Notice("information", event.verb.capitalize(), event.message))
         return
     what = f"{event.verb} {event.ref.kind} {event.ref.name}"
     about = name_of(event.ref)
@@ -142,4 +147,5 @@ _HANDLERS: dict[type[BusEvent], Callable[[ConsoleState, Any, bool], None]] = {
     ControllerEnded: _ended,
     Caption: _caption,
     Deed: _deed,
+    PermissionsReviewed: permissions_reviewed,
 }

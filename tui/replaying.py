@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from textual import on
 from textual.binding import Binding
 from textual.widgets import Input
 
 from controller_runtime.kube.resource import Ref, Resource
+from controller_runtime.kube.rules import PolicyRule
 from controller_runtime.kube.terminal import safe_text
 from recording.index import Index, MarkKind
 from tui.app import ConsoleApp
@@ -48,6 +50,21 @@ class NoActions:
 
     def check(self, verb: str, ref: Ref) -> str:
         return ""
+
+    def apply(self, documents: Sequence[dict[str, Any]]) -> str:
+        return ""
+
+    def revoke(self, identity: str, resource: str) -> str:
+        return ""
+
+    def grant(self, identity: str, resource: str, rules: Sequence[PolicyRule]) -> str:
+        return ""
+
+    def review(self, user: str = "") -> bool:
+        return False
+
+    def retry(self) -> bool:
+        return False
 
     def browse(self, name: str) -> None:
         self._say(f"{name} are not in this recording.")

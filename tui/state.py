@@ -6,8 +6,18 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field, fields
 from typing import Literal, TypeVar
 
-from controller.events import ActionFinished, Browsing, Caption, Connection, ControllerEnded, Deed, Heal
+from controller.events import (
+    ActionFinished,
+    Browsing,
+    Caption,
+    Connection,
+    ControllerEnded,
+    Deed,
+    Heal,
+    PermissionsReviewed,
+)
 from controller_runtime.events import ApiWrite, LeaderStatus, QueueSnapshot, WatchStatus
+from controller_runtime.kube.permissions import Permission
 from controller_runtime.kube.resource import Ref
 from tui.chains import Chains
 from tui.kinds.model import ObjectView
@@ -123,6 +133,8 @@ class ConsoleState:
     watches: dict[WatchKey, WatchStatus] = field(default_factory=dict)
     troubles: dict[WatchKey, Trouble] = field(default_factory=dict)
     denials: dict[DenialKey, Denial] = field(default_factory=dict)
+    reviews: dict[str, PermissionsReviewed] = field(default_factory=dict)  # the latest, by role
+    missing: dict[Permission, float] = field(default_factory=dict)  # of the operator; Unix seconds
     last_event: dict[GroupKind, float] = field(default_factory=dict)  # Unix seconds
     cells: OrderedDict[str, tuple[str, ...]] = field(
         default_factory=OrderedDict
@@ -223,6 +235,8 @@ class ConsoleState:
                 self.touch(kind, uid)
         for table in (self.objects, self.current, self.gone, self.watches, self.troubles, self.denials):
             table.clear()
+        self.reviews.clear()
+        self.missing.clear()
 
     def find(self, ref: Ref) -> ObjectView | None:
         """The object itself, not another one of its name."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controller_runtime.events import FAILED, ApiWrite, WatchStatus
 from controller_runtime.kube.rules import PolicyRule
 from tui.names import plural
+from tui.rights import Row, is_losing, row_of
 from tui.state import ConsoleState, Denial
 from tui.text import fine_age
 
@@ -21,6 +22,7 @@ class Problem:
     message: str  # the server's own words, or the network's
     rule: PolicyRule | None = None
     namespace: str = ""  # where the rule belongs; "" for the whole cluster
+    since: float = 0.0  # Unix seconds
 
 
 def problems(state: ConsoleState, now: float) -> list[Problem]:
@@ -34,6 +36,13 @@ def problems(state: ConsoleState, now: float) -> list[Problem]:
     for denial in sorted(state.denials.values(), key=lambda d: d.since):
         problem = _of_denial(denial, now)
         found.setdefault(problem.key, problem)
+    for watch in state.watches.values():
+        if is_losing(state, watch) and (
+            row := row_of(state, (watch.group, watch.resource, watch.scope, "", ""))
+        ):
+            problem = of_row(state, row, now)
+            title = f"WILL BE LOST AT THE NEXT RECONNECT · {watch_name(watch)}"
+            found.setdefault(problem.key, replace(problem, title=title))
     connection = state.connection
     if connection is not None and connection.state == "ended":
         title = "THE EMBEDDED CLUSTER HAS ENDED · press r to start it again"
@@ -62,6 +71,7 @@ def _of_watch(state: ConsoleState, watch: WatchStatus, now: float) -> Problem:
     return Problem(
         (watch.state, *key, watch.scope if watch.state == "forbidden" else ""),
         title, " · ".join(parts), watch.message or watch.state, watch.missing_rule, watch.scope,
+        trouble.since if trouble is not None else watch.since,
     )  # fmt: skip
 
 
@@ -72,8 +82,48 @@ def _of_denial(denial: Denial, now: float) -> Problem:
         ("write", write.verb, write.ref.api_version, write.ref.kind, write.ref.namespace, write.subresource),
         f"FORBIDDEN · {write_name(write)}",
         f"{times} · for {fine_age(now - denial.since)}",
-        write.error, write.missing_rule, write.ref.namespace,
+        write.error, write.missing_rule, write.ref.namespace, denial.since,
     )  # fmt: skip
+
+
+def of_row(state: ConsoleState, row: Row, now: float) -> Problem:
+    """All that is missing of a row of the matrix, in one; what was refused of it says its own words."""
+    missing = row.missing
+    refused = [p for p in _refusals(state, row, now) if p.rule is not None]
+    words = list(dict.fromkeys(p.message for p in refused))
+    if not words:
+        reasons = sorted({right.reason for right in missing if right.reason})
+        said = f": {'; '.join(reasons)}" if reasons else ": no rule allows it"
+        words = [f"Not refused yet, but asked (SelfSubjectAccessReview) the server says no{said}"]
+    since = min(
+        [state.missing.get(right.permission, now) for right in missing] + [p.since for p in refused],
+        default=now,
+    )
+    tries = [p.tries for p in refused] or [f"missing for {fine_age(now - since)}"]
+    rule = row.rule
+    verbs = ", ".join(rule.verbs) if rule else ""
+    where = f" in {row.namespace}" if row.namespace else ""
+    return Problem(
+        ("right", *row.key), f"MISSING · {verbs} {row.resource or row.url}{where}", " · ".join(tries),
+        "\n".join(words), rule, row.namespace, since,
+    )  # fmt: skip
+
+
+def _refusals(state: ConsoleState, row: Row, now: float) -> list[Problem]:
+    """The watches and writes of that resource that are refused now."""
+    watches = [
+        _of_watch(state, watch, now)
+        for watch in state.watches.values()
+        if (watch.group, watch.resource, watch.scope) == (row.group, row.resource, row.namespace)
+        and watch.state == "forbidden"
+    ]
+    return watches + [
+        _of_denial(denial, now)
+        for denial in state.denials.values()
+        if (rule := denial.write.missing_rule) is not None
+        and (rule.api_groups, rule.resources) == ((row.group,), (row.resource,))
+        and row.namespace in ("", denial.write.ref.namespace)
+    ]
 
 
 def watch_name(event: WatchStatus) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from controller_runtime.kube.roles import API_VERSION
 from controller_runtime.kube.rules import PolicyRule
 
 GROUP = "rbac.authorization.k8s.io"
+GRANTED = "reconsole-granted-"  # how the names of roles begin that were made here
 _ACCOUNT = "system:serviceaccount:"
 MOST = 3  # sentences
 
@@ -26,11 +28,11 @@ def subject(identity: str) -> dict[str, str]:
 def granting(identity: str, rule: PolicyRule, namespace: str = "") -> list[dict[str, Any]]:
     """A role with just this rule, and its binding to ``identity``: in ``namespace``, or everywhere.
 
-    Their name says what they give, so that the same wish leads to the same objects.
+    The same wish has the same name, and another one another name.
     """
-    what = "-".join([*rule.verbs, *rule.resources, *filter(None, rule.api_groups), *rule.resource_names])
-    who = identity.rpartition(":")[2]
-    name = re.sub(r"[^a-z0-9.]+", "-", f"reconsole-granted-{who}-{what}".lower()).strip("-.")
+    wish = hashlib.sha256(repr((identity, rule.to_dict())).encode()).hexdigest()[:8]
+    what = "-".join([*rule.resources, *rule.non_resource_urls, wish])
+    name = GRANTED + re.sub(r"[^a-z0-9.]+", "-", what.lower()).strip("-.")
     kind = "Role" if namespace else "ClusterRole"
     metadata: dict[str, Any] = {"name": name, "labels": {"app.kubernetes.io/managed-by": "reconsole"}}
     if namespace:
@@ -71,6 +73,7 @@ def nearly(
     """
     by_name = {_key(role): role for role in roles}
     near: list[tuple[int, str]] = []
+    what = wanted.resource or wanted.url
     for binding in bindings:
         if not is_bound(binding, identity):
             continue
@@ -82,28 +85,30 @@ def nearly(
         if role is None:
             near.append((2, f"{said}, which is not there"))
             continue
-        for rule in role.get("rules") or ():
-            if (why := _why_not(rule, wanted, where)) is not None and why[1]:
-                near.append((why[0], f"{said}, {why[1]}"))
+        whys = [_why_not(rule, wanted, where) for rule in role.get("rules") or ()]
+        near += [(why[0], f"{said}, {why[1]}") for why in whys if why is not None and why[1]]
+        is_here = where in ("", wanted.namespace)
+        if is_here and not any(whys) and not role["metadata"]["name"].startswith(("system:", GRANTED)):
+            near.append((5, f"{said}, which has no rule for {what}"))
     near.sort(key=lambda n: n[0])
     found = list(dict.fromkeys(sentence for _, sentence in near))[:MOST]
-    return found or _unbound(identity, wanted, by_name.values())
+    return found or _unbound(wanted, by_name.values())
 
 
-def _unbound(identity: str, wanted: Permission, roles: Iterable[dict[str, Any]]) -> list[str]:
+def _unbound(wanted: Permission, roles: Iterable[dict[str, Any]]) -> list[str]:
     """No binding comes near: which role would do, if one were bound."""
-    what = wanted.resource or wanted.url
     enough = [
         role
         for role in roles
         if role["metadata"].get("namespace", "") in ("", wanted.namespace)
         and not role["metadata"]["name"].startswith("system:")
+        and any(wanted.resource in (rule.get("resources") or ()) for rule in role.get("rules") or ())
         and any(_why_not(rule, wanted, wanted.namespace) == (0, "") for rule in role.get("rules") or ())
     ]
     enough.sort(key=lambda role: (len(role["rules"]), role["metadata"]["name"]))
-    found = [f"no binding of {identity} has a rule for {what}"]
+    found = ["it has no binding"]
     if enough:
-        found.append(f"{_named(enough[0])} has one, and is not bound to it")
+        found.append(f"{_named(enough[0])} would give it, and is not bound to it")
     return found
 
 

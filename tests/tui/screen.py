@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from tests.tui.world import FakeActions, World
 from tui.app import ConsoleApp
@@ -44,6 +45,11 @@ class Console:
     def flat(self) -> str:
         """The text without borders and line breaks."""
         return " ".join(re.sub("[│╭╮╰╯▏▕▊▎─]", " ", self.text).split())
+
+    @property
+    def card(self) -> str:
+        """All that the card on top says, in one line."""
+        return " ".join(str(self.app.screen.query_one("#card-text", Static).content).split())
 
     def table(self, kind: str) -> ResourceTable:
         tables = self.app.screen_stack[0].query(ResourceTable)

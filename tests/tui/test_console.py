@@ -173,11 +173,10 @@ async def test_the_banner_comes_and_goes_by_itself() -> None:
         assert "Denied: list services" in text
         assert "my-op-redis-1" in text
         text = await c.press("w")
-        flat = c.flat
-        assert 'cannot list resource "services" in API group "" at the cluster scope' in flat
+        assert 'cannot list resource "services" in API group "" at the cluster scope' in c.card
         assert '- apiGroups: [""]' in text
         assert 'verbs: ["list", "watch"]' in text
-        assert "kubectl auth can-i list services -A --as=system:serviceaccount" in flat
+        assert "kubectl auth can-i list services -A \\ --as=system:serviceaccount" in c.card
         await c.press("escape")
         await c.press("c")
         assert 'resources: ["services"]' in c.app.clipboard

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal
 
 import msgspec
 
-from controller.events import ActionFinished, ActionStarted, Connection, Heal
+from controller.events import ActionFinished, ActionStarted, Connection, Heal, PermissionsReviewed, Right
 from controller_runtime.bus import EventBus, Listing
 from controller_runtime.events import (
     ApiWrite,
@@ -20,12 +21,15 @@ from controller_runtime.events import (
     WatchState,
     WatchStatus,
 )
+from controller_runtime.kube.permissions import Permission
 from controller_runtime.kube.resource import Ref
-from controller_runtime.kube.rules import PolicyRule
+from controller_runtime.kube.rules import PolicyRule, to_yaml
 
 START = 1_790_000_000.0
+AUTHORIZATION = "rbac.authorization.k8s.io"
 PLURALS = {"Redis": "redis", "Pod": "pods", "Service": "services"}
 GROUPS = {"Redis": "myapp.tangx.in", "Pod": "", "Service": ""}
+OPERATOR = "system:serviceaccount:k8s-operator-demo-system:k8s-operator-demo-controller-manager"
 FORBIDDEN = (
     'services is forbidden: User "system:serviceaccount:k8s-operator-demo-system:'
     'k8s-operator-demo-controller-manager" cannot list resource "services" in API group "" '
@@ -45,6 +49,7 @@ class FakeActions:
         self.allowed = allowed
         self.deleted: list[Ref] = []
         self.browsed: list[str] = []
+        self.asked: list[tuple[str, ...]] = []  # about permissions
         self._world = world
 
     def delete(self, ref: Ref, *, grace_period: int | None = None, propagation: str = "Background") -> str:
@@ -52,13 +57,34 @@ class FakeActions:
         self._world.bus.publish(ActionStarted(at=self._world.now, id="delete-1", verb="delete", ref=ref))
         return "delete-1"
 
+    def apply(self, documents: Sequence[dict[str, Any]]) -> str:
+        self.asked.append(("apply", *(d["metadata"]["name"] for d in documents)))
+        return "apply-1"
+
+    def revoke(self, identity: str, resource: str) -> str:
+        self.asked.append(("revoke", identity, resource))
+        return "revoke-1"
+
+    def grant(self, identity: str, resource: str, rules: Sequence[PolicyRule]) -> str:
+        self.asked.append(("grant", identity, resource, to_yaml(rules)))
+        return "grant-1"
+
+    def review(self, user: str = "") -> bool:
+        self.asked.append(("review", user))
+        return True
+
+    def retry(self) -> bool:
+        self.asked.append(("retry",))
+        return True
+
     def browse(self, name: str) -> None:
         self.browsed.append(name)
 
     def check(self, verb: str, ref: Ref) -> str:
         self._world.bus.publish(ActionStarted(at=self._world.now, id="check-1", verb="check", ref=ref))
-        rule = None if self.allowed else PolicyRule((GROUPS[ref.kind],), (PLURALS[ref.kind],), (verb,))
-        message = "" if self.allowed else f"you may not {verb} {PLURALS[ref.kind]}"
+        group, resource = GROUPS.get(ref.kind, AUTHORIZATION), PLURALS.get(ref.kind, f"{ref.kind.lower()}s")
+        rule = None if self.allowed else PolicyRule((group,), (resource,), (verb,))
+        message = "" if self.allowed else f"you may not {verb} {resource}"
         self._world.bus.publish(
             ActionFinished(
                 at=self._world.now, id="check-1", verb="check", ref=ref, ok=self.allowed, message=message,
@@ -96,7 +122,7 @@ class World:
                 at=self.now, role="controller", state="connected", cluster="embedded cluster",
                 context="reconsole", server="https://127.0.0.1:6443", version="v1.32.0",
                 namespaces=namespaces,
-                identity="system:serviceaccount:k8s-operator-demo-system:k8s-operator-demo-controller-manager",
+                identity=OPERATOR,
             )
         )  # fmt: skip
         self.bus.publish(
@@ -119,6 +145,30 @@ class World:
         self.watch(
             kind, "forbidden", verb="list", attempts=attempts, next_try=self.now + 8, message=FORBIDDEN,
             missing_rule=rule,
+        )  # fmt: skip
+
+    def review(
+        self, *missing: str, role: Literal["controller", "person", "subject"] = "controller",
+        identity: str = OPERATOR, undeclared: str = "", message: str = "",
+    ) -> None:  # fmt: skip
+        """All that the operator needs is allowed, but ``missing``, each as in "list services"."""
+        needed = ["list redis", "watch redis", "list pods", "watch pods", "create pods", "list services",
+                  "watch services", "create services", *filter(None, [undeclared])]  # fmt: skip
+        rights = []
+        for wish in needed:
+            verb, resource = wish.split()
+            group = GROUPS["Redis"] if resource == "redis" else ""
+            almost = ("ClusterRoleBinding b gives ClusterRole r, which is nearly it",)
+            allowed = wish not in missing
+            rights.append(
+                Right(Permission(verb, group, resource), allowed, "", () if allowed else almost,
+                      declared=wish != undeclared)
+            )  # fmt: skip
+        self.bus.publish(
+            PermissionsReviewed(
+                at=self.now, role=role, identity=identity, rights=() if message else tuple(rights),
+                message=message,
+            )
         )  # fmt: skip
 
     def refuse(
@@ -262,8 +312,8 @@ class World:
         key = "default/my-op-redis"
         self.bus.publish(
             ReconcileFinished(
-                kind="Redis", at=self.now, controller="redis", key=key, id=f"r-{number}",
-                number=number, duration=duration,
+                kind="Redis", group=GROUPS["Redis"], at=self.now, controller="redis", key=key,
+                id=f"r-{number}", number=number, duration=duration,
                 result="success", writes=writes,
             )
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""One denial or failure in full: the server's words, who was refused, the missing rule, how to check it."""
+"""One denial or failure in full, with its remedy at hand: copy the rule, try again now, add the rule."""
 
 from __future__ import annotations
 
@@ -11,59 +11,16 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from controller_runtime.kube.bindings import granting
 from controller_runtime.kube.rules import to_yaml
 from controller_runtime.kube.terminal import safe_text
+from tui.card_text import card_text
 from tui.clipboard import copy
+from tui.ports import Actions
+from tui.rights import row_of
+from tui.screens.apply import ConfirmApply
 from tui.state import ConsoleState
-from tui.troubles import Problem, problems
-
-
-def card_text(problem: Problem, identity: str) -> Content:
-    rows = [Content.assemble((safe_text(problem.message), "bold"))]
-
-    def row(label: str, value: str) -> None:
-        if value:
-            rows.append(Content.assemble((f"{label:<11}", "$muted"), (safe_text(value), "")))
-
-    rows.append(Content(""))
-    rule = problem.rule
-    if rule is not None:
-        row("verb", ", ".join(rule.verbs))
-        row("resource", ", ".join(rule.resources))
-        row("API group", ", ".join(f'"{g}"' for g in rule.api_groups))
-        row("namespace", problem.namespace or "all: the cluster scope")
-    row("as", identity)
-    row("tried", problem.tries)
-    if rule is not None:
-        where = f"a Role in {problem.namespace}" if problem.namespace else "a ClusterRole"
-        rows += [
-            Content(""),
-            Content.assemble((f"The rule that is missing; add it to {safe_text(where)}:", "$muted")),
-        ]
-        rows += [
-            Content.assemble((f"  {safe_text(line)}", "$accent")) for line in to_yaml([rule]).splitlines()
-        ]
-        rows += [Content(""), Content.assemble(("To see whether it is there:", "$muted"))]
-        rows.append(Content.assemble((f"  {safe_text(check_command(problem, identity))}", "$accent")))
-        rows += [Content(""), Content.assemble(("This goes by itself when the rule is there.", "$muted"))]
-    elif problem.key[0] == "ended":
-        what = "What is shown is the last that was known. r starts an empty cluster in its place."
-        rows += [Content(""), Content.assemble((what, "$muted"))]
-    elif problem.key[0] in ("unreachable", "connection"):
-        what = "What is shown is the last that was known. It goes on by itself when the server answers."
-        rows += [Content(""), Content.assemble((what, "$muted"))]
-    return Content("\n").join(rows)
-
-
-def check_command(problem: Problem, identity: str) -> str:
-    """What to type into a shell to see whether the rule is there."""
-    rule = problem.rule
-    assert rule is not None
-    group = rule.api_groups[0] if rule.api_groups else ""
-    resource = f"{rule.resources[0]}.{group}" if group else rule.resources[0]
-    where = f" -n {problem.namespace}" if problem.namespace else " -A"
-    who = f" --as={identity}" if identity else ""
-    return f"kubectl auth can-i {rule.verbs[0]} {resource}{where}{who}"
+from tui.troubles import Problem, of_row, problems
 
 
 class Card(ModalScreen[None]):
@@ -71,16 +28,22 @@ class Card(ModalScreen[None]):
     BINDINGS = [
         Binding("escape,q,enter,w", "dismiss", "Close", id="card.close"),
         Binding("c", "copy", "Copy the rule", id="card.copy"),
+        Binding("r", "retry", "Try now", id="card.retry"),
+        Binding("a", "add", "Add the rule", id="card.add"),
         Binding("j,down,right", "step(1)", "Next", id="card.next"),
         Binding("k,up,left", "step(-1)", "Previous", show=False, id="card.previous"),
     ]
 
-    def __init__(self, problem: Problem, state: ConsoleState, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, problem: Problem, state: ConsoleState, actions: Actions, clock: Callable[[], float]
+    ) -> None:
         super().__init__()
         self._problem = problem
         self._state = state
+        self._actions = actions
         self._clock = clock
         self._shown: Content | None = None
+        self._over: float | None = None  # Unix seconds at which it was seen to work again
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="card"):
@@ -90,37 +53,86 @@ class Card(ModalScreen[None]):
         self.set_interval(0.5, self.look)
         self.look()
 
+    @property
+    def _identity(self) -> str:
+        connection = self._state.connection
+        return connection.identity if connection else ""
+
     def look(self) -> None:
         """Show it as it is now, or that it is over."""
         box = self.query_one("#card")
         now = problems(self._state, self._clock())
-        here = next((p for p in now if p.key == self._problem.key), None)
+        here = self._here(now)
         if here is None:
-            text = Content.assemble(("✓ It works again.", "$success"))
+            text = self._restored()
             place = ""
         else:
-            self._problem = here
-            connection = self._state.connection
-            text = card_text(here, connection.identity if connection else "")
-            place = f"{now.index(here) + 1} of {len(now)} · " if len(now) > 1 else ""
+            self._problem, self._over = here, None
+            text = card_text(here, self._identity, self._state)
+            place = f"{now.index(here) + 1} of {len(now)} · " if len(now) > 1 and here in now else ""
         if text == self._shown:
             return
         self._shown = text
-        box.border_title = Content(safe_text(f"✗ {self._problem.title}"))
-        box.border_subtitle = Content(
-            f"{place}{'c copies the rule · ' if self._problem.rule else ''}esc closes"
+        what = self._problem.title
+        box.set_class(here is None, "-over")
+        box.border_title = Content(safe_text(f"✗ {what}" if here else f"✓ {what.rpartition(' · ')[2]}"))
+        has_rule = here is not None and here.rule is not None
+        keys = (
+            "c copies the rule · r tries now · a adds it · " if has_rule else "r tries now · " if here else ""
         )
+        box.border_subtitle = Content(f"{place}{keys}esc closes")
         self.query_one("#card-text", Static).update(text)
+
+    def _here(self, now: list[Problem]) -> Problem | None:
+        """What has become of the problem that is shown."""
+        key = self._problem.key
+        if key[0] == "right":
+            row = row_of(self._state, key[1:])
+            return of_row(self._state, row, self._clock()) if row is not None and row.missing else None
+        return next((p for p in now if p.key == key), None)
+
+    def _restored(self) -> Content:
+        if self._over is None:
+            self._over = self._clock()
+        said = f"✓ RESTORED after {max(self._over - self._problem.since, 0):.0f} s"
+        return Content.assemble((said if self._problem.since else "✓ It works again.", "$success"))
 
     def action_step(self, step: int) -> None:
         now = problems(self._state, self._clock())
-        place = next((i for i, p in enumerate(now) if p.key == self._problem.key), 0)
+        place = next((i for i, p in enumerate(now) if p.key == self._problem.key), -1 if step > 0 else 0)
         if now:
             self._problem = now[(place + step) % len(now)]
             self.look()
 
     def action_copy(self) -> None:
         if self._problem.rule is None:
-            self.notify("Not available here: no rule is missing.", severity="warning", markup=False)
+            self._refuse("no rule is missing")
             return
         self.notify(copy(self.app, to_yaml([self._problem.rule]), "The rule"), markup=False)
+
+    def action_retry(self) -> None:
+        if self._actions.retry():
+            self.notify("Trying now …", timeout=2, markup=False)
+        else:
+            self._refuse("nothing runs that could try")
+
+    def action_add(self) -> None:
+        problem, identity = self._problem, self._identity
+        if problem.rule is None or self._over is not None:
+            self._refuse("no rule is missing")
+        elif self._actions.read_only:
+            self._refuse("this console is read-only")
+        elif not identity:
+            self._refuse("the server does not say who the operator is")
+        else:
+            documents = granting(identity, problem.rule, problem.namespace)
+
+            def answered(confirmed: bool | None) -> None:
+                if confirmed:
+                    self._actions.apply(documents)
+
+            dialog = ConfirmApply("Add this rule?", documents, self._state, self._actions)
+            self.app.push_screen(dialog, answered)
+
+    def _refuse(self, why: str) -> None:
+        self.notify(f"Not available here: {why}.", severity="warning", markup=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from textual import on
 from textual.app import ComposeResult
@@ -50,14 +51,13 @@ class Confirm(ModalScreen[bool]):
         with Vertical(id="dialog") as dialog:
             dialog.border_title = Content(safe_text(self._title))
             yield Static(self.lines(), id="lines")
-            with Horizontal(id="buttons"):
-                yield Button("Cancel  n", id="cancel", compact=True)
-                yield Button(
-                    f"{self._yes}  y",
-                    id="confirm",
-                    variant="error" if self._is_grave else "warning",
-                    compact=True,
-                )
+            yield from self.buttons()
+
+    def buttons(self) -> ComposeResult:
+        with Horizontal(id="buttons"):
+            yield Button("Cancel  n", id="cancel", compact=True)
+            variant: Literal["error", "warning"] = "error" if self._is_grave else "warning"
+            yield Button(f"{self._yes}  y", id="confirm", variant=variant, compact=True)
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:

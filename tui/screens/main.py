@@ -362,7 +362,7 @@ class Main(Asking):
     @on(Banner.Opened)
     def show_card(self, event: Banner.Opened) -> None:
         if self.app.screen is self:
-            self.app.push_screen(Card(event.problem, self._state, self._clock))
+            self.app.push_screen(Card(event.problem, self._state, self._actions, self._clock))
 
     def action_help(self) -> None:
         self.app.push_screen(Help(self._state.log_file, self.more_help))

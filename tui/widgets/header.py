@@ -10,6 +10,7 @@ from controller_runtime.events import WatchStatus
 from controller_runtime.kube.terminal import safe_text
 from tui.kinds.registry import describe
 from tui.names import GroupKind, plural
+from tui.rights import is_losing
 from tui.state import ConsoleState
 from tui.text import fine_age, identity_forms
 from tui.views.sparkline import sparkline
@@ -113,6 +114,8 @@ class Header(Panel):
         return len({w.scope for w in self._state.watches.values()}) > 1
 
     def _words(self, watch: WatchStatus, now: float) -> tuple[str, str, tuple[str, ...]]:
+        if is_losing(self._state, watch):
+            return "!", "warn", ("will be lost", "at the next reconnect")
         match watch.state:
             case "live":
                 heard = max(
