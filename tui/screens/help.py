@@ -30,7 +30,7 @@ SECTIONS: Sections = (
             ("y", "YAML of the object"),
             ("X", "why it is as it is, on what evidence; :why KIND/NAME"),
             ("h", "its history: each version, what changed in it and who did it"),
-            (":can-i  c", "permissions: needed, had; copy the rule that is missing"),
+            (":can-i  c", "permissions; copy the RBAC rule that is missing"),
             ("E", "errors in full, with their tracebacks"),
             (":", "any kind, as :deployments; :heals :queue :watches :controllers"),
             ("[ ]", "earlier and later heals of the object"),
