@@ -10,7 +10,7 @@ from controller.events import Heal
 from controller_runtime.events import ApiWrite, BusEvent, ObjectChanged, ReconcileFinished
 from controller_runtime.kube.terminal import escape
 from controller_runtime.kube.times import milli_timestamp
-from why.problems.publish import ProblemChanged
+from why.events import ProblemChanged
 
 # Beside "answered", with its HTTP status.
 _OUTCOMES = {"unknown": "sent, not answered", "unsent": "never sent"}
@@ -39,7 +39,7 @@ def text_line(event: BusEvent) -> str | None:
             words = f"#{event.number} {event.result} in {event.duration * 1000:.0f} ms, {event.writes} writes"
             error = f": {escape(event.error)}" if event.error else ""
             return f"{clock}  RECONCILE {event.controller:8} {escape(event.key)}  {words}{error}"
-        case ProblemChanged(problem=problem):
+        case ProblemChanged(state="began" | "ended", problem=problem):
             words = f": {escape(problem.says)}; {escape(problem.remedy)}" if event.state == "began" else ""
             what = f"{problem.kind} {escape(problem.about)}"
             return f"{clock}  PROBLEM   {event.state:8} {what}{words}"
@@ -95,7 +95,7 @@ def _record(event: BusEvent) -> dict[str, Any] | None:
                 "writes": event.writes,
                 "error": event.error,
             }
-        case ProblemChanged(problem=problem):
+        case ProblemChanged(state="began" | "ended", problem=problem):
             return {
                 "time": time,
                 "type": "PROBLEM",

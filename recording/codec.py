@@ -16,7 +16,6 @@ import msgspec
 import controller.events
 import controller_runtime.events
 import why.events
-import why.problems.publish
 from controller_runtime.events import BusEvent, ObjectChanged
 
 VERSION = 1
@@ -61,7 +60,7 @@ def _events_of(*modules: ModuleType) -> tuple[type[BusEvent], ...]:
 
 
 EVENTS: tuple[type[BusEvent], ...] = (
-    *_events_of(controller_runtime.events, controller.events, why.events, why.problems.publish),
+    *_events_of(controller_runtime.events, controller.events, why.events),
     Gap,
 )
 

@@ -12,7 +12,7 @@ from tui.kinds.registry import described
 ACTIONS = {
     "q": "quit", "quit": "quit", "q!": "quit", "qa": "quit",
     "save-recording": "app.save_recording",
-    "help": "help", "errors": "errors", "faults": "faults", "pause": "pause",
+    "help": "help", "errors": "errors", "faults": "faults", "pause": "pause", "problems": "problems",
     "heals": "board('heals')", "watches": "board('watches')", "controllers": "board('controllers')",
     "queue": "board('queue')",
 }  # fmt: skip

@@ -34,11 +34,11 @@ from tui.names import GroupKind, name_of
 from tui.reduce_objects import object_changed, written
 from tui.reduce_rights import permissions_reviewed
 from tui.reduce_watches import connection_changed, leader_changed, watch_changed
-from tui.reduce_why import explained, queue_changed
+from tui.reduce_why import explained, problem_changed, queue_changed
 from tui.reduce_work import healed, reconcile_finished, reconcile_started
 from tui.state import Action, ConsoleState, Notice, remember
 from tui.stream import Line
-from why.events import Explained
+from why.events import Explained, ProblemChanged
 
 
 def apply(state: ConsoleState, event: BusEvent, *, news: bool = True) -> None:
@@ -142,6 +142,7 @@ _HANDLERS: dict[type[BusEvent], Callable[[ConsoleState, Any, bool], None]] = {
     ThreadDied: _thread_died,
     QueueSnapshot: queue_changed,
     Explained: explained,
+    ProblemChanged: problem_changed,
     Browsing: _browsing,
     Printed: _printed,
     ControllerEnded: _ended,

@@ -237,6 +237,8 @@ class ConsoleState:
             table.clear()
         self.reviews.clear()
         self.missing.clear()
+        self.problems.clear()
+        self.waiting.clear()
 
     def find(self, ref: Ref) -> ObjectView | None:
         """The object itself, not another one of its name."""

@@ -1,9 +1,9 @@
-"""What the operator in this process knows of an object, from the state of the console. Pure."""
+"""Operators and objects: what the operator here knows of an object, and what a problem is about. Pure."""
 
 from __future__ import annotations
 
 from controller_runtime.kube.resource import Ref
-from tui.names import GroupKind, kind_of
+from tui.names import GroupKind, ObjectName, kind_of
 from tui.state import ConsoleState
 from why.operator import Work
 
@@ -47,3 +47,21 @@ def _reconciled(state: ConsoleState, ref: Ref) -> tuple[str, Ref] | None:
         if owner.controller and (controller := of.get(kind_of(about))) is not None:
             return controller, about
     return None
+
+
+def where(state: ConsoleState, about: str) -> ObjectName | None:
+    """The object that a problem is about; None for what is no object, such as a watch or a lease.
+
+    ``about`` is ``CONTROLLER KEY``, or ``KIND KEY`` and perhaps a field.
+    """
+    word, _, rest = about.partition(" ")
+    key = rest.split(" ", 1)[0]
+    if not key:
+        return None
+    namespace, _, name = key.rpartition("/")
+    kind = state.controllers.get(word)
+    if kind is None or not kind.kind:
+        if not word[:1].isupper():  # a controller of which nothing is known
+            return None
+        kind = GroupKind(state.group_of(word), word)
+    return ObjectName(*kind, namespace, name)

@@ -12,6 +12,7 @@ from tui.kinds.model import ObjectView
 from tui.names import ObjectName, name_of
 from tui.ports import Questions
 from tui.screens.explain import Explain, Jump
+from tui.screens.problems import Problems
 from tui.state import ConsoleState
 
 JUMP_PATIENCE = 5.0  # seconds for a kind that nobody watched to be listed
@@ -55,6 +56,13 @@ class Asking(Screen[None]):
         namespace = here.ref.namespace if here is not None else ""
         screen = Explain(subject, self._state, self.questions, self._clock, namespace)
         self.app.push_screen(screen, self.jumped)
+
+    def action_problems(self) -> None:
+        def led(name: ObjectName | None) -> None:
+            if name is not None:
+                self.seek(name)
+
+        self.app.push_screen(Problems(self._state, self._clock), led)
 
     def jumped(self, jump: Jump | None) -> None:
         """Go where a screen leads to."""

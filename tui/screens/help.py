@@ -32,7 +32,7 @@ SECTIONS: Sections = (
             ("h", "its history: each version, what changed in it and who did it"),
             (":can-i  c", "permissions; copy the RBAC rule that is missing"),
             ("E", "errors in full, with their tracebacks"),
-            (":", "any kind, as :deployments; :heals :queue :watches :controllers"),
+            (":", "any kind, as :deployments; :problems :heals :queue :watches :controllers"),
             ("[ ]", "earlier and later heals of the object"),
             ("N A S  < >  O", "sort by name, age, status; other columns; other way round"),
             ("t", "times of the stream: the clock, or since the line before"),

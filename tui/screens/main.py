@@ -29,6 +29,7 @@ from tui.screens.going import Going
 from tui.screens.help import Help, Sections
 from tui.screens.selected import Selected
 from tui.state import ConsoleState
+from tui.views.problems import count_words
 from tui.widgets.banner import Banner
 from tui.widgets.captions import Captions
 from tui.widgets.command_bar import CommandBar
@@ -254,6 +255,8 @@ class Main(Asking):
         views: list[ResourceTable | EventLog] = [*self._tables, self._stream]
         for view in views:
             view.set_filter(view.filter, faults_only=self._faults)
+        if self._faults and (count := len(self._state.problems)):
+            self.notify(f"! {count_words(count)} of operators: :problems shows them.", markup=False)
 
     def action_pause(self) -> None:
         self._stream.toggle_follow()

@@ -13,6 +13,7 @@ from tui.names import GroupKind, plural
 from tui.rights import is_losing
 from tui.state import ConsoleState
 from tui.text import fine_age, identity_forms
+from tui.views.problems import count_words
 from tui.views.sparkline import sparkline
 from tui.widgets.lines import Panel, Piece, Row
 
@@ -44,6 +45,8 @@ class Header(Panel):
             row.append(("  read-only", "warn"))
         if connection is not None and connection.observes:
             row.append(("  observing", "warn"))
+        if count := len(self._state.problems):
+            row.append((f"  ! {count_words(count)}", "error"))
         if connection is None or connection.state == "connecting":
             server = f" to {connection.cluster or connection.server}" if connection else ""
             return [*row, (f"   ◌ connecting{server} …", "accent")]

@@ -4,34 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Gauge
 
 from controller_runtime.bus import EventBus
-from controller_runtime.events import BusEvent
 from controller_runtime.threads import SupervisedThread, Threads
+from why.events import ProblemChanged
 from why.problems.detection import Problems
 from why.problems.problem import Problem
 
 _LOOK = 1.0  # seconds between looks at what is over
+_AGAIN = 5.0  # seconds between two "seen" of one problem, at least
 _LINGER = 0.2  # seconds in which a burst is collected, so that it costs one wake-up
-
-
-class ProblemChanged(BusEvent, frozen=True, tag="problem"):
-    """A problem has begun, or is over: it was not seen for a minute."""
-
-    state: Literal["began", "ended"]
-    problem: Problem
-
-    @property
-    def state_key(self) -> Hashable:
-        return "problem", self.problem.kind, self.problem.about
-
-    @property
-    def size(self) -> int:
-        return super().size + len(self.problem.says) + len(self.problem.evidence)
 
 
 def watch_problems(
@@ -47,8 +33,11 @@ def watch_problems(
     subscription = bus.subscribe("problems", maxlen=20_000)
     problems = Problems()
 
-    def publish(state: Literal["began", "ended"], problem: Problem) -> None:
-        gauge.labels(problem.kind).inc(1 if state == "began" else -1)
+    said: dict[tuple[str, str], Problem] = {}  # as it was published last
+
+    def publish(state: Literal["began", "seen", "ended"], problem: Problem) -> None:
+        gauge.labels(problem.kind).inc({"began": 1, "seen": 0, "ended": -1}[state])
+        said[problem.kind, problem.about] = problem
         bus.publish(ProblemChanged(at=now(), state=state, problem=problem))
 
     def run() -> None:
@@ -60,6 +49,11 @@ def watch_problems(
                     publish("began", begun)
             for ended in problems.expire(now()):
                 publish("ended", ended)
+                del said[ended.kind, ended.about]
+            for problem in problems.active:
+                before = said[problem.kind, problem.about]
+                if problem.count > before.count and problem.last - before.last >= _AGAIN:
+                    publish("seen", problem)
         subscription.close()
 
     return threads.start("problems", run, done=stop.is_set)
