@@ -18,6 +18,8 @@ from controller import changes, rights
 from controller.access import NEEDS, Access, Verdict
 from controller.browse import Browser
 from controller.events import ActionFinished, ActionStarted, ActionVerb
+from controller.logfeed import Feed, LogOptions
+from controller.podlogs import PodLogs
 from controller_runtime.bus import EventBus
 from controller_runtime.client.client import Client
 from controller_runtime.client.context import acting
@@ -47,6 +49,7 @@ class Actions:
         *,
         read_only: bool = False,
         browser: Browser | None = None,
+        logs: PodLogs | None = None,
         embedded: bool = False,
         reviewer: Callable[[], Reviewer | None] = lambda: None,
         clock: Callable[[], float] = time.time,
@@ -60,6 +63,7 @@ class Actions:
         self._reviewer = reviewer
         self._client = client
         self._browser = browser
+        self._logs = logs
         self._bus = bus
         self._clock = clock
         self._is_closed = False
@@ -73,11 +77,17 @@ class Actions:
         self._access.forget()
         if self._browser is not None:
             self._browser.use(client)
+        if self._logs is not None:
+            self._logs.use(client)
 
     def browse(self, name: str) -> None:
         """Show a kind by any of its names, as long as the console runs; what is found is published."""
         if self._browser is not None:
             self._browser.open(name)
+
+    def logs(self, options: LogOptions) -> Feed:
+        """Lines of the containers that the feed is given to follow; they are neither published nor kept."""
+        return self._logs.open(options) if self._logs is not None else Feed(lambda feed, source: None)
 
     def delete(self, ref: Ref, *, grace_period: int | None = None, propagation: str = "Background") -> str:
         """Delete the object with the uid of ``ref``; one that took its name since is left alone.

@@ -101,6 +101,7 @@ def run_console(
 
     from controller.actions import Actions
     from controller.browse import Browser
+    from controller.podlogs import PodLogs
     from why.asker import Asker
 
     path = log_path(os.environ)
@@ -108,8 +109,8 @@ def run_console(
     log_file = str(path) if file else ""
     browser = Browser(session.person, bus, threads)
     actions = Actions(
-        session.person, bus, read_only=options.read_only, browser=browser, embedded=options.embedded,
-        reviewer=lambda: session.reviewer,
+        session.person, bus, read_only=options.read_only, browser=browser,
+        logs=PodLogs(session.person, threads), embedded=options.embedded, reviewer=lambda: session.reviewer,
     )  # fmt: skip
     asker = Asker(session.person, bus, threads)
     app = (make(bus) if make else ConsoleApp)(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from controller.logfeed import Feed, LogOptions
 from controller_runtime.kube.resource import Ref
 from controller_runtime.kube.rules import PolicyRule
 from why.finding import Finding
@@ -23,6 +24,9 @@ class Actions(Protocol):
 
     def browse(self, name: str) -> None:
         """Show a kind that nobody watches; ``Browsing`` says what came of it."""
+
+    def logs(self, options: LogOptions) -> Feed:
+        """Log lines of what the feed is given to ``follow``, until it is closed."""
 
     def apply(self, documents: Sequence[dict[str, Any]]) -> str:
         """Server-side apply these objects."""

@@ -10,6 +10,7 @@ from textual import on
 from textual.binding import Binding
 from textual.widgets import Input
 
+from controller.logfeed import Feed, LogOptions
 from controller_runtime.kube.resource import Ref, Resource
 from controller_runtime.kube.rules import PolicyRule
 from controller_runtime.kube.terminal import safe_text
@@ -68,6 +69,10 @@ class NoActions:
 
     def browse(self, name: str) -> None:
         self._say(f"{name} are not in this recording.")
+
+    def logs(self, options: LogOptions) -> Feed:
+        self._say("Logs are not in a recording.")
+        return Feed(lambda feed, source: None)
 
 
 class ReplayApp(ConsoleApp):

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from controller.events import ActionFinished, ActionStarted, Connection, Heal, PermissionsReviewed, Right
+from controller.logfeed import Feed, LogOptions, Source
 from controller_runtime.bus import EventBus, Listing
 from controller_runtime.events import (
     ApiWrite,
@@ -50,6 +51,8 @@ class FakeActions:
         self.deleted: list[Ref] = []
         self.browsed: list[str] = []
         self.asked: list[tuple[str, ...]] = []  # about permissions
+        self.feeds: list[tuple[LogOptions, Feed]] = []
+        self.followed: list[Source] = []
         self._world = world
 
     def delete(self, ref: Ref, *, grace_period: int | None = None, propagation: str = "Background") -> str:
@@ -79,6 +82,10 @@ class FakeActions:
 
     def browse(self, name: str) -> None:
         self.browsed.append(name)
+
+    def logs(self, options: LogOptions) -> Feed:
+        self.feeds.append((options, feed := Feed(lambda feed, source: self.followed.append(source))))
+        return feed
 
     def check(self, verb: str, ref: Ref) -> str:
         self._world.bus.publish(ActionStarted(at=self._world.now, id="check-1", verb="check", ref=ref))

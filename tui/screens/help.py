@@ -30,6 +30,7 @@ SECTIONS: Sections = (
             ("y", "YAML of the object"),
             ("X", "why it is as it is, on what evidence; :why KIND/NAME"),
             ("h", "its history: each version, what changed in it and who did it"),
+            ("l", "logs of the pod, or of all pods of the object: / n N search, p previous, 0-6 since"),
             (":can-i  c", "permissions; copy the RBAC rule that is missing"),
             ("E", "errors in full, with their tracebacks"),
             (":", "any kind, as :deployments; :problems :heals :queue :watches :controllers"),

@@ -1,4 +1,4 @@
-"""What is opened for the object under the cursor: its YAML, its history, the question before a delete."""
+"""What is opened for the object under the cursor: YAML, history, logs, the question before a delete."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tui.names import plural
 from tui.ports import Actions
 from tui.screens.confirm import ConfirmDelete
 from tui.screens.history import History
+from tui.screens.logs import Logs
 from tui.screens.yaml import Yaml
 from tui.state import ConsoleState
 from tui.widgets.resource_table import ResourceTable
@@ -29,6 +30,7 @@ class Selected:
         self._screens: dict[str, Callable[[ObjectView], ModalScreen[None]]] = {
             "yaml": Yaml,
             "history": lambda target: History(target, state),
+            "logs": lambda target: Logs(target, state, actions),
         }
 
     def open(self, action: str, target: ObjectView) -> None:

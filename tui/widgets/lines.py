@@ -22,7 +22,7 @@ Row = list[Piece]
 
 STYLES = (
     "text", "bold", "muted", "head", "accent", "added", "modified", "deleted",
-    "ok", "warn", "error", "info", "busy", "bad", "done", "dim", "lit", "cursor", "cursor-blurred",
+    "ok", "warn", "error", "info", "busy", "bad", "done", "dim", "match", "lit", "cursor", "cursor-blurred",
 )  # fmt: skip
 
 _COMPONENTS = {f"line--{name}" for name in STYLES}
@@ -44,6 +44,7 @@ STYLE_CSS = """
     & > .line--busy { color: $warning; }
     & > .line--bad { color: $error; }
     & > .line--done { color: $deleted; }
+    & > .line--match { color: $warning; text-style: bold; }
     & > .line--lit { background: $primary 14%; }
     & > .line--cursor { background: $primary 30%; text-style: bold; }
     & > .line--cursor-blurred { background: $panel; }

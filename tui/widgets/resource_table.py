@@ -31,6 +31,7 @@ class ResourceTable(CursorTable):
         Binding("ctrl+d", "delete", "Delete", id="table.delete"),
         Binding("y", "ask('yaml')", "YAML", id="table.yaml"),
         Binding("h", "ask('history')", "History", show=False, id="table.history"),
+        Binding("l", "ask('logs')", "Logs", show=False, id="table.logs"),
         Binding("space", "mark", "Mark", show=False, id="table.mark"),
         Binding("ctrl+backslash", "clear_marks", "Clear marks", show=False, id="table.clear-marks"),
         Binding("N", "sort('NAME')", "Sort by name", show=False, id="table.sort-name"),
@@ -57,7 +58,7 @@ class ResourceTable(CursorTable):
 
     @dataclass
     class Asked(Message):
-        """Something is to be opened for ``target``: "yaml", "history"."""
+        """Something is to be opened for ``target``: "yaml", "history", "logs"."""
 
         action: str
         target: ObjectView
