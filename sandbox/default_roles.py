@@ -43,6 +43,7 @@ _CORE_STATUS = ["events", "namespaces", "namespaces/status", "pods/log", "pods/s
 
 # What an editor may write and a viewer may read of the workload kinds (bootstrappolicy/policy.go).
 _WORKLOADS = {
+    "": ["replicationcontrollers", "replicationcontrollers/scale"],
     "apps": [
         "daemonsets",
         "deployments",

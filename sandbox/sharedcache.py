@@ -20,6 +20,7 @@ from .workloadobjects import (
     Deployment,
     Job,
     ReplicaSet,
+    ReplicationController,
     StatefulSet,
     Volume,
 )
@@ -32,6 +33,7 @@ TYPES: dict[tuple[str, str], type[Object]] = {
     ("", "pods"): Pod,
     ("", "services"): Service,
     ("", "configmaps"): ConfigMap,
+    ("", "replicationcontrollers"): ReplicationController,
     ("apps", "replicasets"): ReplicaSet,
     ("apps", "deployments"): Deployment,
     ("apps", "statefulsets"): StatefulSet,

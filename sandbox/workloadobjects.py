@@ -45,6 +45,20 @@ class ReplicaSet(Workload):
         return int(self.status.get(name) or 0)
 
 
+class ReplicationControllerSpec(WorkloadSpec):
+    """Its selector is labels alone; read here as any other selector."""
+
+    selector: LabelSelector = msgspec.field(default_factory=LabelSelector, name="-")
+    labels: dict[str, str] = msgspec.field(default_factory=dict, name="selector")
+
+    def __post_init__(self) -> None:
+        self.selector = LabelSelector(match_labels=self.labels)
+
+
+class ReplicationController(ReplicaSet):
+    spec: ReplicationControllerSpec = msgspec.field(default_factory=ReplicationControllerSpec)
+
+
 class RollingUpdate(Part):
     max_surge: int | str | None = None
     max_unavailable: int | str | None = None
@@ -249,6 +263,7 @@ class Autoscaler(Workload):
     spec: AutoscalerSpec = msgspec.field(default_factory=AutoscalerSpec)
 
 
+REPLICATION_CONTROLLERS = Resource("", "v1", "ReplicationController", "replicationcontrollers")
 REPLICA_SETS = Resource("apps", "v1", "ReplicaSet", "replicasets")
 DEPLOYMENTS = Resource("apps", "v1", "Deployment", "deployments")
 STATEFUL_SETS = Resource("apps", "v1", "StatefulSet", "statefulsets")

@@ -25,11 +25,12 @@ from .workloads.cronjob import CronJobController
 from .workloads.daemonset import DaemonSetController
 from .workloads.deployment import DeploymentController
 from .workloads.job import JobController
-from .workloads.replicaset import ReplicaSetController
+from .workloads.replicaset import ReplicaSetController, ReplicationControllerController
 from .workloads.statefulset import StatefulSetController
 
 WORKLOADS: tuple[type[WorkloadController[Any]], ...] = (
     ReplicaSetController,
+    ReplicationControllerController,
     DeploymentController,
     StatefulSetController,
     DaemonSetController,

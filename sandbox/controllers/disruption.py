@@ -12,11 +12,13 @@ from ..workloadobjects import (
     BUDGETS,
     DEPLOYMENTS,
     REPLICA_SETS,
+    REPLICATION_CONTROLLERS,
     STATEFUL_SETS,
     Budget,
     Deployment,
     Json,
     ReplicaSet,
+    ReplicationController,
     StatefulSet,
 )
 from .workloads.base import WorkloadController, condition
@@ -32,6 +34,7 @@ class DisruptionController(WorkloadController[Budget]):
         super().__init__(*shared)
         self._pods = self._informers.of(PODS, Pod)
         self._sets = self._informers.of(REPLICA_SETS, ReplicaSet)
+        self._older = self._informers.of(REPLICATION_CONTROLLERS, ReplicationController)
         self._deployments = self._informers.of(DEPLOYMENTS, Deployment)
         self._stateful = self._informers.of(STATEFUL_SETS, StatefulSet)
         self._waits += [self._pods, self._sets, self._deployments, self._stateful]
@@ -106,6 +109,8 @@ class DisruptionController(WorkloadController[Budget]):
                 parent = found.metadata.controller
                 if parent and (deployment := self._deployments.get(namespace, parent.name)):
                     key, size = parent.uid, deployment.replicas
+            elif ref.kind == "ReplicationController" and (older := self._older.get(namespace, ref.name)):
+                size = older.replicas
             elif ref.kind == "StatefulSet" and (stateful := self._stateful.get(namespace, ref.name)):
                 size = stateful.replicas
             sizes[key] = sizes.get(key, 0) + 1 if size is None else size

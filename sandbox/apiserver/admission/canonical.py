@@ -71,7 +71,18 @@ _PLAIN = frozenset(
         "generation",
     ]
 )
+# Optional in the schema, and written even when they are zero or empty: Go fields without omitempty.
+_WRITTEN = {
+    "io.k8s.api.apps.v1.StatefulSetSpec": ("serviceName",),
+    "io.k8s.api.apps.v1.StatefulSetStatus": ("availableReplicas",),
+}
 _Step = Callable[[Any], Any]
+
+
+def written(name: str) -> tuple[str, ...]:
+    """The fields of a type, by its OpenAPI name, that are written even when they are zero or empty."""
+    required = schemas.definitions().get(name, {}).get("required") or ()
+    return (*required, *_WRITTEN.get(name, ()))
 
 
 def canonical(group: str, version: str, kind: str, obj: Obj) -> Obj:
@@ -100,11 +111,11 @@ def _apply(obj: Any, name: str) -> Any:
 def _plan(name: str) -> dict[str, tuple[_Step | None, bool]]:
     """For each field that may change: how, and whether it is left out when it is empty."""
     schema = schemas.definitions().get(name, {})
-    required = schema.get("required") or ()
+    kept = written(name)
     plan: dict[str, tuple[_Step | None, bool]] = {}
     for key, field in (schema.get("properties") or {}).items():
         step, collection = _step(field), _empties(key, field)
-        droppable = collection and key not in required
+        droppable = collection and key not in kept
         if step is not None or droppable:
             plan[key] = step, droppable
     return plan

@@ -269,6 +269,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     _CORE + "EndpointSubset": (_subset,),
     _CORE + "EndpointAddress": (_address,),
     _CORE + "NodeStatus": (_amounts("capacity"), _amounts("allocatable")),
+    _CORE + "ReplicationControllerSpec": (least(0, "replicas", "minReadySeconds"),),
     _CORE + "PodSpec": (least(1, "activeDeadlineSeconds"),),
     _CORE + "ResourceQuotaSpec": (_amounts("hard"),),
     _CORE + "LimitRangeItem": (needs("type"),),

@@ -17,6 +17,7 @@ _VERSION = re.compile(r"latest|v1\.(0|[1-9][0-9]*)")
 _TEMPLATES = {
     "deployments.apps": "spec.template",
     "replicasets.apps": "spec.template",
+    "replicationcontrollers": "spec.template",
     "statefulsets.apps": "spec.template",
     "daemonsets.apps": "spec.template",
     "jobs.batch": "spec.template",

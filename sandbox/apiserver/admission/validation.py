@@ -224,6 +224,14 @@ def _slice(obj: Obj) -> list[FieldError]:
     return choice(obj.get("addressType"), ["FQDN", "IPv4", "IPv6"], "addressType")
 
 
+def _api_service(obj: Obj) -> list[FieldError]:
+    spec = obj.get("spec") or {}
+    wanted = f"{spec.get('version', '')}.{spec.get('group', '')}"
+    if (name := obj["metadata"].get("name", "")) != wanted:
+        return [invalid_value("metadata.name", name, f'must be `spec.version+"."+spec.group`: "{wanted}"')]
+    return []
+
+
 CREATE: dict[str, Callable[[Obj], list[FieldError]]] = {
     "pods": podspec.pod,
     "services": _service,
@@ -231,6 +239,7 @@ CREATE: dict[str, Callable[[Obj], list[FieldError]]] = {
     "secrets": _secret,
     "deployments.apps": workloads.workload(podspec.pod_spec),
     "replicasets.apps": workloads.workload(podspec.pod_spec),
+    "replicationcontrollers": workloads.replication_controller(podspec.pod_spec),
     "statefulsets.apps": workloads.workload(podspec.pod_spec),
     "daemonsets.apps": workloads.workload(podspec.pod_spec),
     "jobs.batch": workloads.job(podspec.pod_spec),
@@ -243,6 +252,7 @@ CREATE: dict[str, Callable[[Obj], list[FieldError]]] = {
     "clusterrolebindings.rbac.authorization.k8s.io": _binding,
     "leases.coordination.k8s.io": _lease,
     "endpointslices.discovery.k8s.io": _slice,
+    "apiservices.apiregistration.k8s.io": _api_service,
     certificates.KIND: certificates.errors,
     **registrations.ERRORS,
 }

@@ -29,11 +29,19 @@ def defaults(pod_spec: PodSpec) -> dict[str, Callable[[Obj], None]]:
         spec.setdefault("replicas", 1)
         template(spec)
 
+    def replication_controller(obj: Obj) -> None:
+        replica_set(obj)
+        if labels := obj["spec"]["template"]["metadata"].get("labels"):
+            for place, key in ((obj["spec"], "selector"), (obj["metadata"], "labels")):
+                if not place.get(key):
+                    place[key] = dict(labels)
+
     def stateful_set(obj: Obj) -> None:
         spec = obj.setdefault("spec", {})
         spec.setdefault("replicas", 1)
         spec.setdefault("revisionHistoryLimit", 10)
         spec.setdefault("podManagementPolicy", "OrderedReady")
+        spec.setdefault("serviceName", "")
         _rolling(spec.setdefault("updateStrategy", {}), partition=0)
         spec.setdefault(
             "persistentVolumeClaimRetentionPolicy", {"whenDeleted": "Retain", "whenScaled": "Retain"}
@@ -73,6 +81,7 @@ def defaults(pod_spec: PodSpec) -> dict[str, Callable[[Obj], None]]:
     return {
         "deployments.apps": deployment,
         "replicasets.apps": replica_set,
+        "replicationcontrollers": replication_controller,
         "statefulsets.apps": stateful_set,
         "daemonsets.apps": daemon_set,
         "jobs.batch": job,
@@ -86,12 +95,22 @@ def defaults(pod_spec: PodSpec) -> dict[str, Callable[[Obj], None]]:
         "networkpolicies.networking.k8s.io": _network_policy,
         "ingresses.networking.k8s.io": lambda obj: obj.setdefault("spec", {}) and None,
         "horizontalpodautoscalers.autoscaling": _autoscaler,
+        "csidrivers.storage.k8s.io": _driver,
     }
 
 
 def _claim(obj: Obj) -> None:
     obj.setdefault("spec", {}).setdefault("volumeMode", "Filesystem")
     obj.setdefault("status", {}).setdefault("phase", "Pending")
+
+
+def _driver(obj: Obj) -> None:
+    spec = obj.setdefault("spec", {})
+    spec.setdefault("attachRequired", True)
+    spec.setdefault("fsGroupPolicy", "ReadWriteOnceWithFSType")
+    spec.setdefault("volumeLifecycleModes", ["Persistent"])
+    for key in ("podInfoOnMount", "storageCapacity", "requiresRepublish", "seLinuxMount"):
+        spec.setdefault(key, False)
 
 
 def _network_policy(obj: Obj) -> None:

@@ -88,6 +88,19 @@ def workload(pod_spec: PodSpecCheck) -> Callable[[Obj], list[FieldError]]:
     return check
 
 
+def replication_controller(pod_spec: PodSpecCheck) -> Callable[[Obj], list[FieldError]]:
+    """Its selector is labels alone, and may be another later."""
+
+    def check(obj: Obj) -> list[FieldError]:
+        spec = obj["spec"]
+        if not spec.get("selector"):
+            return [required("spec.selector"), *_template(spec, "spec", ["Always"], pod_spec)]
+        chosen = _selected({**spec, "selector": {"matchLabels": spec["selector"]}}, "spec")
+        return chosen + _template(spec, "spec", ["Always"], pod_spec)
+
+    return check
+
+
 def _none(amount: Any) -> bool:
     return amount in (0, "0%", "0")
 

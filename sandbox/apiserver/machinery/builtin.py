@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sandbox.apiserver.machinery import event_versions, names
+from sandbox.apiserver.machinery import autoscaler_versions, event_versions, names
 from sandbox.apiserver.machinery.resources import STATUS, Registry, Resource, Subresource
 
 _CREATE = ("create",)
@@ -238,6 +238,7 @@ def _workloads() -> list[Resource]:
             "PriorityClass": "priorityclasses",
             "StorageClass": "storageclasses",
             "IngressClass": "ingressclasses",
+            "CSIStorageCapacity": "csistoragecapacities",
         }.get(kind, plural)
         return Resource(
             group,
@@ -256,12 +257,25 @@ def _workloads() -> list[Resource]:
         of("", "v1", "ResourceQuota", "quota", returns_deleted=True),
         of("", "v1", "PersistentVolume", "pv", namespaced=False, returns_deleted=True),
         of("", "v1", "PersistentVolumeClaim", "pvc", returns_deleted=True),
+        of("", "v1", "ReplicationController", "rc", True, **scaled),
+        of("apiregistration.k8s.io", "v1", "APIService", namespaced=False),
         of("apps", "v1", "ControllerRevision", subresources=()),
         of("apps", "v1", "DaemonSet", "ds", True, **counted),
         of("apps", "v1", "Deployment", "deploy", True, **scaled),
         of("apps", "v1", "ReplicaSet", "rs", True, **scaled),
         of("apps", "v1", "StatefulSet", "sts", True, **scaled),
         of("autoscaling", "v2", "HorizontalPodAutoscaler", "hpa", True, **counted),
+        of(
+            "autoscaling",
+            "v1",
+            "HorizontalPodAutoscaler",
+            "hpa",
+            True,
+            stored_as="autoscaling/v2/HorizontalPodAutoscaler",
+            outward=autoscaler_versions.to_v1,
+            inward=autoscaler_versions.from_v1,
+            **counted,
+        ),
         of("batch", "v1", "CronJob", "cj", True, **counted),
         of("batch", "v1", "Job", "", True, fields=("status.successful",), **counted),
         of("networking.k8s.io", "v1", "Ingress", "ing", **counted),
@@ -269,6 +283,10 @@ def _workloads() -> list[Resource]:
         of("networking.k8s.io", "v1", "NetworkPolicy", "netpol", subresources=(), **counted),
         of("policy", "v1", "PodDisruptionBudget", "pdb", **counted),
         of("scheduling.k8s.io", "v1", "PriorityClass", "pc", namespaced=False, subresources=(), **counted),
+        of("storage.k8s.io", "v1", "CSIDriver", namespaced=False, subresources=(), returns_deleted=True),
+        of("storage.k8s.io", "v1", "CSINode", namespaced=False, subresources=(), returns_deleted=True),
+        of("storage.k8s.io", "v1", "CSIStorageCapacity", subresources=()),
+        of("storage.k8s.io", "v1", "VolumeAttachment", namespaced=False, returns_deleted=True),
         of(
             "storage.k8s.io",
             "v1",

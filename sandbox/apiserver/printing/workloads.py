@@ -41,9 +41,9 @@ _CONTAINERS = [
 ]
 
 
-def _selector(definition: str) -> Shown:
+def _selector(definition: str, path: str = "spec.selector.matchLabels") -> Shown:
     def cell(obj: Obj) -> str:
-        return labels_text(dig(obj, "spec.selector.matchLabels"))
+        return labels_text(dig(obj, path))
 
     return _text("Selector", f"={definition}.selector", cell, 1)
 
@@ -103,6 +103,9 @@ def _targets(obj: Obj) -> str:
     """Present and wanted figure of each metric of an autoscaler."""
     now = dig(obj, "status.currentMetrics") or []
     shown = []
+    if (share := dig(obj, "spec.targetCPUUtilizationPercentage")) is not None:  # autoscaling/v1
+        have = dig(obj, "status.currentCPUUtilizationPercentage")
+        shown.append(f"cpu: {UNKNOWN if have is None else f'{have}%'}/{share}%")
     for index, metric in enumerate(dig(obj, "spec.metrics") or []):
         kind = metric.get("type", "")
         part = metric.get(kind[:1].lower() + kind[1:]) or {}
@@ -122,6 +125,15 @@ _HPA = "io.k8s.api.autoscaling.v2.HorizontalPodAutoscaler"
 _PDB = "io.k8s.api.policy.v1.PodDisruptionBudget"
 
 SHOWN: dict[tuple[str, str], list[Shown]] = {
+    ("", "ReplicationController"): [
+        _NAME,
+        _figure("Desired", f"{_CORE}ReplicationControllerSpec", "spec.replicas"),
+        _figure("Current", f"{_CORE}ReplicationControllerStatus", "status.replicas"),
+        _figure("Ready", f"{_CORE}ReplicationControllerStatus", "status.readyReplicas"),
+        _AGE,
+        *_CONTAINERS,
+        _selector(f"{_CORE}ReplicationControllerSpec", "spec.selector"),
+    ],
     ("apps", "ReplicaSet"): [
         _NAME,
         _figure("Desired", f"{_APPS}ReplicaSetSpec", "spec.replicas"),

@@ -171,7 +171,8 @@ class Cluster:
             self.check_namespace(resource, namespace, meta.get("name", ""))
         else:
             meta.pop("namespace", None)
-        if meta.get("resourceVersion") not in (None, "", "0"):
+        # One that is no number says nothing, as in upstream's storage.
+        if str(meta.get("resourceVersion", "")).strip("0").isdigit():
             raise internal("resourceVersion should not be set on objects to be created")
         for key in _GIVEN:
             meta.pop(key, None)
@@ -355,7 +356,8 @@ class Cluster:
             errors = lifecycle.metadata_update_errors(new["metadata"], old["metadata"]) + errors
         if not custom:
             if subresource != "status" or resource.storage_name == "nodes":
-                errors += fieldrules.check(resource.group, resource.version, resource.kind, new)
+                form = self.registry.by_storage(resource.storage_name) or resource
+                errors += fieldrules.check(form.group, form.version, form.kind, new)
             if resource.storage_name == definitions.STORAGE:
                 errors += definitions.errors(new)
             elif check := validation.CREATE.get(resource.storage_name):

@@ -3,7 +3,7 @@
 import time
 from functools import cache
 
-from sandbox.apiserver.admission import certificates, defaulting, workload_defaults
+from sandbox.apiserver.admission import canonical, certificates, defaulting, workload_defaults
 from sandbox.apiserver.machinery import schemas
 from sandbox.apiserver.machinery.apierrors import (
     FieldError,
@@ -12,7 +12,7 @@ from sandbox.apiserver.machinery.apierrors import (
     invalid_value,
     not_supported,
 )
-from sandbox.apiserver.machinery.jsonobject import Obj, copy, now, parse_time, stamp
+from sandbox.apiserver.machinery.jsonobject import Obj, copy, dig, now, parse_time, stamp
 from sandbox.apiserver.machinery.names import common_metadata_errors
 from sandbox.apiserver.machinery.resources import Resource
 
@@ -60,9 +60,9 @@ def prepare_create(resource: Resource, obj: Obj) -> None:
 def _counts(resource: Resource) -> tuple[str, ...]:
     """The numbers that a Go type writes even when they are zero."""
     schema = schemas.schema_of(resource.group, resource.version, resource.kind) or {}
-    status = schemas.resolve((schema.get("properties") or {}).get("status"))
-    fields = status.get("properties") or {}
-    return tuple(k for k in status.get("required") or () if fields[k].get("type") == "integer")
+    name = str(dig(schema, "properties.status.$ref", "")).removeprefix(schemas.PREFIX)
+    fields = schemas.definitions().get(name, {}).get("properties") or {}
+    return tuple(k for k in canonical.written(name) if fields[k].get("type") == "integer")
 
 
 def _new_status(resource: Resource) -> Obj:

@@ -148,7 +148,13 @@ class Ingest:
         if custom:
             structural.default(custom.schema, obj)
         _drop_empty(obj["metadata"])
-        return resource.inward(obj) if resource.inward else obj
+        if resource.inward:
+            obj = resource.inward(obj)
+            group, version, kind = resource.stored_as.split("/")
+            _, wrong = fieldvalidation.check(group, version, kind, obj)
+            if wrong:
+                raise Undecodable(lead, wrong)
+        return obj
 
 
 def _unknown(paths: list[str]) -> str:

@@ -1,17 +1,24 @@
-"""ReplicaSet: as many pods as it says (pkg/controller/replicaset)."""
+"""ReplicaSet and ReplicationController: as many pods as it says (pkg/controller/replicaset)."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from controller_runtime.kube.errors import ApiError
 from controller_runtime.kube.times import parse_time
 
 from ...apiobjects import PODS, Pod
-from ...workloadobjects import REPLICA_SETS, Json, ReplicaSet
+from ...workloadobjects import (
+    REPLICA_SETS,
+    REPLICATION_CONTROLLERS,
+    Json,
+    ReplicaSet,
+    ReplicationController,
+    Workload,
+)
 from .base import WorkloadController, condition, count, pod_from, ready_since, without
 from .children import slow_start
 
@@ -21,12 +28,13 @@ PHASES = {"Pending": 0, "Unknown": 1, "Running": 2}
 
 
 class ReplicaSetController(WorkloadController[ReplicaSet]):
-    resource, kind, component = REPLICA_SETS, ReplicaSet, "replicaset-controller"
+    resource, component = REPLICA_SETS, "replicaset-controller"
+    kind: ClassVar[type[Workload]] = ReplicaSet
 
     def __init__(self, *shared: Any) -> None:
         super().__init__(*shared)
         self._pods = self.children(PODS, Pod, lambda item: item.spec.selector)
-        self._siblings = self._indexes.of(REPLICA_SETS)
+        self._siblings = self._indexes.of(self.resource)
 
     async def sync(self, item: ReplicaSet) -> None:
         pods = [pod for pod in await self._pods.claim(item) if pod.active]
@@ -90,6 +98,12 @@ class ReplicaSetController(WorkloadController[ReplicaSet]):
         await self.write_status(item, status)
         if soon is not None:
             self._queue.add_after(item.metadata.key, soon)
+
+
+class ReplicationControllerController(ReplicaSetController):
+    """What ReplicaSets came from, and the same (pkg/controller/replication)."""
+
+    resource, kind, component = REPLICATION_CONTROLLERS, ReplicationController, "replication-controller"
 
 
 def deletion_order(pod: Pod, doubled: int) -> tuple[Any, ...]:

@@ -52,6 +52,7 @@ ROOTS = [
         "authorization.v1.SelfSubjectAccessReview",
         "authorization.v1.SelfSubjectRulesReview",
         "authorization.v1.SubjectAccessReview",
+        "autoscaling.v1.HorizontalPodAutoscaler",
         "autoscaling.v1.Scale",
         "autoscaling.v2.HorizontalPodAutoscaler",
         "batch.v1.CronJob",
@@ -70,11 +71,16 @@ ROOTS = [
         "rbac.v1.Role",
         "rbac.v1.RoleBinding",
         "scheduling.v1.PriorityClass",
+        "storage.v1.CSIDriver",
+        "storage.v1.CSINode",
+        "storage.v1.CSIStorageCapacity",
         "storage.v1.StorageClass",
+        "storage.v1.VolumeAttachment",
     ]
 ]
 ROOTS += [
     "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition",
+    "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService",
     *(
         f"io.k8s.apimachinery.pkg.apis.meta.v1.{name}"
         for name in [
