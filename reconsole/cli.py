@@ -6,9 +6,15 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+<<<<<<< HEAD
 from reconsole import __version__, values
+=======
+from reconsole import __version__
+from reconsole.demo import arguments
+>>>>>>> 2766387 (reconsole demo --record: the story as a screen recording, filmed from its events in a time of its own; reconsole play; --record of any console)
 from reconsole.options import Options
 from reconsole.output import OUTPUT_ERRORS, finish, lost, prepare
 
@@ -62,8 +68,12 @@ def _run(argv: Sequence[str] | None) -> int:
 
         args.ui = False
         return run_doctor(_options(parser, args))
+    if args.command == "play":
+        from reconsole.demo.play import run_play
+
+        return run_play(args.file, args.speed)
     if args.command == "demo":
-        return _demo(parser, args)
+        return arguments.run(args, parser, partial(_options, parser, args))
     options = _options(parser, args)
     if options.ui:
         from reconsole.console import run_console
@@ -114,7 +124,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("operator", metavar="FILE.py | MODULE:FUNCTION", type=values.present)
     for action in _add_common(run):
         action.default = argparse.SUPPRESS  # what stood before "run" counts
-    _add_demo(commands)
+    for action in _add_common(arguments.add_demo(commands)):
+        action.default = argparse.SUPPRESS
+    arguments.add_play(commands)
     _add_replay(commands)
     manifests = commands.add_parser("manifests", help="YAML for kubectl apply -f -", allow_abbrev=False)
     manifests.add_argument("what", choices=("crd", "rbac", "all"), nargs="?", default="all")
@@ -169,6 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+<<<<<<< HEAD
 def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     demo = commands.add_parser(
         "demo",
@@ -208,6 +221,8 @@ def _demo(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     return run_demo(_options(parser, args), wish, temporary=args.sandbox_dir is None)
 
 
+=======
+>>>>>>> 2766387 (reconsole demo --record: the story as a screen recording, filmed from its events in a time of its own; reconsole play; --record of any console)
 def _add_looking(parser: argparse.ArgumentParser) -> None:
     """The options of a command that looks at a cluster, prints and ends."""
     for action in _add_where(parser):
@@ -300,12 +315,30 @@ def _add_common(parser: argparse.ArgumentParser) -> list[argparse.Action]:
         help="record all events: a .jsonl, .jsonl.gz or .jsonl.zst file for reconsole replay",
     )  # fmt: skip
     how.add_argument(
+        "--record", metavar="FILE.cast", type=Path, help="record the screen, for reconsole play",
+    )  # fmt: skip
+    how.add_argument(
         "--record-rbac", metavar="FILE.yaml", type=Path,
         help="write down the least role that this run used",
     )  # fmt: skip
     return [*where, *how._group_actions]
 
 
+<<<<<<< HEAD
+=======
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: use 0 to 65535")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+    return int(text)
+
+
+>>>>>>> 2766387 (reconsole demo --record: the story as a screen recording, filmed from its events in a time of its own; reconsole play; --record of any console)
 def _default_dir() -> Path:
     return DEFAULT_SANDBOX_DIR.expanduser()
 
@@ -329,6 +362,8 @@ def _options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Optio
         parser.error("--as-group needs --as: whom to act as in that group")
     if args.output is not None and args.ui:
         parser.error("-o needs --no-ui")
+    if args.record is not None and not args.ui:
+        parser.error("--record needs the console: there is no screen with --no-ui")
     if args.read_only and not args.ui:
         parser.error("--read-only is for the console: use --observe with --no-ui")
     if args.ui and not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -351,6 +386,7 @@ def _options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Optio
         leader_elect=args.leader_elect,
         events=args.events,
         operator=getattr(args, "operator", None),
+        record=args.record,
         record_rbac=args.record_rbac,
         no_mouse=args.no_mouse,
     )

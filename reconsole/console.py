@@ -17,6 +17,7 @@ from controller.events import ControllerEnded
 from controller_runtime.bus import EventBus
 from controller_runtime.events import trace
 from controller_runtime.threads import Threads
+from reconsole.demo.tape import Tape
 from reconsole.flight import FlightRecorder
 from reconsole.logfile import file_handler, log_path, log_to
 from reconsole.options import Failure, Options
@@ -54,6 +55,7 @@ def run_console(
     try:
         flight = FlightRecorder(bus, threads, options.events)
         settings = load_settings(no_mouse=options.no_mouse)
+        tape = Tape(options.record) if options.record else None
         if make is not None:
             settings = replace(settings, keys={})  # a script presses those that are there by default
         session = Session(options, bus, threads, flight=flight)
@@ -65,6 +67,7 @@ def run_console(
 
     from tui.app import ConsoleApp
     from tui.source import Live
+    from tui.tape import taped
 
     def ended(error: BaseException | None) -> None:
         if error is None or session in replaced:
@@ -118,12 +121,16 @@ def run_console(
         log_file=log_file, save_recording=flight.save, questions=asker,
         restart=restart if options.embedded else None, settings=settings,
     )  # fmt: skip
+    if tape is not None:
+        app.driver_class = taped(app.driver_class, tape.keep)
     session.with_terminal = partial(_suspended, app)
     session.start(ended)
     signal.signal(signal.SIGTERM, lambda *_: app.exit(0))
     try:
         app.run(headless=size is not None, size=size, mouse=settings.mouse)
     finally:
+        if tape is not None:
+            tape.close()
         session.stop.set()
         browser.close()
         actions.close()

@@ -23,6 +23,7 @@ class Options:
     leader_elect: bool
     groups: tuple[str, ...] = ()  # to act in, beside ``impersonate``
     events: Path | None = None  # where to write everything that the bus carries
+    record: Path | None = None  # where to write what is on the screen, as it changes
     record_rbac: Path | None = None  # where to write the least role that the run used
     no_mouse: bool = False
     sample: bool = True  # the embedded cluster begins with a Redis

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import unicodedata
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any
 
 from textual import events
 
@@ -16,8 +16,12 @@ PASSED_ON = ("ctrl+c", "ctrl+q")  # keys that do what they do, beside taking ove
 NAMED = {"full_stop": ".", "minus": "-", "colon": ":", "slash": "/", "space": " ", "question_mark": "?"}
 
 
-class Player(Protocol):
-    async def __call__(self, stage: DemoApp) -> None: ...
+def key_event(key: str) -> events.Key:
+    """As the terminal would send it: ``key`` is Textual's name of it, or a character."""
+    character = NAMED.get(key) or (key if len(key) == 1 else None)
+    if len(key) == 1 and not key.isalnum():
+        key = unicodedata.name(key).lower().replace("-", "_").replace(" ", "_")
+    return events.Key(key, character)
 
 
 class DemoApp(ConsoleApp):
@@ -54,11 +58,7 @@ class DemoApp(ConsoleApp):
     # The stage ------------------------------------------------------------------------------------
 
     def press(self, key: str) -> None:
-        """As the terminal would: ``key`` is Textual's name of it, or a character."""
-        character = NAMED.get(key) or (key if len(key) == 1 else None)
-        if len(key) == 1 and not key.isalnum():
-            key = unicodedata.name(key).lower().replace("-", "_").replace(" ", "_")
-        event = events.Key(key, character)
+        event = key_event(key)
         self._pressed.append(event)
         self.post_message(event)
 
