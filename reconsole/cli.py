@@ -9,12 +9,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-<<<<<<< HEAD
 from reconsole import __version__, values
-=======
-from reconsole import __version__
 from reconsole.demo import arguments
->>>>>>> 2766387 (reconsole demo --record: the story as a screen recording, filmed from its events in a time of its own; reconsole play; --record of any console)
 from reconsole.options import Options
 from reconsole.output import OUTPUT_ERRORS, finish, lost, prepare
 
@@ -181,48 +177,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-<<<<<<< HEAD
-def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    demo = commands.add_parser(
-        "demo",
-        help="what it can do, told by itself on an embedded cluster",
-        description="Tells a story in the console; any key takes over. See docs/demo.md.",
-        allow_abbrev=False,
-    )
-    demo.add_argument("--script", metavar="FILE.yaml", type=Path, help="tell this one")
-    demo.add_argument(
-        "--check", action="store_true", help="go through it at once, without a screen; exit 1 where it fails"
-    )
-    demo.add_argument("--speed", metavar="N", type=values.speed, default=1.0, help="as in 2 or 0.5 (1)")
-    demo.add_argument(
-        "--chapter", metavar="NAME|N", default="1", help="begin there; what leads to it is done"
-    )
-    demo.add_argument("--loop", action="store_true", help="again and again")
-    for action in _add_common(demo):
-        action.default = argparse.SUPPRESS
-
-
-def _demo(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
-    from reconsole.demo.command import STORY, Wish, run_demo
-    from reconsole.demo.script import read_script
-    from reconsole.options import Failure
-
-    if args.check:
-        args.ui = False
-    if args.loop and not args.ui:
-        parser.error("--loop needs a terminal")
-    try:
-        script = read_script(args.script or STORY)
-        first = script.number_of(args.chapter)
-    except Failure as failure:
-        print(f"error: {failure}", file=sys.stderr)
-        return 1
-    wish = Wish(script, args.speed, first, args.loop, args.check)
-    return run_demo(_options(parser, args), wish, temporary=args.sandbox_dir is None)
-
-
-=======
->>>>>>> 2766387 (reconsole demo --record: the story as a screen recording, filmed from its events in a time of its own; reconsole play; --record of any console)
 def _add_looking(parser: argparse.ArgumentParser) -> None:
     """The options of a command that looks at a cluster, prints and ends."""
     for action in _add_where(parser):
@@ -324,21 +278,6 @@ def _add_common(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     return [*where, *how._group_actions]
 
 
-<<<<<<< HEAD
-=======
-def _port(text: str) -> int:
-    if not text.isdigit() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: use 0 to 65535")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
-    return int(text)
-
-
->>>>>>> 2766387 (reconsole demo --record: the story as a screen recording, filmed from its events in a time of its own; reconsole play; --record of any console)
 def _default_dir() -> Path:
     return DEFAULT_SANDBOX_DIR.expanduser()
 

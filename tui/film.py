@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from rich.segment import Segment
 from textual._compositor import LayoutUpdate
@@ -19,10 +20,12 @@ from textual.strip import Strip
 from controller.events import Caption, Deed
 from controller_runtime.bus import Batch
 from controller_runtime.kube.resource import Ref, Resource
+from controller_runtime.kube.rules import PolicyRule
 from recording.index import Index
 from tui.app import ConsoleApp
 from tui.demo import key_event
 from tui.replay import Replay
+from tui.replaying import NoActions
 from tui.screens.main import TABLES
 from tui.virtualtime import VirtualLoop, timers_of
 
@@ -71,12 +74,13 @@ class _Story(Replay):
         return batch
 
 
-class _Recorded:
+class _Recorded(NoActions):
     """Actions whose results are in the recording, under the ids that they had."""
 
     read_only = False
 
     def __init__(self) -> None:
+        super().__init__(lambda words: None)
         self._ids = itertools.count(1)
 
     def delete(self, ref: Ref, *, grace_period: int | None = None, propagation: str = "Background") -> str:
@@ -85,8 +89,14 @@ class _Recorded:
     def check(self, verb: str, ref: Ref) -> str:
         return self._next()
 
-    def browse(self, name: str) -> None:
-        return
+    def apply(self, documents: Sequence[dict[str, Any]]) -> str:
+        return self._next()
+
+    def revoke(self, identity: str, resource: str) -> str:
+        return self._next()
+
+    def grant(self, identity: str, resource: str, rules: Sequence[PolicyRule]) -> str:
+        return self._next()
 
     def _next(self) -> str:
         return f"action-{next(self._ids)}"

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconsole import values
 from reconsole.options import Failure, Options
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def add_demo(commands: Commands) -> argparse.ArgumentParser:
     demo.add_argument(
         "--check", action="store_true", help="go through it at once, without a screen; exit 1 where it fails"
     )
-    demo.add_argument("--speed", metavar="N", type=_speed, default=1.0, help="as in 2 or 0.5 (1)")
+    demo.add_argument("--speed", metavar="N", type=values.speed, default=1.0, help="as in 2 or 0.5 (1)")
     demo.add_argument(
         "--chapter", metavar="NAME|N", default="1", help="begin there; what leads to it is done"
     )
@@ -48,7 +49,7 @@ def add_play(commands: Commands) -> None:
         allow_abbrev=False,
     )
     play.add_argument("file", metavar="FILE.cast", type=Path, help="an asciicast of version 2")
-    play.add_argument("--speed", metavar="N", type=_speed, default=1.0, help="as in 2 or 0.5 (1)")
+    play.add_argument("--speed", metavar="N", type=values.speed, default=1.0, help="as in 2 or 0.5 (1)")
 
 
 def run(args: argparse.Namespace, parser: argparse.ArgumentParser, options_of: Callable[[], Options]) -> int:
@@ -88,13 +89,3 @@ def _film(events: Path | None, cast: Path | None, stills: Path | None, script: S
 
     save(film(events or RECORDED, script.title, speed), cast, stills, script.title)
     return 0
-
-
-def _speed(text: str) -> float:
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = 0.0
-    if not 0.01 <= speed <= 1000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a speed: use 0.01 to 1000")
-    return speed
