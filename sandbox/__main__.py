@@ -31,6 +31,7 @@ from sandbox.idle_collect import collect_when_idle
 from sandbox.kubelet import KubeletOptions, RuntimeUnavailable, run_kubelet
 from sandbox.sharedcache import Informers
 
+_ADMIN = "kubernetes-admin"
 _HOST = "127.0.0.1"
 _OPERATOR = ("k8s-operator-demo-system", "k8s-operator-demo-controller-manager")
 _OPERATOR_TOKEN_SECONDS = 365 * 24 * 3600
@@ -98,8 +99,9 @@ async def _serve(args: argparse.Namespace, folder: Path, stop: asyncio.Event) ->
             api.faults.set(json.loads(text))
         except (ValueError, AttributeError) as error:
             raise Failure(f"--fault {text!r} is not a JSON object: {error}") from error
-    admin = cluster.tokens.add_static(User("kubernetes-admin", (MASTERS, "system:authenticated")))
-    _write(folder / "kubeconfig", kubeconfig.text(server, made.ca, admin, "kubernetes-admin"))
+    admin = cluster.tokens.add_static(User(_ADMIN, (MASTERS, "system:authenticated")))
+    shown = made.authority.identity(_ADMIN, [MASTERS])
+    _write(folder / "kubeconfig", kubeconfig.text(server, made.ca, admin, _ADMIN, certificate=shown))
     async with contextlib.AsyncExitStack() as stack:
         if disk is not None:
             stack.push_async_callback(disk.close)

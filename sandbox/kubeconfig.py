@@ -9,8 +9,22 @@ import yaml
 NAME = "reconsole"
 
 
-def text(server: str, ca: bytes, token: str, user: str, namespace: str = "default") -> str:
-    """A kubeconfig with one context, everything inline."""
+def text(
+    server: str,
+    ca: bytes,
+    token: str,
+    user: str,
+    *,
+    namespace: str = "default",
+    certificate: tuple[bytes, bytes] | None = None,
+) -> str:
+    """A kubeconfig with one context, everything inline.
+
+    certificate: a client certificate of the user and its key (PEM), for clients that know no tokens.
+    """
+    credentials = {"token": token}
+    for name, pem in zip(("certificate", "key"), certificate or (), strict=False):
+        credentials[f"client-{name}-data"] = _base64(pem)
     return yaml.safe_dump(
         {
             "apiVersion": "v1",
@@ -20,16 +34,20 @@ def text(server: str, ca: bytes, token: str, user: str, namespace: str = "defaul
                     "name": NAME,
                     "cluster": {
                         "server": server,
-                        "certificate-authority-data": base64.b64encode(ca).decode(),
+                        "certificate-authority-data": _base64(ca),
                     },
                 }
             ],
             "contexts": [{"name": NAME, "context": {"cluster": NAME, "user": user, "namespace": namespace}}],
             "current-context": NAME,
-            "users": [{"name": user, "user": {"token": token}}],
+            "users": [{"name": user, "user": credentials}],
         },
         sort_keys=False,
     )
+
+
+def _base64(pem: bytes) -> str:
+    return base64.b64encode(pem).decode()
 
 
 def write(path: Path, content: str) -> None:

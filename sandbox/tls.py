@@ -47,6 +47,15 @@ class Authority:
                 builder = builder.add_extension(extension.value, critical=False)
         return builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
+    def identity(self, name: str, groups: list[str]) -> tuple[bytes, bytes]:
+        """A client certificate for a user, and its key (PEM both)."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        organizations = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
+        subject = x509.Name([*organizations, x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+        pem = request.public_bytes(serialization.Encoding.PEM)
+        return self.sign(pem, ["client auth"], _DAYS * 86_400), _private(key)
+
 
 @dataclass(frozen=True)
 class ServerTLS:
@@ -59,6 +68,12 @@ class ServerTLS:
 
 def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 def make(host: str = "127.0.0.1", more: tuple[str, ...] = ()) -> ServerTLS:
@@ -117,9 +132,7 @@ def make(host: str = "127.0.0.1", more: tuple[str, ...] = ()) -> ServerTLS:
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ca_id), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
-    pem = certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    pem = certificate.public_bytes(serialization.Encoding.PEM) + _private(key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     with tempfile.TemporaryDirectory() as scratch:

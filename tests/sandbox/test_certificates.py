@@ -123,3 +123,24 @@ def test_requests_that_are_refused(api: Api, spec: Json, words: str) -> None:
     status, answer = api("POST", REQUESTS, body)
     assert status == 422
     assert words in answer["message"]
+
+
+def test_the_administrator_can_sign_in_with_a_certificate_alone(
+    bare_kubeconfig: Path, tmp_path: Path
+) -> None:
+    config = yaml.safe_load(bare_kubeconfig.read_text())
+    user, cluster = config["users"][0]["user"], config["clusters"][0]["cluster"]
+    files = {kind: tmp_path / f"{kind}.pem" for kind in ("certificate", "key")}
+    for kind, file in files.items():
+        file.write_bytes(base64.b64decode(user[f"client-{kind}-data"]))
+    tls = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
+    tls.load_cert_chain(files["certificate"], files["key"])
+    server = urlsplit(cluster["server"])
+    connection = http.client.HTTPSConnection(str(server.hostname), server.port, context=tls, timeout=10)
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+    path, head = "/apis/authentication.k8s.io/v1/selfsubjectreviews", {"Content-Type": "application/json"}
+    connection.request("POST", path, json.dumps(review), head)
+    found = json.loads(connection.getresponse().read())["status"]["userInfo"]
+    connection.close()
+    assert found["username"] == "kubernetes-admin"
+    assert set(found["groups"]) == {"system:masters", "system:authenticated"}
