@@ -219,7 +219,7 @@ def watch_heals(
 
     ``observe`` is given the seconds of each heal that is complete.
     """
-    subscription = bus.subscribe("heal")
+    subscription = bus.subscribe("heal", of=(ReconcileStarted, ApiWrite, ObjectChanged))
     tracker = HealTracker()
 
     def run() -> None:

@@ -84,7 +84,7 @@ class Reviewer:
         self._wishes.append(lambda: self._review_all(anew=True))
 
     def _run(self) -> None:
-        subscription = self._bus.subscribe("permissions")
+        subscription = self._bus.subscribe("permissions", of=(WatchStatus, ApiWrite, ActionFinished))
         try:
             while not self._stop.is_set():
                 subscription.wait(0.25, linger=LINGER)

@@ -60,8 +60,10 @@ class Subscription:
         max_bytes: int,
         list_stores: Callable[[], list[Listing]],
         on_close: Callable[[Subscription], None],
+        of: tuple[type[BusEvent], ...] = (BusEvent,),
     ) -> None:
         self.name = name
+        self.of = of
         self.maxlen = maxlen
         self.max_bytes = max_bytes
         self.dropped = 0
@@ -74,7 +76,9 @@ class Subscription:
         # What the consumer believes to be there: the version that it saw last.
         self._delivered: dict[Hashable, tuple[Ref, str]] = {}
         self._list_stores = list_stores
-        self._wake = threading.Condition()
+        self._lock = threading.Lock()
+        self._wake = threading.Condition(self._lock)
+        self._is_awaited = False
         self._closed = False
         self._on_close = on_close
 
@@ -89,12 +93,12 @@ class Subscription:
     @property
     def held(self) -> tuple[int, int]:
         """How many events wait, as history or as state, and their bytes."""
-        with self._wake:
+        with self._lock:
             return len(self._events) + len(self._overflow), self._bytes + self._overflow_bytes
 
     def put(self, event: BusEvent, size: int) -> None:
         """``size`` is in bytes, about."""
-        with self._wake:
+        with self._lock:
             if self._closed:
                 return
             events = self._events
@@ -102,7 +106,9 @@ class Subscription:
                 self._drop_oldest()
             events.append(event)
             self._bytes += size
-            self._wake.notify()
+            if self._is_awaited:
+                self._is_awaited = False
+                self._wake.notify()
 
     def _drop_oldest(self) -> None:
         oldest = self._events.popleft()
@@ -134,7 +140,7 @@ class Subscription:
             self._states_lost = False
             # Before the events are taken: whatever is newer than the list is then among them.
             listed = self._relist()
-        with self._wake:
+        with self._lock:
             states = [*listed, *self._overflow.values()]
             self._overflow.clear()
             self._overflow_bytes = 0
@@ -187,8 +193,11 @@ class Subscription:
         ``linger``: how many seconds more to let it gather. Whoever only shows events lingers, since one
         that wakes for each of them keeps the threads that act on them from the interpreter.
         """
-        with self._wake:
-            if not self._wake.wait_for(lambda: self._events or self._closed, timeout):
+        with self._lock:
+            self._is_awaited = True
+            is_there = self._wake.wait_for(lambda: self._events or self._closed, timeout)
+            self._is_awaited = False
+            if not is_there:
                 return False
         if linger and not self._closed:
             time.sleep(linger)
@@ -196,7 +205,7 @@ class Subscription:
 
     def close(self) -> None:
         """Stop receiving. What is waiting may still be drained."""
-        with self._wake:
+        with self._lock:
             self._closed = True
             self._wake.notify_all()
         self._on_close(self)
@@ -208,6 +217,7 @@ class EventBus:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._subscriptions: tuple[Subscription, ...] = ()
+        self._readers: dict[type[BusEvent], tuple[Subscription, ...]] = {}  # as far as asked for
         self._stores: dict[Hashable, Callable[[], Listing]] = {}
         self._seq = 0
         self._causes = Causes()
@@ -223,20 +233,32 @@ class EventBus:
                     force_setattr(event, "cause", cause)
             elif isinstance(event, ApiWrite) and (shown := self._causes.of_write(event, seq)):
                 force_setattr(event, "shown_by", shown)
-            for subscription in self._subscriptions:
+            readers = self._readers.get(type(event))
+            if readers is None:
+                readers = tuple(s for s in self._subscriptions if isinstance(event, s.of))
+                self._readers[type(event)] = readers
+            for subscription in readers:
                 subscription.put(event, size)
         return seq
 
-    def subscribe(self, name: str, *, maxlen: int = 10_000, max_bytes: int = MAX_BYTES) -> Subscription:
-        """A new subscription that receives everything published from now on.
+    def subscribe(
+        self,
+        name: str,
+        *,
+        of: tuple[type[BusEvent], ...] = (BusEvent,),
+        maxlen: int = 10_000,
+        max_bytes: int = MAX_BYTES,
+    ) -> Subscription:
+        """A new subscription that receives every event of these types that is published from now on.
 
         ``maxlen`` is in events and must be at least 1; ``max_bytes`` bounds them too, but for a single one.
         """
         if maxlen < 1:
             raise ValueError(f"a subscription holds at least one event, not {maxlen}")
-        subscription = Subscription(name, maxlen, max_bytes, self.list_stores, self._remove)
+        subscription = Subscription(name, maxlen, max_bytes, self.list_stores, self._remove, of)
         with self._lock:
             self._subscriptions = (*self._subscriptions, subscription)
+            self._readers.clear()
         return subscription
 
     def add_store(self, key: Hashable, list_store: Callable[[], Listing]) -> None:
@@ -254,3 +276,4 @@ class EventBus:
     def _remove(self, subscription: Subscription) -> None:
         with self._lock:
             self._subscriptions = tuple(s for s in self._subscriptions if s is not subscription)
+            self._readers.clear()

@@ -18,7 +18,7 @@ from controller_runtime.manager.logs import JsonFormatter, TextFormatter
 from controller_runtime.manager.writer import LineWriter
 from controller_runtime.threads import Threads
 from reconsole.flight import FlightRecorder
-from reconsole.lines import json_line, text_line
+from reconsole.lines import PRINTED, json_line, text_line
 from reconsole.logfile import log_to
 from reconsole.options import Failure, Options
 from reconsole.output import OUTPUT_LOST, descriptor_of
@@ -56,7 +56,7 @@ def _run(
     options: Options, bus: EventBus, threads: Threads, say: Callable[[str], bool], flight: FlightRecorder
 ) -> int:
     """The exit code. Raises Failure."""
-    subscription = bus.subscribe("headless", maxlen=100_000)
+    subscription = bus.subscribe("headless", of=PRINTED, maxlen=100_000)
 
     def end_at_once(reason: str) -> None:
         # What hangs cannot be wound up, and somebody else may lead already.

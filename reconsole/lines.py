@@ -12,6 +12,8 @@ from controller_runtime.kube.terminal import escape
 from controller_runtime.kube.times import milli_timestamp
 from why.events import ProblemChanged
 
+PRINTED = (ObjectChanged, ApiWrite, ReconcileFinished, ProblemChanged, Heal)
+
 # Beside "answered", with its HTTP status.
 _OUTCOMES = {"unknown": "sent, not answered", "unsent": "never sent"}
 

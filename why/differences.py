@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
+
+import msgspec
 
 # Of the metadata, what the server changes with every write.
 _BOOKKEEPING = ("resourceVersion", "managedFields", "generation")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?")
 _MISSING = object()
 _LONGEST = 80  # characters of a value
+
+Encoded = bytes | msgspec.Raw
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class Difference(NamedTuple):
@@ -43,6 +48,32 @@ class Difference(NamedTuple):
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def decode_changed(old: Encoded, new: Encoded, levels: int = 2) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Two versions of an object as JSON data, without the fields that are the same, on so many levels.
+
+    Raises msgspec.MsgspecError for what is no object.
+    """
+    before, after = _fields(old), _fields(new)
+    one: dict[str, Any] = {}
+    other: dict[str, Any] = {}
+    for name in before | after:
+        mine, theirs = before.get(name), after.get(name)
+        if mine == theirs:
+            continue
+        if levels > 1 and _is_object(mine) and _is_object(theirs):
+            one[name], other[name] = decode_changed(mine, theirs, levels - 1)
+            continue
+        if mine is not None:
+            one[name] = msgspec.json.decode(mine)
+        if theirs is not None:
+            other[name] = msgspec.json.decode(theirs)
+    return one, other
+
+
+def _is_object(raw: msgspec.Raw | None) -> TypeGuard[msgspec.Raw]:
+    return raw is not None and bytes(memoryview(raw)[:1]) == b"{"
 
 
 def differences(old: Any, new: Any) -> list[Difference]:

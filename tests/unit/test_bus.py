@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller_runtime.bus import EventBus, Listing
-from controller_runtime.events import BusEvent, LeaderStatus, Log, ObjectChanged
+from controller_runtime.events import BusEvent, LeaderStatus, Log, ObjectChanged, WatchStatus
 from controller_runtime.kube.resource import Ref
 
 
@@ -207,6 +207,21 @@ def test_wait_wakes_when_something_arrives_and_when_closed() -> None:
     started = time.monotonic()
     assert subscription.wait(5.0) is False
     assert time.monotonic() - started < 4.0
+
+
+def test_a_subscription_of_some_types_gets_no_other() -> None:
+    bus = EventBus()
+    logs, watches, rest = (
+        bus.subscribe("a", of=(Log,)),
+        bus.subscribe("b", of=(WatchStatus,)),
+        bus.subscribe("c"),
+    )
+    bus.publish(log("x"))
+    assert [len(s.drain().events) for s in (logs, watches, rest)] == [1, 0, 1]
+    late = bus.subscribe("late", of=(Log, WatchStatus))
+    logs.close()
+    bus.publish(log("y"))
+    assert [len(s.drain().events) for s in (logs, watches, rest, late)] == [0, 0, 1, 1]
 
 
 def test_who_lingers_gets_in_one_go_what_came_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:

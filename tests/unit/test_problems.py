@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from controller_runtime import Client, EventBus, Manager, load_configuration
 from controller_runtime.events import LeaderStatus, ObjectChanged, QueueItem, QueueSnapshot, WatchStatus
@@ -18,7 +20,8 @@ from controller_runtime.kube.resource import Ref
 from tests.cluster import eventually
 from tests.runtime.sandboxed import running
 from tests.unit.broken import BROKEN, HEALTHY, Operator, makes_again
-from why.problems.detection import QUIET, Problems
+from why.differences import decode_changed, differences
+from why.problems.detection import QUIET, READ, Problems
 from why.problems.problem import Problem
 
 
@@ -26,7 +29,7 @@ class Watcher:
     """Feeds what is published to the detectors."""
 
     def __init__(self, bus: EventBus) -> None:
-        self._subscription = bus.subscribe("problems", maxlen=100_000)
+        self._subscription = bus.subscribe("problems", of=READ, maxlen=100_000)
         self.problems = Problems()
         self.found: dict[str, Problem] = {}
 
@@ -150,3 +153,17 @@ def test_its_memory_is_bounded(keys: int) -> None:
             event = msgspec.structs.replace(event, ref=Ref("ConfigMap", "ns", f"a{number}", f"u{number}"))
             list(problems.feed(event))
     assert len(problems.fights) <= 4096
+
+
+JSON = st.recursive(
+    st.none() | st.integers(0, 3) | st.text("ab", max_size=1),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=8,
+)
+OBJECTS = st.dictionaries(st.sampled_from(["metadata", "spec", "status"]), JSON, max_size=3)
+
+
+@given(OBJECTS, OBJECTS)
+def test_differences_are_found_without_decoding_what_is_the_same(old: Any, new: Any) -> None:
+    decoded = decode_changed(msgspec.json.encode(old), msgspec.json.encode(new))
+    assert differences(*decoded) == differences(old, new)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from tui.kinds.model import ObjectView
+from why.differences import decode_changed
 
 
 def brief(old: ObjectView | None, new: ObjectView) -> str:
@@ -38,10 +39,8 @@ def _short(finalizer: str) -> str:
 def _where(old: bytes, new: bytes) -> str:
     """Which fields differ, for changes that have no words of their own."""
     try:
-        before, after = msgspec.json.decode(old), msgspec.json.decode(new)
+        before, after = decode_changed(old, new)
     except msgspec.MsgspecError:
-        return ""
-    if not isinstance(before, dict) or not isinstance(after, dict):
         return ""
     fields: list[str] = []
     for part in ("metadata", "spec", "status", "data"):

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from controller_runtime.events import BusEvent
+from controller_runtime.events import (
+    ApiWrite,
+    BusEvent,
+    LeaderStatus,
+    ObjectChanged,
+    QueueSnapshot,
+    ReconcileFinished,
+    ReconcileStarted,
+    WatchStatus,
+)
 from why.problems.fights import BornAgain, Fights
 from why.problems.loops import Loops
 from why.problems.paces import Paces
@@ -16,6 +25,11 @@ from why.problems.wasted_writes import Conflicts, IdleWrites
 QUIET = 60.0  # seconds after which a problem that is not seen again is over
 _PAST = 200  # problems that are remembered when they are over
 _MOST = 500  # at once
+
+# The events that any of the detectors looks at.
+READ = (
+    ReconcileStarted, ReconcileFinished, ApiWrite, ObjectChanged, WatchStatus, LeaderStatus, QueueSnapshot
+)  # fmt: skip
 
 
 class Problems:

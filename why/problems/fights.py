@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from controller_runtime.events import BusEvent, ObjectChanged
-from why.differences import author, differences
+from why.differences import author, decode_changed, differences
 from why.problems.bounded import Bounded
 from why.problems.problem import Sighting
 
@@ -56,7 +56,7 @@ class Fights:
         before, watched.raw = watched.raw, bytes(event.raw)
         if not before:
             return
-        old, new = msgspec.json.decode(before), msgspec.json.decode(watched.raw)
+        old, new = decode_changed(before, watched.raw)
         manager = author(old, new)
         for change in differences(old, new):
             if len(watched.turns) > 64 and change.path not in watched.turns:

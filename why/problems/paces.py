@@ -62,8 +62,9 @@ class Paces:
 
     def _slow(self, round_: Round) -> Iterator[Sighting]:
         durations, last = self._durations.get(round_.key.controller), round_.finished.duration
-        usual = statistics.median(durations) if len(durations) == _SAMPLE else 0.0
-        if usual and last > _SLOW and last > _SLOWER * usual:
+        is_slow = last > _SLOW and len(durations) == _SAMPLE
+        usual = statistics.median(durations) if is_slow else last
+        if last > _SLOWER * usual:
             says = f"a reconcile took {last:.1f} s; the last {_SAMPLE} took {usual * 1000:.0f} ms"
             yield Sighting(
                 "slow reconcile",

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from controller_runtime.bus import EventBus
 from controller_runtime.threads import SupervisedThread, Threads
 from why.events import ProblemChanged
-from why.problems.detection import Problems
+from why.problems.detection import READ, Problems
 from why.problems.problem import Problem
 
 _LOOK = 1.0  # seconds between looks at what is over
@@ -30,7 +30,7 @@ def watch_problems(
     """Start a thread that publishes ``ProblemChanged`` until ``stop``, and counts them in ``registry``."""
     words = "Problems of operators that are there now, by kind"
     gauge = Gauge("reconsole_problems", words, ["kind"], registry=registry)
-    subscription = bus.subscribe("problems", maxlen=20_000)
+    subscription = bus.subscribe("problems", of=READ, maxlen=20_000)
     problems = Problems()
 
     said: dict[tuple[str, str], Problem] = {}  # as it was published last
