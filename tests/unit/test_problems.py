@@ -21,8 +21,8 @@ from tests.cluster import eventually
 from tests.runtime.sandboxed import running
 from tests.unit.broken import BROKEN, HEALTHY, Operator, makes_again
 from why.differences import decode_changed, differences
-from why.problems.detection import QUIET, READ, Problems
-from why.problems.problem import Problem
+from why.problems.detection import READ, Problems
+from why.problems.problem import QUIET, Problem
 
 
 class Watcher:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -30,6 +30,9 @@ class Bounded(Generic[K, V]):
 
     def drop(self, key: K) -> None:
         self._entries.pop(key, None)
+
+    def items(self) -> Iterator[tuple[K, V]]:
+        return iter(tuple(self._entries.items()))
 
     def __len__(self) -> int:
         return len(self._entries)

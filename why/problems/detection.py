@@ -15,14 +15,15 @@ from controller_runtime.events import (
     ReconcileStarted,
     WatchStatus,
 )
-from why.problems.fights import BornAgain, Fights
+from why.problems.births import BornAgain
+from why.problems.fights import Fights
 from why.problems.loops import Loops
 from why.problems.paces import Paces
 from why.problems.problem import Problem, Sighting
 from why.problems.rounds import History
+from why.problems.standstill import Standstill
 from why.problems.wasted_writes import Conflicts, IdleWrites
 
-QUIET = 60.0  # seconds after which a problem that is not seen again is over
 _PAST = 200  # problems that are remembered when they are over
 _MOST = 500  # at once
 
@@ -39,7 +40,8 @@ class Problems:
         self._history = History()
         loops, idle, conflicts, paces = Loops(self._history), IdleWrites(), Conflicts(), Paces()
         self.fights = Fights()
-        self._detectors = (loops, idle, conflicts, paces, self.fights, BornAgain())
+        self._standstill = Standstill()
+        self._detectors = (loops, idle, conflicts, paces, self.fights, BornAgain(), self._standstill)
         self._of_rounds = (loops, idle, conflicts, paces)
         self._active: dict[tuple[str, str], Problem] = {}
         self.past: deque[Problem] = deque(maxlen=_PAST)
@@ -60,10 +62,15 @@ class Problems:
                 for sighting in of_rounds.over(round_):
                     yield from self._seen(sighting, event.at)
 
+    def look(self, now: float) -> Iterator[Problem]:
+        """The problems that begin as nothing happens."""
+        for sighting in self._standstill.look(now):
+            yield from self._seen(sighting, now)
+
     def expire(self, now: float) -> Iterator[Problem]:
         """The problems that are over: not seen for a while."""
         for key, problem in list(self._active.items()):
-            if now - problem.last > QUIET:
+            if now - problem.last > problem.quiet:
                 del self._active[key]
                 self.past.append(problem)
                 yield problem
@@ -73,8 +80,16 @@ class Problems:
         known = self._active.get(key)
         since, count = (known.since, known.count + 1) if known else (at, 1)
         problem = Problem(
-            sighting.kind, sighting.about, sighting.says, since, at, count, sighting.evidence, sighting.remedy
-        )
+            sighting.kind,
+            sighting.about,
+            sighting.says,
+            since,
+            at,
+            count,
+            sighting.evidence,
+            sighting.remedy,
+            sighting.quiet,
+        )  # fmt: skip
         if known or len(self._active) < _MOST:
             self._active[key] = problem
         if not known:

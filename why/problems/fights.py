@@ -1,4 +1,4 @@
-"""Two writers of one field, and objects that are deleted and made again without end."""
+"""Two writers of one field."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import msgspec
-
 from controller_runtime.events import BusEvent, ObjectChanged
 from why.differences import author, decode_changed, differences
 from why.problems.bounded import Bounded
 from why.problems.problem import Sighting
 
 _TURNS = 4  # changes of one field, back and forth between two managers
-_BORN_AGAIN = 5  # objects of one name
 _WITHIN = 60.0  # seconds
 _OBJECTS = 4096
 _BUSY = 3  # changes within a minute, before which nothing is decoded
@@ -90,24 +87,3 @@ def _values(event: ObjectChanged, one: str, value: str, other: str, opposite: st
     if event.ref.kind == "Secret":
         return "the values of Secrets are not shown; they are set in turn"
     return f"{one} sets {value[:80]}, {other} sets {opposite[:80]}"
-
-
-class BornAgain:
-    """Objects of one name that come and go."""
-
-    def __init__(self) -> None:
-        self._names: Bounded[tuple[str, str], deque[float]] = Bounded(
-            _OBJECTS, lambda: deque(maxlen=_BORN_AGAIN)
-        )
-
-    def feed(self, event: BusEvent) -> Iterator[Sighting]:
-        if not isinstance(event, ObjectChanged) or event.initial or event.type != "ADDED":
-            return
-        ref = event.ref
-        times = self._names.get((ref.kind, ref.key))
-        times.append(event.at)
-        if len(times) == _BORN_AGAIN and times[-1] - times[0] < _WITHIN:
-            maker = author({}, msgspec.json.decode(event.raw)) or "somebody"
-            says = f"it is deleted and made again, {_BORN_AGAIN} times within a minute, by {maker}"
-            remedy = "see who deletes it, in the stream or the audit log, and what it lacks when it is made"
-            yield Sighting("made again and again", f"{ref.kind} {ref.key}", says, "", remedy)

@@ -9,15 +9,21 @@ import msgspec
 
 from controller_runtime.events import BusEvent
 
+QUIET = 60.0  # seconds after which a problem that is not seen again is over
+
 
 class Sighting(msgspec.Struct, frozen=True):
-    """A detector saw a fault. ``kind`` and ``about`` tell it from others; the rest is for a person."""
+    """A detector saw a fault. ``kind`` and ``about`` tell it from others; the rest is for a person.
+
+    ``quiet`` is how many seconds without another sighting end the problem.
+    """
 
     kind: str
     about: str  # as in redis default/my-op-redis, or Pod default/a
     says: str
     evidence: str = ""
     remedy: str = ""
+    quiet: float = QUIET
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -31,6 +37,7 @@ class Problem(msgspec.Struct, frozen=True):
     count: int = 1
     evidence: str = ""
     remedy: str = ""
+    quiet: float = QUIET
 
 
 class Detector(Protocol):

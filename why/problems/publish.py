@@ -47,6 +47,8 @@ def watch_problems(
             for event in batch.events:
                 for begun in problems.feed(event):
                     publish("began", begun)
+            for begun in problems.look(now()):
+                publish("began", begun)
             for ended in problems.expire(now()):
                 publish("ended", ended)
                 del said[ended.kind, ended.about]
