@@ -12,6 +12,7 @@ from sandbox.apiserver.machinery.jsonobject import copy
 from sandbox.apiserver.machinery.resources import Resource, Subresource
 from sandbox.apiserver.registry import apply, fieldsets
 from sandbox.apiserver.registry.apply import Conflict, Owner
+from tests.sandbox.server import Api
 
 Json = dict[str, Any]
 BUILT_IN = registry()
@@ -231,3 +232,16 @@ def test_forced_fields_change_hands_and_nothing_is_lost(mine: Json, yours: Json)
     assert apply.apply(ANYTHING, out, thing(yours), Owner("you")) == out
     for key in mine.keys() - yours.keys():
         assert out[key] == mine[key]
+
+
+@pytest.mark.parametrize("version", ["apps/v1", ""])
+def test_another_version_than_the_path_says_is_refused(api: Api, namespace: str, version: str) -> None:
+    status, answer = api.patch(
+        f"/api/v1/namespaces/{namespace}/configmaps/m?fieldManager=me",
+        {**config_map(a="1"), "apiVersion": version},
+        "application/apply-patch+yaml",
+    )
+    assert status == 400
+    assert answer["message"] == (
+        f"Incorrect version specified in apply patch. Specified patch version: {version}, expected: v1"
+    )

@@ -302,6 +302,12 @@ class Verbs:
             wrong = required("fieldManager", "is required for apply patch")
             raise invalid("meta.k8s.io", "PatchOptions", "", [wrong])
         config = decoding.as_object(call.raw, call.content_type)
+        if (version := config.get("apiVersion") or "") != resource.api_version:
+            # Before the kind is looked at (apimachinery managedfields/internal/structuredmerge.go).
+            raise bad_request(
+                "Incorrect version specified in apply patch. "
+                f"Specified patch version: {version}, expected: {resource.api_version}"
+            )
         self.ingest.check_kind(resource, config)
         self.ingest.check_declared(resource, config)
         meta = config.setdefault("metadata", {})
