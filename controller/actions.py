@@ -52,15 +52,18 @@ class Actions:
         logs: PodLogs | None = None,
         embedded: bool = False,
         reviewer: Callable[[], Reviewer | None] = lambda: None,
+        definitions: Callable[[], Sequence[dict[str, Any]]] = tuple,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """``embedded``: the cluster is our own, where rights may be taken away to see what becomes of it.
 
-        ``reviewer`` answers who asks what is allowed, once somebody does.
+        ``reviewer`` answers who asks what is allowed, once somebody does; ``definitions`` the CRDs of the
+        operator.
         """
         self.read_only = read_only
         self._embedded = embedded
         self._reviewer = reviewer
+        self._definitions = definitions
         self._client = client
         self._browser = browser
         self._logs = logs
@@ -174,6 +177,11 @@ class Actions:
         meta, kind = documents[0]["metadata"], documents[0]["kind"]
         ref = Ref(kind, meta.get("namespace", ""), meta["name"], "", documents[0]["apiVersion"])
         return self._submit("apply", ref, lambda: rights.apply(self._client.result(), documents), writes=True)
+
+    def definitions(self, group: str, resource: str) -> list[dict[str, Any]]:
+        """The definition of a kind of the operator's, to be applied; none when nobody here has it."""
+        name = f"{resource}.{group}"
+        return [d for d in self._definitions() if d["metadata"]["name"] == name]
 
     def revoke(self, identity: str, resource: str) -> str:
         """Take a resource out of the roles of ``identity``, on the embedded cluster alone."""

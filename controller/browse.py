@@ -16,6 +16,7 @@ from controller_runtime.client.cancel import Cancel
 from controller_runtime.client.client import Client
 from controller_runtime.events import ChangeType, ObjectChanged, WatchState, WatchStatus
 from controller_runtime.kube.errors import ApiError, Unreachable
+from controller_runtime.kube.remedies import remedy
 from controller_runtime.kube.resource import Ref, Resource
 from controller_runtime.kube.rules import missing_rule
 from controller_runtime.kube.wire import lines
@@ -202,9 +203,11 @@ class Browser:
         if isinstance(error, ApiError):
             state = _STATES.get(error.status, "reconnecting")
             rule = missing_rule(error, resource, "list", "watch")
+        host = self._client.result().host
         self._status(
             resource, state, verb="list", attempts=failures, next_try=self._clock() + wait,
-            message=str(error), missing_rule=rule,
+            message=str(error), missing_rule=rule, status=getattr(error, "status", 0),
+            remedy=remedy(host, error),
         )  # fmt: skip
 
 

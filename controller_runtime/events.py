@@ -135,6 +135,8 @@ class WatchStatus(BusEvent, frozen=True, tag="watch"):
     objects: int = 0
     message: str = ""  # the server's own words, or the network's
     missing_rule: PolicyRule | None = None  # when forbidden
+    status: int = 0  # HTTP status of what failed; 0 when there was no answer, or nothing failed
+    remedy: str = ""  # what to do about it
     selector: str = ""  # of what is watched, as in "-l app=a --field-selector spec.nodeName=n"; "" is all
 
     @property
@@ -229,6 +231,7 @@ class ApiWrite(BusEvent, frozen=True, tag="write"):
     duration: float = 0.0  # seconds
     error: str = ""  # why it did not succeed: the server's own words, or the network's
     missing_rule: PolicyRule | None = None  # when RBAC refused it
+    remedy: str = ""  # what to do about it
     shown_by: int = 0
 
     @property

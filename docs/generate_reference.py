@@ -34,7 +34,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     ),
     "official-client": ("client.official",),
     "configuration": ("client.config", "client.execplugin"),
-    "errors": ("kube.errors",),
+    "errors": ("kube.errors", "kube.remedies"),
     "objects": ("kube.object", "kube.resource", "kube.kinds", "kube.encode", "kube.unstructured"),
     "custom-resources": ("kube.crd", "kube.definition"),
     "ownership": ("kube.ownership",),

@@ -105,6 +105,7 @@ def run_console(
     from controller.actions import Actions
     from controller.browse import Browser
     from controller.podlogs import PodLogs
+    from reconsole.needs import definitions_needed
     from why.asker import Asker
 
     path = log_path(os.environ)
@@ -114,6 +115,7 @@ def run_console(
     actions = Actions(
         session.person, bus, read_only=options.read_only, browser=browser,
         logs=PodLogs(session.person, threads), embedded=options.embedded, reviewer=lambda: session.reviewer,
+        definitions=lambda: definitions_needed(session.operator),
     )  # fmt: skip
     asker = Asker(session.person, bus, threads)
     app = (make(bus) if make else ConsoleApp)(

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from controller.reviews import Reviewer
     from controller_runtime.client.client import Client
     from controller_runtime.client.execplugin import WithTerminal
-    from controller_runtime.kube.markers import Marker
     from controller_runtime.kube.object import KubeObject
     from controller_runtime.manager.leaderelection import LeaderElectionConfig
     from controller_runtime.manager.manager import Manager
@@ -178,6 +177,7 @@ class Session:
         from controller_runtime.client.execplugin import Plugins
         from controller_runtime.manager.leaderelection import LeaderElectionLost
         from controller_runtime.manager.manager import CannotServe, GracefulShutdownTimeout, Manager
+        from reconsole.needs import permissions_needed
         from reconsole.preflight import check, say_missing
         from why.problems.publish import watch_problems
 
@@ -259,7 +259,11 @@ class Session:
         else:
             add_redis_controller(manager)
         if options.ui:
-            self.reviewer = Reviewer(manager, person, self._needs(manager), self.stop)
+            lease = _lease_namespace() if options.leader_elect else ""
+            needed = permissions_needed(
+                self.operator, manager, observes=options.observe, lease_namespace=lease
+            )
+            self.reviewer = Reviewer(manager, person, needed, self.stop)
             self.reviewer.start()
         try:
             self.is_managing = self._has_managed = True
@@ -295,21 +299,6 @@ class Session:
             else:
                 check_installed(client, definition, str(self._options.operator))
         say_undefined(client, self.operator.declared)
-
-    def _needs(self, manager: Manager) -> list[Marker]:
-        """What the operator has to be allowed."""
-        from controller.operator import MARKERS
-        from controller_runtime.controller.rbac import manager_markers
-        from controller_runtime.kube.markers import Marker
-        from controller_runtime.kube.rules import LEASE_RULES
-
-        if self._options.observe:
-            return manager_markers(manager)
-        lease = _lease_namespace() if self._options.leader_elect else ""
-        election = [Marker(rule, lease) for rule in LEASE_RULES] if lease else []
-        if self.operator is None:
-            return [*MARKERS, *election]
-        return [*manager_markers(manager), *self.operator.markers, *election]
 
     def _say_that_it_ended(self) -> None:
         assert self._cluster is not None

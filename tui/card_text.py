@@ -11,7 +11,7 @@ from controller_runtime.kube.rules import PolicyRule, to_yaml
 from controller_runtime.kube.terminal import safe_text
 from tui.rights import blind, find
 from tui.state import ConsoleState
-from tui.troubles import Problem
+from tui.troubles import NOT_INSTALLED, Problem
 
 LABEL = 11  # cells
 
@@ -29,10 +29,14 @@ def card_text(problem: Problem, identity: str, state: ConsoleState) -> Content:
             ("path", ", ".join(rule.non_resource_urls)), ("namespace", scope), *facts,
         ]  # fmt: skip
     rows += [_fact(label, value) for label, value in facts if value]
+    if problem.remedy and rule is None:
+        rows.append(_fact("to do", problem.remedy))
     if rule is not None:
         rows += _remedy(problem, rule, identity, state)
     elif problem.key[0] == "ended":
         rows += _muted("What is shown is the last that was known. r starts an empty cluster in its place.")
+    elif problem.key[0] == NOT_INSTALLED:
+        rows += _muted("a installs its definition, after a question. reconsole manifests crd prints it.")
     elif problem.key[0] in ("unreachable", "connection"):
         rows += _muted(
             "What is shown is the last that was known. It goes on by itself when the server answers."

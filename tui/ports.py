@@ -31,6 +31,9 @@ class Actions(Protocol):
     def apply(self, documents: Sequence[dict[str, Any]]) -> str:
         """Server-side apply these objects."""
 
+    def definitions(self, group: str, resource: str) -> list[dict[str, Any]]:
+        """The definition of a kind of the operator's, to be applied; none when nobody here has it."""
+
     def revoke(self, identity: str, resource: str) -> str:
         """Take a resource out of the roles of ``identity``, on the embedded cluster alone."""
 

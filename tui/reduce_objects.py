@@ -18,6 +18,7 @@ from tui.troubles import write_name
 from tui.versions import Version
 
 EVENTS = GroupKind("events.k8s.io", "Event")  # news of its own, and its end is none
+LASTING = (403, 422)  # refusals that stay until a person does something
 
 _CHANGE = {
     "ADDED": ("added", "+"),
@@ -90,7 +91,7 @@ def written(state: ConsoleState, event: ApiWrite, news: bool) -> None:
         word = {"answered": "REFUSED", "unknown": "NO ANSWER", "unsent": "NOT SENT"}[event.outcome]
         state.say(Line(
                 event.at, "error", "✗", word, f"{event.verb} {event.ref.kind} {event.ref.name}",
-                event.error or f"HTTP {event.status}", by=author(state, event),
+                _why(event), by=author(state, event),
                 about=name_of(event.ref), fault=True,
             ),
         )  # fmt: skip
@@ -107,9 +108,15 @@ def written(state: ConsoleState, event: ApiWrite, news: bool) -> None:
             state.stream.replace(number, replace(line, by=by))
 
 
+def _why(event: ApiWrite) -> str:
+    """The server's words, and what helps; of a missing rule the card tells more."""
+    words = event.error or f"HTTP {event.status}"
+    return f"{words}; {event.remedy}" if event.remedy and event.missing_rule is None else words
+
+
 def _deny_or_allow(state: ConsoleState, event: ApiWrite) -> None:
     key = (event.verb, kind_of(event.ref), event.ref.namespace, event.subresource)
-    if event.status == 403 and event.reconcile:
+    if event.status in LASTING and event.reconcile:
         denial = state.denials.setdefault(key, Denial(event, event.at))
         denial.write = event
         denial.count += 1

@@ -55,6 +55,9 @@ class NoActions:
     def apply(self, documents: Sequence[dict[str, Any]]) -> str:
         return ""
 
+    def definitions(self, group: str, resource: str) -> list[dict[str, Any]]:
+        return []
+
     def revoke(self, identity: str, resource: str) -> str:
         return ""
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from controller_runtime.events import FAILED, ApiWrite, WatchStatus
+from controller_runtime.events import FAILED, RETRYING, ApiWrite, WatchStatus
 from controller_runtime.kube.rules import PolicyRule
 from tui.names import plural
 from tui.rights import Row, is_losing, row_of
 from tui.state import ConsoleState, Denial
 from tui.text import fine_age
+
+NOT_INSTALLED = "not-installed"
+PATIENCE = 3  # tries that may fail before a person is asked to look
 
 
 @dataclass(frozen=True)
@@ -23,12 +26,13 @@ class Problem:
     rule: PolicyRule | None = None
     namespace: str = ""  # where the rule belongs; "" for the whole cluster
     since: float = 0.0  # Unix seconds
+    remedy: str = ""  # what to do about it
 
 
 def problems(state: ConsoleState, now: float) -> list[Problem]:
     """Watches first, the denied ones before the others; then the writes that are refused."""
-    bad = [w for w in state.watches.values() if w.state in FAILED]
-    bad.sort(key=lambda w: (FAILED.index(w.state), w.kind, w.scope))
+    bad = [w for w in state.watches.values() if w.state in FAILED or _keeps_failing(w)]
+    bad.sort(key=lambda w: (FAILED.index(w.state) if w.state in FAILED else len(FAILED), w.kind, w.scope))
     found: dict[tuple[str, ...], Problem] = {}
     for watch in bad:
         problem = _of_watch(state, watch, now)
@@ -60,18 +64,22 @@ def _of_watch(state: ConsoleState, watch: WatchStatus, now: float) -> Problem:
     if watch.next_try is not None:
         wait = watch.next_try - now
         parts.append(f"next try in {wait:.0f} s" if wait > 0.5 else "trying now")
-    title, key = {
-        "forbidden": (
-            f"FORBIDDEN · {watch.verb or 'list'} {watch_name(watch)}",
-            (watch.group, watch.resource),
-        ),
-        "unauthorized": ("LOGIN REFUSED", ("", watch.message)),
-        "unreachable": ("THE API SERVER DOES NOT ANSWER", ("", watch.message)),
-    }[watch.state]
+    name = watch_name(watch)
+    kind: str = watch.state
+    own = (watch.group, watch.resource, watch.scope)
+    if kind == "forbidden":
+        title, key = f"{refused(403, watch.missing_rule)} · {watch.verb or 'list'} {name}", own
+    elif kind == "unauthorized":
+        title, key = "LOGIN REFUSED", ("", watch.message, "")
+    elif kind == "unreachable":
+        title, key = "THE API SERVER DOES NOT ANSWER", ("", watch.message, "")
+    elif watch.status == 404:
+        title, key, kind = f"NOT INSTALLED · {name}", own, NOT_INSTALLED
+    else:
+        title, key = f"{refused(watch.status, None)} · {watch.verb or 'watch'} {name}", own
     return Problem(
-        (watch.state, *key, watch.scope if watch.state == "forbidden" else ""),
-        title, " · ".join(parts), watch.message or watch.state, watch.missing_rule, watch.scope,
-        trouble.since if trouble is not None else watch.since,
+        (kind, *key), title, " · ".join(parts), watch.message or watch.state, watch.missing_rule, watch.scope,
+        trouble.since if trouble is not None else watch.since, watch.remedy,
     )  # fmt: skip
 
 
@@ -80,26 +88,27 @@ def _of_denial(denial: Denial, now: float) -> Problem:
     times = f"refused {denial.count} time{'s' if denial.count > 1 else ''}"
     return Problem(
         ("write", write.verb, write.ref.api_version, write.ref.kind, write.ref.namespace, write.subresource),
-        f"FORBIDDEN · {write_name(write)}",
+        f"{refused(write.status, write.missing_rule)} · {write_name(write)}",
         f"{times} · for {fine_age(now - denial.since)}",
         write.error, write.missing_rule, write.ref.namespace, denial.since,
+        write.remedy,
     )  # fmt: skip
 
 
 def of_row(state: ConsoleState, row: Row, now: float) -> Problem:
     """All that is missing of a row of the matrix, in one; what was refused of it says its own words."""
     missing = row.missing
-    refused = [p for p in _refusals(state, row, now) if p.rule is not None]
-    words = list(dict.fromkeys(p.message for p in refused))
+    denials = [p for p in _refusals(state, row, now) if p.rule is not None]
+    words = list(dict.fromkeys(p.message for p in denials))
     if not words:
         reasons = sorted({right.reason for right in missing if right.reason})
         said = f": {'; '.join(reasons)}" if reasons else ": no rule allows it"
         words = [f"Not refused yet, but asked (SelfSubjectAccessReview) the server says no{said}"]
     since = min(
-        [state.missing.get(right.permission, now) for right in missing] + [p.since for p in refused],
+        [state.missing.get(right.permission, now) for right in missing] + [p.since for p in denials],
         default=now,
     )
-    tries = [p.tries for p in refused] or [f"missing for {fine_age(now - since)}"]
+    tries = [p.tries for p in denials] or [f"missing for {fine_age(now - since)}"]
     rule = row.rule
     verbs = ", ".join(rule.verbs) if rule else ""
     where = f" in {row.namespace}" if row.namespace else ""
@@ -124,6 +133,25 @@ def _refusals(state: ConsoleState, row: Row, now: float) -> list[Problem]:
         and (rule.api_groups, rule.resources) == ((row.group,), (row.resource,))
         and row.namespace in ("", denial.write.ref.namespace)
     ]
+
+
+def refused(status: int, rule: PolicyRule | None) -> str:
+    """What kind of refusal it is, in capitals."""
+    if status == 403:
+        return "FORBIDDEN" if rule is not None else "REFUSED BY ADMISSION"
+    words = {
+        401: "LOGIN REFUSED",
+        404: "NOT FOUND",
+        409: "CONFLICT",
+        422: "NOT VALID",
+        429: "TOO MANY REQUESTS",
+    }
+    return words.get(status) or ("THE SERVER FAILS" if status >= 500 else "FAILS")
+
+
+def _keeps_failing(watch: WatchStatus) -> bool:
+    """One that connects again by itself is no trouble yet, unless there is nothing to connect to."""
+    return watch.state in RETRYING and (watch.status == 404 or watch.attempts >= PATIENCE)
 
 
 def watch_name(event: WatchStatus) -> str:

@@ -30,6 +30,7 @@ from controller_runtime.kube.errors import (
     Unreachable,
     unexpected_answer,
 )
+from controller_runtime.kube.remedies import remedy
 from controller_runtime.kube.resource import Resource
 from controller_runtime.kube.rules import missing_rule
 from controller_runtime.kube.wire import (
@@ -442,7 +443,11 @@ class Reflector:
             rule = missing_rule(error, self._resource, "list", "watch")
         self._bad_end = state
         self.report.count_error(verb, error)
-        self.report.failed(state, verb, self._sentence(error), self._timing.wall() + delay, rule)
+        cause = error.denied if isinstance(error, _Polling) else error
+        self.report.failed(
+            state, verb, self._sentence(error), self._timing.wall() + delay, rule,
+            status=getattr(cause, "status", 0), remedy=remedy(self._transport.host, cause),
+        )  # fmt: skip
         return delay
 
     def _judge(self, error: Exception) -> tuple[WatchState, str, float]:

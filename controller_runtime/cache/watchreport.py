@@ -116,13 +116,15 @@ class WatchReport:
         self.errors[verb, code] += 1
 
     def failed(
-        self, state: WatchState, verb: str, message: str, next_try: float, rule: PolicyRule | None = None
-    ) -> None:
+        self, state: WatchState, verb: str, message: str, next_try: float, rule: PolicyRule | None = None,
+        *, status: int = 0, remedy: str = "",
+    ) -> None:  # fmt: skip
         with self._lock:
             attempts = self._status.attempts + 1
             self._set(
-                state, verb=verb, attempts=attempts, message=message, next_try=next_try, missing_rule=rule
-            )
+                state, verb=verb, attempts=attempts, message=message, next_try=next_try, missing_rule=rule,
+                status=status, remedy=remedy,
+            )  # fmt: skip
 
     def _set(
         self,
@@ -133,17 +135,20 @@ class WatchReport:
         message: str = "",
         next_try: float | None = None,
         missing_rule: PolicyRule | None = None,
+        status: int = 0,
+        remedy: str = "",
         keep: bool = False,
     ) -> None:
         old, now = self._status, self._wall()
         if keep:
             verb, attempts, message = old.verb, old.attempts, old.message
             next_try, missing_rule = old.next_try, old.missing_rule
+            status, remedy = old.status, old.remedy
         self._status = WatchStatus(
             at=now, resource=old.resource, group=old.group, kind=old.kind, scope=old.scope,
             selector=old.selector, state=state, since=old.since if state == old.state else now, verb=verb,
             attempts=attempts, next_try=next_try, last_event=self._last_event, objects=self._objects(),
-            message=message, missing_rule=missing_rule,
+            message=message, missing_rule=missing_rule, status=status, remedy=remedy,
         )  # fmt: skip
         self._publish(self._status)
         self._log(old, self._status)

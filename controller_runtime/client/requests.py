@@ -17,6 +17,7 @@ from controller_runtime.client.transport import REQUEST_TIMEOUT, Answer, Query, 
 from controller_runtime.events import ApiWrite, Outcome
 from controller_runtime.kube.errors import ApiError, Unreachable, unexpected_answer
 from controller_runtime.kube.object import ObjectMeta
+from controller_runtime.kube.remedies import remedy
 from controller_runtime.kube.resource import Ref, Resource
 from controller_runtime.kube.rules import PolicyRule, missing_rule
 
@@ -175,6 +176,7 @@ class Requests:
         outcome: Outcome = "unsent"
         status, error, meta = 0, "", ObjectMeta()
         rule: PolicyRule | None = None
+        todo = ""
         try:
             is_new = verb == "create" and not subresource
             path = path_among(resource, ref) if is_new else path_to(resource, ref, subresource)
@@ -192,9 +194,11 @@ class Requests:
         except ApiError as failure:
             outcome, status, error = "answered", failure.status, failure.message
             rule = missing_rule(failure, resource, subresource=subresource)
+            todo = remedy(self.host, failure)
             raise
         except Unreachable as failure:
             outcome, error = "unknown" if failure.sent else "unsent", str(failure)
+            todo = remedy(self.host, failure)
             raise
         except BaseException as failure:
             error = str(failure) or type(failure).__name__
@@ -207,7 +211,7 @@ class Requests:
                         at=self._clock(), cause=context.seq if context else asked, verb=verb, ref=ref,
                         reconcile=context.id if context else "", action=action, subresource=subresource,
                         resource_version=meta.resource_version, outcome=outcome, status=status,
-                        duration=time.monotonic() - started, error=error, missing_rule=rule,
+                        duration=time.monotonic() - started, error=error, missing_rule=rule, remedy=todo,
                     )
                 )  # fmt: skip
 

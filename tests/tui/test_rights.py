@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from controller_runtime.events import ApiWrite
 from tests.tui.screen import Console, console
 from tests.tui.world import FORBIDDEN, OPERATOR
 from tui.commands import Command, parse
@@ -158,3 +159,36 @@ def test_the_words_of_the_command_line() -> None:
     assert parse(":can-i jane") == Command("app.can_i", "jane")
     assert parse("permissions") == Command("app.can_i")
     assert parse("revoke services") == Command("app.revoke", "services")
+
+
+async def test_a_kind_that_is_not_installed_is_installed_from_its_card() -> None:
+    async with console() as c:
+        c.world.watch(
+            "Redis", "reconnecting", verb="list", attempts=1, status=404, remedy="its kind is not installed",
+            message="the cluster does not know redis.myapp.tangx.in v1",
+        )  # fmt: skip
+        text = await c.show()
+        assert "NOT INSTALLED · Redis" in text
+        await c.press("w", "a")
+        await c.until(lambda: "✓ yes" in c.text)
+        assert "Install this definition?" in c.text
+        await c.press("y")
+        assert c.actions.asked == [("apply", "redis.myapp.tangx.in")]
+
+
+async def test_what_admission_refuses_is_not_taken_for_a_missing_rule() -> None:
+    async with console((160, 36)) as c:
+        ref = c.world.ref("Pod", "my-op-redis-0", "")
+        c.world.bus.publish(
+            ApiWrite(
+                at=c.world.now, verb="create", ref=ref, reconcile="id-1", status=403,
+                error='pods "my-op-redis-0" is forbidden: exceeded quota: small', remedy="raise the quota",
+            )
+        )  # fmt: skip
+        text = await c.show()
+        assert "REFUSED BY ADMISSION · create Pods in default" in text
+        assert "exceeded quota: small; raise the quota" in text
+        await c.press("w")
+        assert "to do raise the quota" in c.card
+        await c.press("a")
+        await c.until(lambda: "no rule is missing" in c.flat)

@@ -64,6 +64,12 @@ class FakeActions:
         self.asked.append(("apply", *(d["metadata"]["name"] for d in documents)))
         return "apply-1"
 
+    def definitions(self, group: str, resource: str) -> list[dict[str, Any]]:
+        names = {"plural": resource}
+        kind, meta = "CustomResourceDefinition", {"name": f"{resource}.{group}"}
+        spec = {"group": group, "names": names}
+        return [{"apiVersion": "apiextensions.k8s.io/v1", "kind": kind, "metadata": meta, "spec": spec}]
+
     def revoke(self, identity: str, resource: str) -> str:
         self.asked.append(("revoke", identity, resource))
         return "revoke-1"

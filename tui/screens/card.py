@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -20,7 +21,7 @@ from tui.ports import Actions
 from tui.rights import row_of
 from tui.screens.apply import ConfirmApply
 from tui.state import ConsoleState
-from tui.troubles import Problem, of_row, problems
+from tui.troubles import NOT_INSTALLED, Problem, of_row, problems
 
 
 class Card(ModalScreen[None]):
@@ -117,22 +118,35 @@ class Card(ModalScreen[None]):
             self._refuse("nothing runs that could try")
 
     def action_add(self) -> None:
+        """Ask whether to apply what mends it: a rule with its binding, or a definition."""
+        documents = self._remedy()
+        if not documents:
+            return
+        what = "Install this definition?" if self._problem.rule is None else "Add this rule?"
+
+        def answered(confirmed: bool | None) -> None:
+            if confirmed:
+                self._actions.apply(documents)
+
+        self.app.push_screen(ConfirmApply(what, documents, self._state, self._actions), answered)
+
+    def _remedy(self) -> list[dict[str, Any]]:
+        """The objects that mend it; none, and why is said, when there are none."""
         problem, identity = self._problem, self._identity
-        if problem.rule is None or self._over is not None:
-            self._refuse("no rule is missing")
-        elif self._actions.read_only:
+        found: list[dict[str, Any]] = []
+        if self._actions.read_only:
             self._refuse("this console is read-only")
+        elif problem.key[0] == NOT_INSTALLED and self._over is None:
+            found = self._actions.definitions(problem.key[1], problem.key[2])
+            if not found:
+                self._refuse(f"nobody here has the definition of {problem.key[2]}")
+        elif problem.rule is None or self._over is not None:
+            self._refuse("no rule is missing")
         elif not identity:
             self._refuse("the server does not say who the operator is")
         else:
-            documents = granting(identity, problem.rule, problem.namespace)
-
-            def answered(confirmed: bool | None) -> None:
-                if confirmed:
-                    self._actions.apply(documents)
-
-            dialog = ConfirmApply("Add this rule?", documents, self._state, self._actions)
-            self.app.push_screen(dialog, answered)
+            found = granting(identity, problem.rule, problem.namespace)
+        return found
 
     def _refuse(self, why: str) -> None:
-        self.notify(f"Not available here: {why}.", severity="warning", markup=False)
+        self.notify(safe_text(f"Not available here: {why}."), severity="warning", markup=False)
