@@ -108,7 +108,7 @@ async def test_keys_that_come_at_once_reach_the_pane_they_are_meant_for() -> Non
 
 async def test_delete_asks_first_with_cancel_in_focus() -> None:
     async with console() as c:
-        await c.press("j", "d")
+        await c.press("j", "d", "escape")
         assert not c.actions.deleted
         assert len(c.app.screen_stack) == 1
         text = await c.press("ctrl+d")

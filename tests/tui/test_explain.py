@@ -94,7 +94,7 @@ async def test_events_and_logs() -> None:
         await c.press("E")
         assert c.actions.browsed == ["events.events.k8s.io"]
         await opened(c, "X")
-        assert "logs are not shown here yet; kubectl" in await c.press("l")
+        assert "Logs · Pod default/my-op-redis-0" in await c.press("l")
 
 
 async def test_a_kind_without_a_table_is_opened_and_the_cursor_follows() -> None:

@@ -40,6 +40,10 @@ class Asking(Screen[None]):
         """The table of a kind, with a filter."""
         raise NotImplementedError
 
+    def open_for(self, action: str, target: ObjectView) -> None:
+        """A screen about it: "page", "yaml", "history", "logs"."""
+        raise NotImplementedError
+
     def refuse(self, why: str) -> None:
         raise NotImplementedError
 
@@ -53,9 +57,12 @@ class Asking(Screen[None]):
         if not subject:
             self.refuse("choose an object in a table first, or name one, as in :why pod/NAME")
             return
-        namespace = here.ref.namespace if here is not None else ""
-        screen = Explain(subject, self._state, self.questions, self._clock, namespace)
-        self.app.push_screen(screen, self.jumped)
+        self.explain(subject, here.ref.namespace if here is not None else "")
+
+    def explain(self, subject: Ref | str, namespace: str = "") -> None:
+        if self.questions is not None:
+            screen = Explain(subject, self._state, self.questions, self._clock, namespace)
+            self.app.push_screen(screen, self.jumped)
 
     def action_problems(self) -> None:
         def led(name: ObjectName | None) -> None:
@@ -73,8 +80,10 @@ class Asking(Screen[None]):
             case "events":
                 self.open_kind("events", f"{ref.kind}/{ref.name} ns:{ref.namespace}")
             case "logs":
-                said = f"kubectl logs -n {ref.namespace} {ref.name}" if ref.kind == "Pod" else ""
-                self.refuse("logs are not shown here yet" + (f"; {said}" if said else ""))
+                if (view := self._state.find(ref) or self._state.named(name_of(ref))) is not None:
+                    self.open_for("logs", view)
+                else:
+                    self.refuse(f"{ref.kind} {ref.name} is gone, or not watched")
             case _:
                 self.seek(name_of(ref))
 

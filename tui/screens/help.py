@@ -27,6 +27,7 @@ SECTIONS: Sections = (
             ("/", "filter the pane: regular expression, ! inverts, esc clears"),
             ("ctrl+z", "faults only, and back"),
             ("p", "pause or follow the stream"),
+            ("enter d", "all of the object: owners, children, conditions, containers, Events, heals"),
             ("y", "YAML of the object"),
             ("X", "why it is as it is, on what evidence; :why KIND/NAME"),
             ("h", "its history: each version, what changed in it and who did it"),

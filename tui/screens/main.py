@@ -378,7 +378,10 @@ class Main(Asking):
 
     @on(ResourceTable.Asked)
     def open_selected(self, event: ResourceTable.Asked) -> None:
-        self._selected.open(event.action, event.target)
+        self.open_for(event.action, event.target)
+
+    def open_for(self, action: str, target: ObjectView) -> None:
+        self._selected.open(action, target)
 
     @on(ResourceTable.DeleteRequested)
     def confirm_delete(self, event: ResourceTable.DeleteRequested) -> None:

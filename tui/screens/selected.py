@@ -1,18 +1,20 @@
-"""What is opened for the object under the cursor: YAML, history, logs, the question before a delete."""
+"""What is opened for an object: its page, YAML, history and logs, and the question before a delete."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from textual.screen import ModalScreen, Screen
+from textual.screen import ModalScreen
 
 from controller_runtime.kube.terminal import safe_text
 from tui.kinds.model import ObjectView
 from tui.names import plural
 from tui.ports import Actions
+from tui.screens.asking import Asking
 from tui.screens.confirm import ConfirmDelete
 from tui.screens.history import History
 from tui.screens.logs import Logs
+from tui.screens.page import Page
 from tui.screens.yaml import Yaml
 from tui.state import ConsoleState
 from tui.widgets.resource_table import ResourceTable
@@ -20,7 +22,7 @@ from tui.widgets.resource_table import ResourceTable
 
 class Selected:
     def __init__(
-        self, screen: Screen[None], state: ConsoleState, actions: Actions, clock: Callable[[], float]
+        self, screen: Asking, state: ConsoleState, actions: Actions, clock: Callable[[], float]
     ) -> None:
         self._screen = screen
         self._state = state
@@ -30,11 +32,15 @@ class Selected:
         self._screens: dict[str, Callable[[ObjectView], ModalScreen[None]]] = {
             "yaml": Yaml,
             "history": lambda target: History(target, state),
+            "page": lambda target: Page(target, state, actions, clock, self.open, screen.questions),
             "logs": lambda target: Logs(target, state, actions),
         }
 
     def open(self, action: str, target: ObjectView) -> None:
-        self._screen.app.push_screen(self._screens[action](target))
+        if action == "why":
+            self._screen.explain(target.ref)
+        else:
+            self._screen.app.push_screen(self._screens[action](target))
 
     def confirm_delete(self, event: ResourceTable.DeleteRequested) -> None:
         if self._screen.app.screen is not self._screen:  # a second ctrl+d that was quicker than the dialog

@@ -29,6 +29,7 @@ class ResourceTable(CursorTable):
 
     BINDINGS = [
         Binding("ctrl+d", "delete", "Delete", id="table.delete"),
+        Binding("enter,d", "ask('page')", "Describe", show=False, id="table.page"),
         Binding("y", "ask('yaml')", "YAML", id="table.yaml"),
         Binding("h", "ask('history')", "History", show=False, id="table.history"),
         Binding("l", "ask('logs')", "Logs", show=False, id="table.logs"),
@@ -58,7 +59,7 @@ class ResourceTable(CursorTable):
 
     @dataclass
     class Asked(Message):
-        """Something is to be opened for ``target``: "yaml", "history", "logs"."""
+        """Something is to be opened for ``target``: "page", "yaml", "history", "logs"."""
 
         action: str
         target: ObjectView
