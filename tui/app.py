@@ -121,9 +121,9 @@ class ConsoleApp(App[int]):
                 markup=False,
             )
         self.state.notices.clear()
-        self._caption_dialogs()
-        if self._main is None or not self._main.is_mounted:
+        if self._main is None or not self._main.is_mounted or not self.screen_stack:  # it begins or ends
             return
+        self._caption_dialogs()
         if self.state.ended is not None and not self._showed_end:
             self._showed_end = True
             self.push_screen(Errors(self.state))
