@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
 
 from controller.events import ActionVerb
+from controller.verdict import UNKNOWN, Verdict
 from controller_runtime.client.client import Client
 from controller_runtime.kube.errors import ApiError, NoKindMatch, Unreachable
 from controller_runtime.kube.resource import Ref
@@ -29,18 +29,6 @@ AGAIN = 5.0  # seconds until the server is asked again, when it gave none
 MOST = 500  # answers that are kept
 
 _Key = tuple[str, str, str, str, str]  # apiVersion, kind, namespace, verb, subresource
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """``allowed`` is None while the server has not said. ``rule``: what would allow it, when RBAC refuses."""
-
-    allowed: bool | None
-    message: str = ""
-    rule: PolicyRule | None = None
-
-
-UNKNOWN = Verdict(None)
 
 
 class Access:

@@ -15,11 +15,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from controller import changes, rights
-from controller.access import NEEDS, Access, Verdict
+from controller.access import NEEDS, Access
 from controller.browse import Browser
 from controller.events import ActionFinished, ActionStarted, ActionVerb
 from controller.logfeed import Feed, LogOptions
 from controller.podlogs import PodLogs
+from controller.verdict import Verdict
 from controller_runtime.bus import EventBus
 from controller_runtime.client.client import Client
 from controller_runtime.client.context import acting

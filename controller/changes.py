@@ -11,16 +11,12 @@ from typing import Any
 
 from controller.api import Redis
 from controller.rights import NotPossible
-from controller.wishes import PAUSED, RESTARTED_AT
+from controller.wishes import KUBECTL_RESTARTED_AT, PAUSED, RESTARTED_AT, RESTARTED_BY_TEMPLATE
 from controller_runtime.client.client import Client
 from controller_runtime.kube.errors import Conflict, NotFound
 from controller_runtime.kube.resource import Ref
 from controller_runtime.kube.unstructured import unstructured
 
-# The annotation of ``kubectl rollout restart``, and the kinds that it takes. Source: kubectl
-# pkg/polymorphichelpers/objectrestarter.go.
-KUBECTL_RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
-RESTARTED_BY_TEMPLATE = ("Deployment", "StatefulSet", "DaemonSet")  # of apps
 TRIES = 5  # of a scale that somebody else gets in the way of
 # apimachinery pkg/api/errors (NewGenericServerResponse): the path is served by nobody.
 NO_SUCH_PATH = "the server could not find the requested resource"

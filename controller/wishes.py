@@ -9,6 +9,10 @@ from controller_runtime.kube.kinds import Pod
 PAUSED = f"{GROUP}/paused"
 # Any text, such as a time: pods that were made under another one are replaced, one after the other.
 RESTARTED_AT = f"{GROUP}/restartedAt"
+# The annotation of ``kubectl rollout restart``, and the kinds that it takes. Source: kubectl
+# pkg/polymorphichelpers/objectrestarter.go.
+KUBECTL_RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
+RESTARTED_BY_TEMPLATE = ("Deployment", "StatefulSet", "DaemonSet")  # of apps
 
 
 def is_paused(redis: Redis) -> bool:

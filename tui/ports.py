@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from controller.events import ActionVerb
 from controller.logfeed import Feed, LogOptions
+from controller.verdict import Verdict
 from controller_runtime.kube.resource import Ref
 from controller_runtime.kube.rules import PolicyRule
 from why.finding import Finding
@@ -21,6 +23,24 @@ class Actions(Protocol):
     ) -> str: ...
 
     def check(self, verb: str, ref: Ref) -> str: ...
+
+    def allowed(self, verb: ActionVerb, ref: Ref) -> Verdict:
+        """What is known of it now; what is not is found out."""
+
+    def scale(self, ref: Ref, replicas: int) -> str: ...
+
+    def restart(self, ref: Ref) -> str: ...
+
+    def pause(self, ref: Ref) -> str: ...
+
+    def resume(self, ref: Ref) -> str: ...
+
+    def label(self, ref: Ref, values: Mapping[str, str | None]) -> str: ...
+
+    def annotate(self, ref: Ref, values: Mapping[str, str | None]) -> str: ...
+
+    def edit(self, ref: Ref, patch: Mapping[str, Any]) -> str:
+        """A JSON merge patch."""
 
     def browse(self, name: str) -> None:
         """Show a kind that nobody watches; ``Browsing`` says what came of it."""

@@ -65,7 +65,7 @@ def _action_started(state: ConsoleState, event: ActionStarted, news: bool) -> No
 def _action_finished(state: ConsoleState, event: ActionFinished, news: bool) -> None:
     remember(state.actions, event.id, Action(event.verb, event.ref, event), 200)
     if event.verb == "check" or event.ok:
-        if event.ok and event.verb in ("apply", "grant", "revoke"):
+        if event.ok and event.verb not in ("check", "delete"):
             state.say(Line(event.at, "info", "·", event.verb.upper(), event.message, by="you"))
             state.notices.append(Notice("information", event.verb.capitalize(), event.message))
         return

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from textual import on
 from textual.binding import Binding
 from textual.widgets import Input
 
+from controller.events import ActionVerb
 from controller.logfeed import Feed, LogOptions
+from controller.verdict import Verdict
 from controller_runtime.kube.resource import Ref, Resource
 from controller_runtime.kube.rules import PolicyRule
 from controller_runtime.kube.terminal import safe_text
@@ -69,6 +71,30 @@ class NoActions:
 
     def retry(self) -> bool:
         return False
+
+    def allowed(self, verb: ActionVerb, ref: Ref) -> Verdict:
+        return Verdict(False, "this is a recording, where nothing can be changed")
+
+    def scale(self, ref: Ref, replicas: int) -> str:
+        return ""
+
+    def restart(self, ref: Ref) -> str:
+        return ""
+
+    def pause(self, ref: Ref) -> str:
+        return ""
+
+    def resume(self, ref: Ref) -> str:
+        return ""
+
+    def label(self, ref: Ref, values: Mapping[str, str | None]) -> str:
+        return ""
+
+    def annotate(self, ref: Ref, values: Mapping[str, str | None]) -> str:
+        return ""
+
+    def edit(self, ref: Ref, patch: Mapping[str, Any]) -> str:
+        return ""
 
     def browse(self, name: str) -> None:
         self._say(f"{name} are not in this recording.")

@@ -18,7 +18,7 @@ def deployment(world: World, name: str, ready: str) -> None:
     world.send("ADDED", ref, {"spec": {"replicas": 2}}, initial=True)
 
 
-async def test_a_kind_that_nobody_described_is_shown_with_the_servers_columns() -> None:
+async def test_a_kind_that_nobody_described_has_the_servers_columns_and_can_be_deleted() -> None:
     async with console() as c:
         await c.press("colon", *"deploy", "enter")
         assert c.actions.browsed == ["deployments"]
@@ -40,7 +40,11 @@ async def test_a_kind_that_nobody_described_is_shown_with_the_servers_columns() 
         assert "1/2" in text
         await c.until(lambda: c.table("Deployment").has_focus)
         await c.press("ctrl+d")
-        await c.until(lambda: "Deployments have no delete here" in c.flat)
+        await c.until(lambda: "✓ yes" in c.text)
+        await c.press("y")
+        assert [(r.api_version, r.kind, r.name) for r in c.actions.deleted] == [
+            ("apps/v1", "Deployment", "web")
+        ]
         text = await c.press("colon", *"pods", "enter")
         assert "Pods [2] · 2" in text
         assert len(c.actions.browsed) == 1

@@ -159,7 +159,7 @@ async def test_read_only_says_why() -> None:
         assert not bindings["ctrl+d"].enabled
         await c.press("ctrl+d")
         assert len(c.app.screen_stack) == 1
-        await c.until(lambda: "--read-only to delete" in c.text)
+        await c.until(lambda: "without --read-only" in c.text)
         assert not c.actions.deleted
 
 

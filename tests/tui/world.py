@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal
 
 import msgspec
 
-from controller.events import ActionFinished, ActionStarted, Connection, Heal, PermissionsReviewed, Right
+from controller.access import NEEDS
+from controller.actions import READ_ONLY
+from controller.events import (
+    ActionFinished,
+    ActionStarted,
+    ActionVerb,
+    Connection,
+    Heal,
+    PermissionsReviewed,
+    Right,
+)  # fmt: skip
 from controller.logfeed import Feed, LogOptions, Source
+from controller.verdict import Verdict
 from controller_runtime.bus import EventBus, Listing
 from controller_runtime.events import (
     ApiWrite,
@@ -47,7 +58,9 @@ class FakeActions:
 
     def __init__(self, world: World, *, read_only: bool = False, allowed: bool = True) -> None:
         self.read_only = read_only
-        self.allowed = allowed
+        self.may = allowed
+        self.changed: list[tuple[object, ...]] = []
+        self.refusals: list[str] = []
         self.deleted: list[Ref] = []
         self.browsed: list[str] = []
         self.asked: list[tuple[str, ...]] = []  # about permissions
@@ -86,6 +99,46 @@ class FakeActions:
         self.asked.append(("retry",))
         return True
 
+    def allowed(self, verb: ActionVerb, ref: Ref) -> Verdict:
+        if self.read_only:
+            return Verdict(False, READ_ONLY)
+        rule = PolicyRule(("",), (ref.kind.lower(),), (NEEDS[verb][0],))
+        return Verdict(True) if self.may else Verdict(False, f"you may not {NEEDS[verb][0]} it", rule)
+
+    def scale(self, ref: Ref, replicas: int) -> str:
+        return self._change("scale", ref, replicas)
+
+    def restart(self, ref: Ref) -> str:
+        return self._change("restart", ref)
+
+    def pause(self, ref: Ref) -> str:
+        return self._change("pause", ref)
+
+    def resume(self, ref: Ref) -> str:
+        return self._change("resume", ref)
+
+    def label(self, ref: Ref, values: Mapping[str, str | None]) -> str:
+        return self._change("label", ref, values)
+
+    def annotate(self, ref: Ref, values: Mapping[str, str | None]) -> str:
+        return self._change("annotate", ref, values)
+
+    def edit(self, ref: Ref, patch: Mapping[str, Any]) -> str:
+        return self._change("edit", ref, patch)
+
+    def _change(self, verb: ActionVerb, ref: Ref, *more: object) -> str:
+        """Refused with the first of ``refusals``, if there are any."""
+        self.changed.append((verb, ref.name, ref.uid, *more))
+        id_ = f"{verb}-{len(self.changed)}"
+        message = self.refusals.pop(0) if self.refusals else ""
+        self._world.bus.publish(ActionStarted(at=self._world.now, id=id_, verb=verb, ref=ref))
+        self._world.bus.publish(
+            ActionFinished(
+                at=self._world.now, id=id_, verb=verb, ref=ref, ok=not message, message=message or "done"
+            )
+        )
+        return id_
+
     def browse(self, name: str) -> None:
         self.browsed.append(name)
 
@@ -96,11 +149,11 @@ class FakeActions:
     def check(self, verb: str, ref: Ref) -> str:
         self._world.bus.publish(ActionStarted(at=self._world.now, id="check-1", verb="check", ref=ref))
         group, resource = GROUPS.get(ref.kind, AUTHORIZATION), PLURALS.get(ref.kind, f"{ref.kind.lower()}s")
-        rule = None if self.allowed else PolicyRule((group,), (resource,), (verb,))
-        message = "" if self.allowed else f"you may not {verb} {resource}"
+        rule = None if self.may else PolicyRule((group,), (resource,), (verb,))
+        message = "" if self.may else f"you may not {verb} {resource}"
         self._world.bus.publish(
             ActionFinished(
-                at=self._world.now, id="check-1", verb="check", ref=ref, ok=self.allowed, message=message,
+                at=self._world.now, id="check-1", verb="check", ref=ref, ok=self.may, message=message,
                 missing_rule=rule,
             )
         )  # fmt: skip

@@ -53,7 +53,7 @@ def printed(resource: Resource, columns: Sequence[str]) -> Kind:
         if title not in ("Name", "Namespace", "Age")
     ]
     title = plural(resource.kind, 2)
-    return Kind(resource, title, (NAMESPACE, NAME, *own, AGE), read_plain, actions=("yaml",))
+    return Kind(resource, title, (NAMESPACE, NAME, *own, AGE), read_plain)
 
 
 def view(event: ObjectChanged) -> ObjectView:

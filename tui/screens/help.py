@@ -45,6 +45,9 @@ SECTIONS: Sections = (
         "Do",
         (
             ("space", "mark, for deleting several"),
+            ("s e", "scale it; edit it as YAML in $EDITOR"),
+            ("R", "restart it: its pods one after the other"),
+            ("P", "let the operator leave it alone, or look after it again"),
             ("ctrl+d", "delete the object or the marked ones, after a question"),
             ("q", "quit, after a question"),
             ("ctrl+c twice", "quit at once"),

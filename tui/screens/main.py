@@ -24,6 +24,7 @@ from tui.ports import Actions
 from tui.screens.asking import Asking
 from tui.screens.board import Board
 from tui.screens.card import Card
+from tui.screens.changing import Changing
 from tui.screens.errors import Errors
 from tui.screens.going import Going
 from tui.screens.help import Help, Sections
@@ -45,8 +46,10 @@ WIDE = 180  # columns from which the tables, with all of theirs, stand beside th
 TALL = 28  # lines from which all tables are shown at once
 LOW = 20  # lines below which there is room for a table or the stream, not for both
 # Keys that work only on some panes or at some times, and what they ask for.
-SOMETIMES = {"c": "copy_rule", "w": "why", "ctrl+d": "delete", "y": "yaml", "r": "restart",
-             "X": "explain"}  # fmt: skip
+SOMETIMES = {
+    "c": "copy_rule", "w": "why", "r": "restart", "ctrl+d": "delete", "y": "yaml", "s": "scale", "e": "edit",
+    "R": "restart pods", "P": "pause reconciling", "X": "explain",
+}  # fmt: skip
 
 
 class Main(Asking):
@@ -95,7 +98,7 @@ class Main(Asking):
         self._takes_turns = False
         self._header = Header(state, clock, title=title, read_only=read_only)
         self._banner = Banner(state, clock)
-        self._tables = Tables(tables, state, clock, read_only=read_only)
+        self._tables = Tables(tables, state, clock, actions=actions)
         self._stream = EventLog(state, len(self._tables) + 1)
         self._body = Container(self._tables, self._stream, id="body")
         self._timeline = Timeline(state, clock)
@@ -104,6 +107,7 @@ class Main(Asking):
         self._command_bar = CommandBar()
         self._going = Going(state, actions, self._put_in_front, self._refuse)
         self._selected = Selected(self, state, actions, clock)
+        self._changing = Changing(self, state, actions)
 
     def compose(self) -> ComposeResult:
         yield self._header
@@ -382,6 +386,10 @@ class Main(Asking):
 
     def open_for(self, action: str, target: ObjectView) -> None:
         self._selected.open(action, target)
+
+    @on(ResourceTable.ChangeAsked)
+    def ask_change(self, event: ResourceTable.ChangeAsked) -> None:
+        self._changing.ask(event.verb, event.target, event.text)
 
     @on(ResourceTable.DeleteRequested)
     def confirm_delete(self, event: ResourceTable.DeleteRequested) -> None:

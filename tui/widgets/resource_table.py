@@ -12,10 +12,14 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
+from controller.events import ActionVerb
+from controller.verdict import UNKNOWN, Verdict
 from controller_runtime.kube.terminal import safe_text
+from tui.doings import DOINGS
 from tui.filters import Filter
 from tui.kinds.model import Column, Kind, ObjectView
 from tui.names import uid_of
+from tui.ports import Actions
 from tui.state import ConsoleState
 from tui.text import clock_time, fit_middle, natural, pad, wrap
 from tui.widgets.cursor_table import CursorTable
@@ -30,6 +34,10 @@ class ResourceTable(CursorTable):
     BINDINGS = [
         Binding("ctrl+d", "delete", "Delete", id="table.delete"),
         Binding("enter,d", "ask('page')", "Describe", show=False, id="table.page"),
+        Binding("s", "change('scale')", "Scale", id="table.scale"),
+        Binding("e", "change('edit')", "Edit", show=False, id="table.edit"),
+        Binding("R", "change('restart')", "Restart", show=False, id="table.restart"),
+        Binding("P", "change('pause')", "Pause reconciling", show=False, id="table.pause"),
         Binding("y", "ask('yaml')", "YAML", id="table.yaml"),
         Binding("h", "ask('history')", "History", show=False, id="table.history"),
         Binding("l", "ask('logs')", "Logs", show=False, id="table.logs"),
@@ -64,6 +72,12 @@ class ResourceTable(CursorTable):
         action: str
         target: ObjectView
 
+    @dataclass
+    class ChangeAsked(Message):
+        verb: ActionVerb
+        target: ObjectView
+        text: str = ""
+
     def __init__(
         self,
         kind: Kind,
@@ -71,12 +85,13 @@ class ResourceTable(CursorTable):
         state: ConsoleState,
         clock: Callable[[], float],
         *,
-        read_only: bool = False,
+        actions: Actions,
     ) -> None:
         name = "-".join((str(number), kind.resource.kind, *kind.resource.group.split(".")))
         super().__init__(kind, state, clock, id=f"table-{name}".rstrip("-"))
         self.number = number
-        self.read_only = read_only
+        self._actions = actions
+        self._refusals: tuple[str, ...] = ()  # why things cannot be done, as the footer has it
         self.takes_turns = False
         self.others: list[tuple[int, str]] = []  # tables that take turns with this one when space is short
         self._layout: tuple[tuple[Column, int], ...] = ()
@@ -105,6 +120,8 @@ class ResourceTable(CursorTable):
         self._settle_layout()
         self._retitle()
         self.refresh_changed()
+        if self.has_focus:
+            self._tell_footer()
 
     def set_filter(self, wanted: Filter | None, *, faults_only: bool) -> None:
         """Show but what passes. When all is shown again, the cursor goes back to where it was before."""
@@ -211,32 +228,67 @@ class ResourceTable(CursorTable):
 
     def why_not(self, action: str) -> str:
         """Why ``action`` cannot be done on what is under the cursor; "" when it can."""
+        return self._obstacle(action) or self._verdict(action).message
+
+    def _obstacle(self, action: str) -> str:
+        """What is in the way, whatever the rights."""
         here = self.cursor_object
-        if action == "delete" and self.read_only:
-            return "this console is read-only: start it without --read-only to delete"
         if action == "delete" and action not in self.kind.actions:
             return f"{self.title} have no delete here"
         if here is None:
             return f"there are no {self.title} to choose from"
-        if action == "delete" and uid_of(here.ref) not in self.rows.live:
+        if action not in DOINGS:
+            return ""
+        if uid_of(here.ref) not in self.rows.live:
             return f"{here.ref.kind} {here.ref.name} is gone already"
-        return ""
+        return DOINGS[action].why_not(here)
+
+    def _verdict(self, action: str) -> Verdict:
+        """Whether it is allowed, with a message when it is not."""
+        here = self.cursor_object
+        if here is None or action not in DOINGS:
+            return UNKNOWN
+        return self._actions.allowed(action, here.ref)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "mark":  # marks are for what is then done with them
-            return not self.read_only
-        if action == "delete" and (self.read_only or action not in self.kind.actions):
-            return None
-        return True
+            return not self._actions.read_only
+        verb = str(parameters[0]) if action == "change" and parameters else action
+        if verb not in DOINGS or self.cursor_object is None:
+            return True
+        if verb != "delete" and self._obstacle(verb):
+            return False
+        return None if self.why_not(verb) else True
+
+    def _tell_footer(self) -> None:
+        """Keys whose action can no longer be done are greyed, and the others are not."""
+        refusals = tuple(self.why_not(verb) for verb in DOINGS)
+        if refusals != self._refusals:
+            self._refusals = refusals
+            self.refresh_bindings()
+
+    def change(self, verb: ActionVerb, text: str = "") -> None:
+        """Ask for a change of what is under the cursor; ``text``: what the answer is to begin with.
+
+        What RBAC refuses is asked for too: the question shows the rule that is missing.
+        """
+        why = self._obstacle(verb) or ("" if self._verdict(verb).rule else self._verdict(verb).message)
+        if why or (target := self.cursor_object) is None:
+            self._refuse(why)
+            return
+        if verb != "delete":
+            self.post_message(self.ChangeAsked(verb, target, text))
+            return
+        marked = [o for u in self.rows.marks if (o := self.rows.live.get(u)) is not None]
+        marked.sort(key=lambda o: (o.ref.namespace, natural(o.ref.name)))
+        hidden = sum(self.rows.find(o.ref.uid) is None for o in marked)
+        self.post_message(self.DeleteRequested(self, marked or [target], hidden))
+
+    def action_change(self, verb: ActionVerb) -> None:
+        self.change(verb)
 
     def action_delete(self) -> None:
-        if (why := self.why_not("delete")) or (target := self.cursor_object) is None:
-            self._refuse(why)
-        else:
-            marked = [o for u in self.rows.marks if (o := self.rows.live.get(u)) is not None]
-            marked.sort(key=lambda o: (o.ref.namespace, natural(o.ref.name)))
-            hidden = sum(self.rows.find(o.ref.uid) is None for o in marked)
-            self.post_message(self.DeleteRequested(self, marked or [target], hidden))
+        self.change("delete")
 
     def action_ask(self, action: str) -> None:
         if (why := self.why_not(action)) or (target := self.cursor_object) is None:
@@ -249,9 +301,11 @@ class ResourceTable(CursorTable):
 
     def on_key(self, event: events.Key) -> None:
         """A key whose action is switched off says why."""
-        if event.key == "ctrl+d" and (why := self.why_not("delete")):
-            event.stop()
-            self._refuse(why)
+        for binding in self._bindings.key_to_bindings.get(event.key, ()):
+            verb = binding.action.removeprefix("change('").removesuffix("')")
+            if verb in DOINGS and self.why_not(verb):
+                event.stop()
+                self.change(verb)
 
     # Drawing --------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from controller_runtime.kube.resource import Resource
 from tui.kinds.model import Kind
 from tui.kinds.registry import describe
 from tui.names import GroupKind
+from tui.ports import Actions
 from tui.state import ConsoleState
 from tui.widgets.layout import share_height
 from tui.widgets.resource_table import ResourceTable
@@ -26,11 +27,11 @@ class Tables(Vertical):
         state: ConsoleState,
         clock: Callable[[], float],
         *,
-        read_only: bool,
+        actions: Actions,
     ) -> None:
         self._state = state
         self._clock = clock
-        self._read_only = read_only
+        self._actions = actions
         self._takes_turns = False
         kinds = [describe(GroupKind(r.group, r.kind), r) for r in resources[:MOST]]
         self.all = [self._make(kind, number) for number, kind in enumerate(kinds, start=1)]
@@ -39,7 +40,7 @@ class Tables(Vertical):
         self.activate(self.all[min(1, len(self.all) - 1)])
 
     def _make(self, kind: Kind, number: int) -> ResourceTable:
-        return ResourceTable(kind, number, self._state, self._clock, read_only=self._read_only)
+        return ResourceTable(kind, number, self._state, self._clock, actions=self._actions)
 
     def __iter__(self) -> Iterator[ResourceTable]:
         return iter(self.all)
