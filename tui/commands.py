@@ -18,7 +18,7 @@ ACTIONS = {
 }  # fmt: skip
 # Words that take one more, and what they do with it.
 WITH_NAME = {
-    "why": "explain",
+    "why": "explain", "namespace": "namespace", "ns": "namespace",
     "can-i": "app.can_i", "permissions": "app.can_i", "revoke": "app.revoke", "grant": "app.grant",
 }  # fmt: skip
 # Kinds that every cluster serves; any other can be typed as well.
@@ -54,7 +54,7 @@ def parse(text: str) -> Command:
     if name in ACTIONS and not rest:
         return Command(ACTIONS[name])
     rest = text.strip().lstrip(":").partition(" ")[2].strip()
-    if name in WITH_NAME:
+    if name in WITH_NAME and (rest or kind_name(name) != "namespaces"):  # alone it is the table of them
         return Command(WITH_NAME[name], rest)
     wanted = (
         rest[1:] if rest.startswith("/") else f"-l {rest}" if "=" in rest else f"ns:{rest}" if rest else ""

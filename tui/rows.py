@@ -30,6 +30,7 @@ class Rows:
         self.order: list[str] = []
         self.filter: Filter | None = None
         self.faults_only = False
+        self.namespace = ""  # the only one of which objects are shown; "" for all
         self.sort: Column | None = None  # None: by namespace and name
         self.descending = False
         self.marks: set[str] = set()  # uids that the person chose, also while a filter hides them
@@ -40,7 +41,7 @@ class Rows:
 
     @property
     def is_filtered(self) -> bool:
-        return self.filter is not None or self.faults_only
+        return self.filter is not None or self.faults_only or bool(self.namespace)
 
     def close(self) -> None:
         self._state.unfollow(self.kind.group_kind, self._changed)
@@ -126,6 +127,8 @@ class Rows:
 
     def keeps(self, o: ObjectView) -> bool:
         if self.faults_only and not o.is_fault:
+            return False
+        if self.namespace and o.ref.namespace and o.ref.namespace != self.namespace:
             return False
         return self.filter is None or self.filter.keeps(_subject(o))
 

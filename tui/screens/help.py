@@ -25,6 +25,7 @@ SECTIONS: Sections = (
         "See",
         (
             ("/", "filter the pane: regular expression, ! inverts, esc clears"),
+            ("n 0", "choose a namespace, all of them; :ns NAME"),
             ("ctrl+z", "faults only, and back"),
             ("p", "pause or follow the stream"),
             ("enter d", "all of the object: owners, children, conditions, containers, Events, heals"),

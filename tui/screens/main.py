@@ -8,7 +8,6 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container
-from textual.widget import Widget
 from textual.widgets import Footer, Static
 
 from controller.api import Redis
@@ -17,20 +16,19 @@ from controller_runtime.kube.resource import Resource
 from controller_runtime.kube.terminal import safe_text
 from tui.clipboard import copy
 from tui.commands import kind_name
-from tui.filters import Filter, parse
+from tui.filters import parse
 from tui.kinds.model import Kind, ObjectView
 from tui.names import ObjectName
 from tui.ports import Actions
-from tui.screens.asking import Asking
 from tui.screens.board import Board
 from tui.screens.card import Card
 from tui.screens.changing import Changing
 from tui.screens.errors import Errors
+from tui.screens.filtering import Filtering
 from tui.screens.going import Going
 from tui.screens.help import Help, Sections
 from tui.screens.selected import Selected
 from tui.state import ConsoleState
-from tui.views.problems import count_words
 from tui.widgets.banner import Banner
 from tui.widgets.captions import Captions
 from tui.widgets.command_bar import CommandBar
@@ -52,7 +50,7 @@ SOMETIMES = {
 }  # fmt: skip
 
 
-class Main(Asking):
+class Main(Filtering):
     more_help: Sections = ()  # of whoever puts more on this screen
     HORIZONTAL_BREAKPOINTS = [(0, "-stacked"), (WIDE, "-wide")]
     AUTO_FOCUS = "ResourceTable.-active"
@@ -62,12 +60,10 @@ class Main(Asking):
             Binding(str(n), f"pane({n})", f"Pane {n}", show=False, id=f"main.pane-{n}")
             for n in range(1, MOST + 2)
         ),
-        Binding("slash", "filter", "Filter", key_display="/", id="main.filter"),
         Binding("colon", "command", "Go", key_display=":", id="main.command"),
         Binding("left_square_bracket", "chain(1)", "Earlier", show=False, id="main.chain-back"),
         Binding("right_square_bracket", "chain(-1)", "Later", show=False, id="main.chain-on"),
         Binding("p", "pause", "Pause", id="main.pause"),
-        Binding("ctrl+z", "faults", "Faults", id="main.faults"),
         Binding("w", "why", "Why", id="main.why"),
         Binding("r", "restart", "Start again", id="main.restart"),
         Binding("c", "copy_rule", "Copy rule", show=False, id="main.copy-rule"),
@@ -94,7 +90,6 @@ class Main(Asking):
         self._clock = clock
         self._restart = restart
         self._came_from_stream = False
-        self._faults = False
         self._takes_turns = False
         self._header = Header(state, clock, title=title, read_only=read_only)
         self._banner = Banner(state, clock)
@@ -229,49 +224,18 @@ class Main(Asking):
     def refuse(self, why: str) -> None:
         self._refuse(why)
 
-    # Filters --------------------------------------------------------------------------------------
-
-    @property
-    def _filtered(self) -> ResourceTable | EventLog:
-        """What a filter is for: the focused table or stream, or else the table that is in front."""
-        if isinstance(self.focused, ResourceTable | EventLog):
-            return self.focused
-        return self._tables.front
-
-    def action_filter(self) -> None:
-        target = self._filtered
-        self._filter_bar.open(target, target.filter.text if target.filter else "")
-
-    @on(FilterBar.Changed)
-    def set_filter(self, event: FilterBar.Changed) -> None:
-        self._set_filter(event.target, event.filter)
-
-    @on(FilterBar.Closed)
-    def leave_filter(self, event: FilterBar.Closed) -> None:
-        self.set_focus(event.target)
-
-    def _set_filter(self, target: Widget, wanted: Filter | None) -> None:
-        if isinstance(target, ResourceTable | EventLog):
-            target.set_filter(wanted, faults_only=self._faults)
-
-    def action_faults(self) -> None:
-        self._faults = not self._faults
-        views: list[ResourceTable | EventLog] = [*self._tables, self._stream]
-        for view in views:
-            view.set_filter(view.filter, faults_only=self._faults)
-        if self._faults and (count := len(self._state.problems)):
-            self.notify(f"! {count_words(count)} of operators: :problems shows them.", markup=False)
-
     def action_pause(self) -> None:
         self._stream.toggle_follow()
 
     def action_back(self) -> None:
         if isinstance(self.focused, ResourceTable) and self.focused.rows.marks:
             self.focused.clear_marks()
-        elif self._filtered.filter:
-            self._set_filter(self._filtered, None)
+        elif self.filtered.filter:
+            self.narrow(self.filtered, None)
         elif self._faults:
             self.action_faults()
+        elif self._namespace:
+            self.action_namespace()
         elif self._came_from_stream:
             self.action_pane(self._stream.number)
         else:
@@ -303,7 +267,7 @@ class Main(Asking):
     def _put_in_front(self, kind: Kind, wanted: str) -> None:
         table = self._tables.show(kind)
         try:
-            table.set_filter(parse(wanted), faults_only=self._faults)
+            self.narrow(table, parse(wanted))
         except ValueError as invalid:
             self._refuse(str(invalid))
         self._show_one(stream=False)

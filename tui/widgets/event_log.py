@@ -47,6 +47,7 @@ class EventLog(LineView):
         self.shows_deltas = False
         self.filter: Filter | None = None
         self.faults_only = False
+        self.namespace = ""  # the only one of which objects are shown; "" for all
         self._state = state
         self._matching: list[int] | None = None  # numbers of the lines that are shown; None: all
         self._scanned = 0
@@ -106,9 +107,9 @@ class EventLog(LineView):
 
     # Filters --------------------------------------------------------------------------------------
 
-    def set_filter(self, wanted: Filter | None, *, faults_only: bool) -> None:
-        self.filter, self.faults_only = wanted, faults_only
-        self._matching = [] if wanted or faults_only else None
+    def set_filter(self, wanted: Filter | None, *, faults_only: bool, namespace: str) -> None:
+        self.filter, self.faults_only, self.namespace = wanted, faults_only, namespace
+        self._matching = [] if wanted or faults_only or namespace else None
         self._scanned = self._state.stream.first
         self.commit()
 
@@ -133,9 +134,11 @@ class EventLog(LineView):
         line = self._state.stream.get(number)
         if line is None or (self.faults_only and not line.fault):
             return False
+        about = line.about
+        if self.namespace and about is not None and about.namespace not in ("", self.namespace):
+            return False
         if self.filter is None:
             return True
-        about = line.about
         text = "\n".join((line.word, line.subject, about.key if about else "", line.detail, line.by))
         kind, ns = (about.kind, about.namespace) if about else ("", "")
         return self.filter.keeps(Subject(text, kind, line.word, ns, line.by, fault=line.fault))
@@ -236,6 +239,8 @@ class EventLog(LineView):
         else:
             parts.append(f"paused · +{self.new} new" if self.new else "paused")
         parts.append(f"{self.count:,}")
+        if self.namespace:
+            parts.append(self.namespace)
         if self.filter:
             parts.append(f"/{self.filter.text}")
         if self.faults_only:

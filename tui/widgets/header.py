@@ -31,6 +31,7 @@ class Header(Panel):
         self._clock = clock
         self._title = title
         self.tiny = False  # room for one line only
+        self.namespace = ""  # the only one of which objects are shown; "" for all that are watched
         self._read_only = read_only
 
     def rows(self, width: int) -> list[Row]:
@@ -53,7 +54,10 @@ class Header(Panel):
         where = [(connection.cluster or connection.server, "text")]
         context = [(f"context {connection.context}", "muted")] if connection.context else []
         spaces = connection.namespaces
-        where.append((", ".join(spaces) if spaces else "all namespaces", "text"))
+        if self.namespace:
+            where.append((f"namespace {self.namespace}", "accent"))
+        else:
+            where.append((", ".join(spaces) if spaces else "all namespaces", "text"))
         leader = self._leader()
         if connection.state in ("failed", "ended"):
             words = "no connection" if connection.state == "failed" else "the cluster has ended"

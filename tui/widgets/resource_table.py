@@ -123,11 +123,11 @@ class ResourceTable(CursorTable):
         if self.has_focus:
             self._tell_footer()
 
-    def set_filter(self, wanted: Filter | None, *, faults_only: bool) -> None:
+    def set_filter(self, wanted: Filter | None, *, faults_only: bool, namespace: str) -> None:
         """Show but what passes. When all is shown again, the cursor goes back to where it was before."""
         if not self.rows.is_filtered:
             self._home = self._wanted
-        self.rows.filter, self.rows.faults_only = wanted, faults_only
+        self.rows.filter, self.rows.faults_only, self.rows.namespace = wanted, faults_only, namespace
         self.rows.rebuild(self._clock())
         self._settle_size()
         if not self.rows.is_filtered and self._home is not None:
@@ -142,7 +142,7 @@ class ResourceTable(CursorTable):
         top, height = round(self.scroll_offset.y), max(self.size.height - 1, 1)
         seen = [o for u in self.order[top : top + height] if (o := self.rows.get(u)) is not None]
         connection = self._state.connection
-        is_one = connection is not None and len(connection.namespaces) == 1
+        is_one = self.rows.namespace or (connection is not None and len(connection.namespaces) == 1)
         spaces = 0 if is_one else len({o.ref.namespace for o in seen if o.ref.namespace})
         if spaces == 1 and self._has_namespaces:
             spaces = 2
@@ -315,6 +315,8 @@ class ResourceTable(CursorTable):
         parts = [f"{self.title} [{self.number}]", count]
         if self.rows.marks:
             parts.append(f"{len(self.rows.marks)} marked")
+        if self.rows.namespace:
+            parts.append(self.rows.namespace)
         if self.filter:
             parts.append(f"/{self.filter.text}")
         if self.rows.faults_only:
@@ -370,7 +372,7 @@ class ResourceTable(CursorTable):
         return strip
 
     def _render_body(self, y: int, width: int) -> Strip:
-        text, style = body(self._state, self.kind, self.filter, self.rows.faults_only)
+        text, style = body(self._state, self.kind, self.rows)
         lines = wrap(safe_text(text), max(width - 4, 4))
         index = y - (1 if self.size.height > 2 else 0)
         return self.paint([("  ", style), (lines[index], style)] if 0 <= index < len(lines) else [], width)

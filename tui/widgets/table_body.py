@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from controller_runtime.events import FAILED, SERVING
-from tui.filters import Filter
 from tui.kinds.model import Kind
 from tui.names import GroupKind
+from tui.rows import Rows
 from tui.state import ConsoleState
 
 BLIND = (*FAILED, "stopped")
@@ -22,14 +22,16 @@ def blind_since(state: ConsoleState, kind: GroupKind) -> float | None:
     return max([*known, state.last_event.get(kind, 0.0)])
 
 
-def body(state: ConsoleState, kind: Kind, wanted: Filter | None, faults_only: bool) -> tuple[str, str]:
+def body(state: ConsoleState, kind: Kind, rows: Rows) -> tuple[str, str]:
     """The words of an empty table, and their style."""
     watches = state.watch_of(kind.group_kind)
     if state.objects.get(kind.group_kind):
-        if wanted:
-            return f"Nothing matches /{wanted.text}. Press esc to clear the filter.", "muted"
-        if faults_only:
+        if rows.filter:
+            return f"Nothing matches /{rows.filter.text}. Press esc to clear the filter.", "muted"
+        if rows.faults_only:
             return "No faults. Press ctrl+z to see all.", "ok"
+        if rows.namespace:
+            return f"No {kind.title} in {rows.namespace}. Press 0 to see all namespaces.", "muted"
     for watch in watches:
         where = f" in {watch.scope}" if watch.scope else ""
         match watch.state:
