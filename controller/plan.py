@@ -39,6 +39,11 @@ class Plan:
     owned: tuple[Pod, ...]  # pods of this Redis that exist, by ordinal
     foreign: tuple[str, ...]  # names in use by somebody else's pods
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no pod is to be made, changed or deleted."""
+        return not (self.delete or self.failed or self.relabel or self.create)
+
 
 def plan(redis: Redis, pods: Iterable[Pod]) -> Plan:
     """``pods`` are those of the namespace that this Redis owns, or that have one of its names."""

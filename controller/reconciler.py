@@ -17,6 +17,7 @@ from controller.refusals import REFUSED, Refusal
 from controller.report import Reporter
 from controller.said import Said
 from controller.services import ServiceWriter
+from controller.settled import Settled, seen_of
 from controller.views import Views
 from controller.wishes import is_paused
 from controller_runtime.controller.reconcile import ReconcileError, Result
@@ -49,7 +50,8 @@ def _utc_now() -> datetime:
 @rbac(groups=GROUP, resources=f"{PLURAL}/status", verbs="patch")
 @rbac(groups="events.k8s.io", resources="events", verbs="create;patch")
 class RedisReconciler:
-    """Level-triggered: every run reads the stores and does what ``plan`` says, whatever woke it.
+    """Level-triggered: every run reads the stores and does what ``plan`` says, whatever woke it. One that
+    sees what an earlier run saw, which found nothing to do, ends at once.
 
     A step that is refused keeps no other step from being made; the first refusal is then said, and raised.
     """
@@ -70,6 +72,7 @@ class RedisReconciler:
         self._services = ServiceWriter(self._client, self._recorder, self.views.services)
         self._reporter = Reporter(self._client, self._recorder, said or Said(), now)
         self._backoff = backoff or PodBackoff()
+        self._settled = Settled()
 
     # Handlers
 
@@ -88,7 +91,7 @@ class RedisReconciler:
             queue.add(Request(service.metadata.namespace, service.metadata.name))
 
     def redis_deleted(self, event: DeleteEvent[Redis], queue: Queue) -> None:
-        for memory in (self._reporter, self._services, self._backoff):
+        for memory in (self._reporter, self._services, self._backoff, self._settled):
             memory.forget(event.obj.metadata.uid)
 
     def _redis_of(self, pod: Pod) -> str | None:
@@ -129,6 +132,10 @@ class RedisReconciler:
         pods = self.views.pods_of(redis)
         if self.views.is_stale(redis, pods):
             return Result(requeue_after=RETRY_BLIND)  # until it can be read again; the informer has said so
+        shown = self.views.services.get(redis.metadata.namespace, redis.metadata.name)
+        seen = seen_of(redis, shown, pods)
+        if blind is None and self._settled.is_as_before(redis, seen):
+            return None
         steps = plan(redis, pods)
         wrong = [] if redis.metadata.deletion_timestamp else problems(redis)
         if wrong:
@@ -159,7 +166,9 @@ class RedisReconciler:
             service = service.problem
         problems_found = (*found, service)
         problem = next((p for p in problems_found if p is not None), None)
-        self._reporter.report(written, after, problem, blind, refusals, leads=service is None)
+        is_said = self._reporter.report(written, after, problem, blind, refusals, leads=service is None)
+        if problem is None and steps.is_idle and written is redis and is_said and _leads(redis, shown):
+            self._settled.note(redis, seen)
         if is_partial and not refusals:
             return Result(requeue_after=NEXT_TURN)
         return Result(requeue_after=wait)
@@ -253,3 +262,8 @@ class RedisReconciler:
             return None
         words = f"the Service does not lead to {names}: the labels that the operator puts back are undone"
         return Problem("LabelsOverruled", words, is_failure=True)
+
+
+def _leads(redis: Redis, service: Service | None) -> bool:
+    """Whether the Service, as it was before this turn, is as it should be."""
+    return service is not None and not service.is_terminating and not desired.service_patch(redis, service)

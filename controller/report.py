@@ -42,8 +42,9 @@ class Reporter:
         refusals: Sequence[Refusal] = (),
         *,
         leads: bool = True,
-    ) -> None:
+    ) -> bool:
         """Write the status if it differs, and say a new problem once. The arguments are those of ``status``.
+        Returns whether the status was as it should be.
 
         Raises ReconcileError from what was refused, the status itself included, and for a problem that is a
         failure; Cancelled when this process stops.
@@ -54,11 +55,12 @@ class Reporter:
                 raise error  # nobody has refused anything
         if errors and isinstance(errors[0], Conflict) and self._said.is_passing(redis):
             raise ReconcileError(refusals[0].problem.message) from errors[0]
+        is_said = False
         failed = bool(refusals or blind or (problem and problem.is_failure))
         if problem is not None:
             problem = self._say(redis, problem, failed=failed)
         try:
-            self._write_status(redis, steps, problem, blind, leads=leads)
+            is_said = self._write_status(redis, steps, problem, blind, leads=leads)
         except Cancelled:
             raise
         except REFUSED as error:
@@ -71,6 +73,7 @@ class Reporter:
             raise ReconcileError(problem.message) from _most_patient(errors)
         if problem is None:
             self._said.over(redis)
+        return is_said
 
     def _say(self, redis: Redis, problem: Problem, *, failed: bool) -> Problem:
         """An Event for a problem that is new, and a line of log unless the worker will write one."""
@@ -83,19 +86,21 @@ class Reporter:
 
     def _write_status(
         self, redis: Redis, steps: Plan | None, problem: Problem | None, blind: Problem | None, *, leads: bool
-    ) -> None:
+    ) -> bool:
+        """Whether there was nothing to write."""
         now = self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
         wanted = status(redis, steps, problem, now, blind=blind, leads=leads)
         before = as_json(redis)
         if wanted == before:
-            return
+            return True
         is_reworded = problem is not None and problem.gist and without_words(wanted) == without_words(before)
         if is_reworded and not self._said.may_reword(redis):
-            return
+            return False
         with suppress(NotFound):  # it is gone, and its event is on the way
             namespace, name = redis.metadata.namespace, redis.metadata.name
             self._client.patch(Redis, namespace, name, {"status": wanted}, subresource="status")
             self._said.wrote(redis)
+        return False
 
 
 def _most_patient(errors: Sequence[ApiError | Unreachable]) -> ApiError | Unreachable | None:

@@ -65,6 +65,8 @@ class Views:
 
 def _denied(informer: Informer[Any], redis: Redis) -> str:
     """The server's words, or "" while the namespace of the Redis can be watched."""
+    if not informer.is_failing():
+        return ""
     scopes = ("", redis.metadata.namespace)
     denied = (s for s in informer.statuses() if s.state in DENIED and s.scope in scopes)
     return next((status.message for status in denied), "")

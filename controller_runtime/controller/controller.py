@@ -323,11 +323,11 @@ class Controller:
 class _EventQueue:
     """The queue as a handler sees it: what it adds is on account of ``event``, and has its priority."""
 
-    __slots__ = ("_controller", "_priority", "_trigger")
+    __slots__ = ("_controller", "_event", "_priority")
 
     def __init__(self, controller: Controller, event: Event[KubeObject] | None) -> None:
         self._controller = controller
-        self._trigger = None if event is None else trigger_of(event)
+        self._event = event
         self._priority = LOW_PRIORITY if event is not None and is_low_priority(event) else 0
 
     def add(self, request: Request, *, priority: int | None = None) -> None:
@@ -341,7 +341,8 @@ class _EventQueue:
 
     def _enqueue(self, request: Request, delay: float | None, priority: int | None) -> None:
         priority = self._priority if priority is None else priority
-        self._controller.enqueue(request, delay, priority, self._trigger)
+        trigger = None if self._event is None else trigger_of(self._event)
+        self._controller.enqueue(request, delay, priority, trigger)
 
     def forget(self, request: Request) -> None:
         self._controller.queue.forget(request)

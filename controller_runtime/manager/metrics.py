@@ -23,6 +23,7 @@ RECONCILE_BUCKETS = (
 QUEUE_BUCKETS = tuple(10e-9 * 10**n for n in range(12))
 # Distinct priorities before the rest share one label value. Same source.
 MAX_PRIORITIES = 25
+EXCEEDED = "exceeded_cardinality_limit"
 
 # Source: k8s.io/component-base metrics/prometheus/restclient.
 REQUEST_BUCKETS = (.005, .025, .1, .25, .5, 1, 2, 4, 8, 15, 30, 60)  # fmt: skip
@@ -163,19 +164,17 @@ class Metrics:
 class ControllerMetrics:
     def __init__(self, metrics: Metrics, name: str, max_concurrent: int) -> None:
         metrics.max_concurrent.labels(name).set(max_concurrent)
-        self._total = metrics.reconcile_total
-        self._name = name
         self.active = metrics.active_workers.labels(name)
         self.errors = metrics.reconcile_errors.labels(name)
         self.terminal_errors = metrics.terminal_errors.labels(name)
         self.panics = metrics.reconcile_panics.labels(name)
         self.timeouts = metrics.reconcile_timeouts.labels(name)
         self.time = metrics.reconcile_time.labels(name)
-        for result in ("success", "requeue_after", "requeue", "error"):
-            self._total.labels(name, result)
+        results: tuple[Result, ...] = ("success", "requeue_after", "requeue", "error")
+        self._by_result = {result: metrics.reconcile_total.labels(name, result) for result in results}
 
     def count(self, result: Result) -> None:
-        self._total.labels(self._name, result).inc()
+        self._by_result[result].inc()
 
 
 class QueueMetrics:
@@ -189,7 +188,7 @@ class QueueMetrics:
         self._waited = metrics.queue_duration.labels(name, name)
         self._worked = metrics.work_duration.labels(name, name)
         self._depth = metrics.queue_depth
-        self._priorities: set[int] = set()
+        self._depths: dict[int | str, Gauge] = {}  # by priority
         self._lock = threading.Lock()
         self._running: dict[Request, float] = {}
         self.depth(0, 0)
@@ -201,10 +200,11 @@ class QueueMetrics:
         self._retries.inc()
 
     def depth(self, priority: int, change: int) -> None:
-        if priority not in self._priorities and len(self._priorities) < MAX_PRIORITIES:
-            self._priorities.add(priority)
-        label = str(priority) if priority in self._priorities else "exceeded_cardinality_limit"
-        self._depth.labels(self.name, self.name, label).inc(change)
+        label = priority if priority in self._depths or len(self._depths) < MAX_PRIORITIES else EXCEEDED
+        found = self._depths.get(label)
+        if found is None:
+            found = self._depths[label] = self._depth.labels(self.name, self.name, str(label))
+        found.inc(change)
 
     def got(self, request: Request, waited: float) -> None:
         self._waited.observe(waited)

@@ -63,7 +63,7 @@ class World:
             stale=lambda namespace, name: "9" if name in self.stale else "",
             by_owner=lambda uid: store.by_index("owner", uid),
             has_synced=lambda: True,
-            is_failing=lambda: kind is Pod and self.pods_failing,
+            is_failing=lambda: (kind is Pod and self.pods_failing) or kind in self.denied,
         )
 
     def event_recorder(self, name: str) -> Any:
