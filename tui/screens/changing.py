@@ -1,4 +1,4 @@
-"""Has an object changed, after a question: scale, restart, pause, resume, labels, annotations."""
+"""Has an object changed, after a question or in the editor: scale, restart, pause, labels, YAML."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tui.doings import is_paused, parse_pairs, parse_replicas, replicas
 from tui.kinds.model import ObjectView
 from tui.ports import Actions
 from tui.screens.change import Box, Change, ChangeText
+from tui.screens.editing import Editing
 from tui.state import ConsoleState
 
 ONE_BY_ONE = "one after the other: each goes when the one before is ready again"
@@ -24,6 +25,7 @@ class Changing:
         self._screen = screen
         self._state = state
         self._actions = actions
+        self._editing = Editing(screen, state, actions)
 
     def ask(self, verb: ActionVerb, target: ObjectView, text: str = "") -> None:
         """``text``: what is in the box to begin with."""
@@ -40,6 +42,8 @@ class Changing:
             case "pause":
                 row = ("then", "pods that fail or are deleted stay away until it is resumed")
                 self._ask(target, "pause", "Pause", row, self._actions.pause)
+            case "edit":
+                self._editing.open(target)
             case "label" | "annotate":
                 self._ask_pairs(target, verb, text)
 
