@@ -9,7 +9,17 @@ import sys
 from bench.child import Failed
 from bench.figures import Figure, table
 
-NAMES = ("sync", "watch_events", "live_events", "recording", "heal", "sandbox", "fleet", "neighbour")
+NAMES = (
+    "sync",
+    "watch_events",
+    "live_events",
+    "recording",
+    "problems",
+    "heal",
+    "sandbox",
+    "fleet",
+    "neighbour",
+)
 
 
 def main() -> int:
