@@ -59,6 +59,11 @@ def _run(argv: Sequence[str] | None) -> int:
 
         args.ui = False
         return run_why(_options(parser, args), args.object)
+    if args.command == "bundle":
+        from reconsole.bundle import run_bundle
+
+        args.ui = False
+        return run_bundle(_options(parser, args), args.object, anonymize=args.anonymize)
     if args.command == "doctor":
         from reconsole.doctor import run_doctor
 
@@ -159,6 +164,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     why.add_argument("object", metavar="KIND/NAME", help="as in pod/my-op-redis-0")
     _add_looking(why)
+    bundle = commands.add_parser(
+        "bundle",
+        help="all about an object as one Markdown text, to hand to somebody else",
+        description="Prints the explanation of an object, its YAML, its owners and children, Events, "
+        "the ends of logs and versions. Values of Secrets and what looks like a credential are replaced; it "
+        "begins with what it holds and what it withholds.",
+        allow_abbrev=False,
+    )
+    bundle.add_argument("object", metavar="KIND/NAME", help="as in pod/my-op-redis-0")
+    bundle.add_argument(
+        "--anonymize",
+        action="store_true",
+        help="replace names, images, addresses: each always by the same",
+    )
+    for action in _add_where(bundle):
+        action.default = argparse.SUPPRESS
     doctor = commands.add_parser(
         "doctor",
         help="what is in the operator's way on a cluster; exit 0 or 1",

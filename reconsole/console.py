@@ -105,6 +105,7 @@ def run_console(
     from controller.actions import Actions
     from controller.browse import Browser
     from controller.podlogs import PodLogs
+    from reconsole.bundle import Bundler
     from reconsole.needs import definitions_needed
     from why.asker import Asker
 
@@ -121,6 +122,7 @@ def run_console(
     app = (make(bus) if make else ConsoleApp)(
         Live(subscription), actions, read_only=options.read_only, tables=_tables(session.operator),
         log_file=log_file, save_recording=flight.save, questions=asker,
+        bundle=Bundler(lambda: session.person),
         restart=restart if options.embedded else None, settings=settings,
     )  # fmt: skip
     if tape is not None:

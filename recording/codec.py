@@ -82,6 +82,11 @@ def encode(event: BusEvent) -> bytes:
             line = _encoder.encode(event)
         except UnicodeEncodeError:  # an error in the words of an operator may hold half a surrogate pair
             line = _encoder.encode(_with_utf8(msgspec.to_builtins(event)))
+    return without_tokens(line)
+
+
+def without_tokens(line: bytes) -> bytes:
+    """The text with what looks like a token replaced."""
     if any(rare in line and hint in line for rare, hint in _HINTS):
         line = _TOKENS.sub(rb"\1" + REDACTED.encode(), line)
     return line

@@ -15,7 +15,7 @@ from textual.app import App
 from textual.binding import Binding
 from textual.screen import Screen
 
-from controller_runtime.kube.resource import Resource
+from controller_runtime.kube.resource import Ref, Resource
 from controller_runtime.kube.terminal import safe_text
 from tui.ports import Actions, Questions
 from tui.pump import INTERVAL, Pump
@@ -60,10 +60,14 @@ class ConsoleApp(App[int]):
         restart: Callable[[], object] | None = None,
         save_recording: Callable[[], Path] | None = None,
         questions: Questions | None = None,
+        bundle: Callable[[Ref, Sequence[str], bool], Path] | None = None,
         stopwatch: Callable[[], float] = time.perf_counter,
         settings: Settings | None = None,
     ) -> None:
-        """``save_recording`` writes the last minutes of events: where to, or raises with a sentence."""
+        """``save_recording`` writes the last minutes of events: where to, or raises with a sentence.
+
+        ``bundle`` does the same for all about an object: a timeline to put in, and whether it is anonymous.
+        """
         self._settings = settings or Settings()
         super().__init__()
         self.title = title
@@ -77,6 +81,7 @@ class ConsoleApp(App[int]):
         self._clock = source.now
         self._save_recording = save_recording
         self._questions = questions
+        self._bundle = bundle
         self._drains = 0
         self._interrupted = -QUIT_WINDOW
         self._main: Main | None = None
@@ -91,6 +96,7 @@ class ConsoleApp(App[int]):
             title=self.title, read_only=self._read_only, tables=self._tables, restart=self._restart,
         )  # fmt: skip
         self._main.questions = self._questions
+        self._main.bundle = self._bundle
         return self._main  # type: ignore[return-value]
 
     def on_mount(self) -> None:

@@ -18,7 +18,7 @@ ACTIONS = {
 }  # fmt: skip
 # Words that take one more, and what they do with it.
 WITH_NAME = {
-    "why": "explain", "namespace": "namespace", "ns": "namespace",
+    "why": "explain", "bundle": "bundle", "namespace": "namespace", "ns": "namespace",
     "can-i": "app.can_i", "permissions": "app.can_i", "revoke": "app.revoke", "grant": "app.grant",
 }  # fmt: skip
 # Kinds that every cluster serves; any other can be typed as well.

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from controller_runtime.client.client import Client
-from controller_runtime.kube.errors import ApiError, NotFound, Unreachable
-from controller_runtime.kube.resource import Resource
+from controller_runtime.kube.errors import ApiError, NoKindMatch, NotFound, Unreachable
+from controller_runtime.kube.resource import Ref, Resource
 from why.world import Obj, World, owners
 
 LOG_LINES = 10  # the last ones of a container that ended
 _MOST_LOGS = 5  # containers whose logs are read
+LOG_LINES_WHOLE = 100
+MOST_LOGS_WHOLE = 20
 _DEPTH = 3  # owners above, and children below
 
 PODS = Resource("", "v1", "Pod", "pods")
@@ -30,10 +32,17 @@ _CLASSES = Resource("storage.k8s.io", "v1", "StorageClass", "storageclasses", na
 
 
 def gather(
-    client: Client, resource: Resource, namespace: str, name: str, clock: Callable[[], float] = time.time
+    client: Client,
+    resource: Resource,
+    namespace: str,
+    name: str,
+    clock: Callable[[], float] = time.time,
+    *,
+    whole: bool = False,
 ) -> tuple[Obj, World]:
     """The object and the world around it. Raises NotFound, ApiError, Unreachable for the object itself.
 
+    ``whole``: with its owners, the Services, and the logs of all its containers, not just of the failed.
     What else cannot be read is named in ``unseen``. Of Secrets, only that they are there is kept.
     """
     obj = client.get_json(resource.path(namespace, name))
@@ -42,6 +51,9 @@ def gather(
     found: list[Obj] = [obj]
     inside = name if resource.kind == "Namespace" else namespace
     wanted = list(_AROUND) if resource.namespaced or resource.kind == "Namespace" else [EVENTS]
+    if whole:
+        wanted.append(SERVICES)
+        found += _owners(client, obj, unseen)
     if resource.kind == "PersistentVolumeClaim":
         wanted.append(_CLASSES)
     for kind in wanted:
@@ -49,7 +61,23 @@ def gather(
     found += _secrets(client, found, obj, unseen)
     unique = {(o["kind"], o["metadata"].get("namespace", ""), o["metadata"]["name"]): o for o in found}
     objects = tuple(unique.values())
-    return obj, World(objects, clock(), _logs(client, obj, objects, unseen), unseen)
+    return obj, World(objects, clock(), _logs(client, obj, objects, unseen, whole=whole), unseen)
+
+
+def _owners(client: Client, obj: Obj, unseen: dict[str, str]) -> Iterator[Obj]:
+    """Those that can be read."""
+    for owner in owners(obj):
+        namespace = obj["metadata"].get("namespace", "")
+        about = Ref(owner["kind"], namespace, owner["name"], owner["uid"], owner["apiVersion"])
+        try:
+            resource = client.resource_of(about)
+            found = client.get_json(resource.path(namespace, about.name))
+        except NotFound:
+            continue
+        except (ApiError, NoKindMatch, Unreachable) as error:
+            unseen[about.kind] = getattr(error, "message", "") or str(error)
+            continue
+        yield {"apiVersion": resource.api_version, "kind": resource.kind} | found
 
 
 def _list(client: Client, resource: Resource, namespace: str, unseen: dict[str, str]) -> list[Obj]:
@@ -104,20 +132,23 @@ def _pods_of(obj: Obj, objects: list[Obj] | tuple[Obj, ...]) -> list[Obj]:
 
 
 def _logs(
-    client: Client, obj: Obj, objects: tuple[Obj, ...], unseen: dict[str, str]
+    client: Client, obj: Obj, objects: tuple[Obj, ...], unseen: dict[str, str], *, whole: bool
 ) -> dict[tuple[str, str, str], str]:
-    """The ends of the logs of containers that ended with an error."""
+    """The ends of the logs of containers that ended with an error, or of the ``whole`` of them."""
+    most, lines = (MOST_LOGS_WHOLE, LOG_LINES_WHOLE) if whole else (_MOST_LOGS, LOG_LINES)
     logs: dict[tuple[str, str, str], str] = {}
     for pod in _pods_of(obj, objects):
         meta, status = pod["metadata"], pod.get("status") or {}
         for told in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
             state, last = told.get("state") or {}, (told.get("lastState") or {}).get("terminated")
             ended = state.get("terminated") or last
-            if not ended or not ended.get("exitCode") or len(logs) >= _MOST_LOGS:
+            is_wanted = bool(ended and ended.get("exitCode")) or (whole and "waiting" not in state)
+            if not is_wanted or len(logs) >= most:
                 continue
             path = PODS.path(meta.get("namespace", ""), meta["name"], "log")
-            query = {"container": told["name"], "tailLines": str(LOG_LINES)}
-            query |= {"previous": "true"} if not state.get("terminated") else {}
+            query = {"container": told["name"], "tailLines": str(lines)}
+            if last and last.get("exitCode") and not state.get("terminated"):
+                query["previous"] = "true"
             try:
                 answer = client.transport.request("GET", path, query)
             except (ApiError, Unreachable) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from controller_runtime.events import QueueItem, QueueSnapshot, ReconcileFinished
 from controller_runtime.kube.resource import Ref
@@ -140,3 +141,24 @@ async def test_an_answer_that_is_none_says_why() -> None:
 async def test_without_a_cluster_it_says_so() -> None:
     async with console() as c:
         assert "Not available here: there is no cluster to ask" in await c.press("X")
+
+
+async def test_a_bundle_is_written_with_the_timeline(tmp_path: Path) -> None:
+    made: list[tuple[Ref, list[str], bool]] = []
+
+    def write(ref: Ref, timeline: Sequence[str], anonymize: bool) -> Path:
+        made.append((ref, list(timeline), anonymize))
+        return tmp_path / "a.md"
+
+    async with console() as c:
+        assert "Not available here" in await c.press("2", "colon", *"bundle", "enter")
+        assert c.app._main is not None
+        c.app._main.bundle = write
+        c.world.pod("MODIFIED", "my-op-redis-0", "uid-0", "Failed")
+        await c.show()
+        await c.press("2", "colon", *"bundle --anonymize", "enter")
+        await c.until(lambda: made)
+        (ref, timeline, anonymize) = made[0]
+        assert (ref.name, anonymize) == ("my-op-redis-0", True)
+        assert any("MODIFIED" in line for line in timeline)
+        await c.until(lambda: "The bundle is written" in c.text)

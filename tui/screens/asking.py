@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from textual.binding import Binding
 from textual.screen import Screen
 
 from controller_runtime.kube.resource import Ref
+from controller_runtime.kube.terminal import safe_text
+from controller_runtime.kube.times import milli_timestamp
 from tui.kinds.model import ObjectView
 from tui.names import ObjectName, name_of
 from tui.ports import Questions
@@ -15,7 +19,20 @@ from tui.screens.explain import Explain, Jump
 from tui.screens.problems import Problems
 from tui.state import ConsoleState
 
+Bundle = Callable[[Ref, Sequence[str], bool], Path]  # the object, its timeline, whether it is anonymous
 JUMP_PATIENCE = 5.0  # seconds for a kind that nobody watched to be listed
+
+
+def timeline(state: ConsoleState, ref: Ref) -> list[str]:
+    """What the stream says of an object, the oldest first."""
+    lines = [state.stream.get(number) for number in state.history.get(name_of(ref), ())]
+    return [
+        " ".join(
+            filter(None, (milli_timestamp(o.at), o.word, o.subject, o.detail, f"by {o.by}" if o.by else ""))
+        )
+        for o in lines
+        if o is not None
+    ]
 
 
 class Asking(Screen[None]):
@@ -26,6 +43,7 @@ class Asking(Screen[None]):
     _state: ConsoleState
     _clock: Callable[[], float]
     questions: Questions | None = None
+    bundle: Bundle | None = None
     _goal: tuple[ObjectName, float] | None = None  # where a jump is to end, and until when it may
 
     def chosen(self) -> ObjectView | None:
@@ -63,6 +81,27 @@ class Asking(Screen[None]):
         if self.questions is not None:
             screen = Explain(subject, self._state, self.questions, self._clock, namespace)
             self.app.push_screen(screen, self.jumped)
+
+    def action_bundle(self, option: str = "") -> None:
+        """Write all about the object under the cursor to a file, and say where."""
+        here = self.chosen()
+        if self.bundle is None:
+            self.refuse("there is no cluster to ask")
+        elif option not in ("", "--anonymize"):
+            self.refuse(f"{option} is no option of :bundle: there is --anonymize")
+        elif here is None:
+            self.refuse("choose an object in a table first")
+        else:
+            self.notify("Collecting …", timeout=2, markup=False)
+            self.run_worker(self._bundle(self.bundle, here.ref, bool(option)), group="bundle", exclusive=True)
+
+    async def _bundle(self, bundle: Bundle, ref: Ref, anonymize: bool) -> None:
+        try:
+            path = await asyncio.to_thread(bundle, ref, timeline(self._state, ref), anonymize)
+        except Exception as error:
+            self.notify(safe_text(str(error)), title="No bundle", severity="error", markup=False)
+        else:
+            self.notify(safe_text(str(path)), title="The bundle is written", timeout=10, markup=False)
 
     def action_problems(self) -> None:
         def led(name: ObjectName | None) -> None:

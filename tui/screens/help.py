@@ -39,6 +39,7 @@ SECTIONS: Sections = (
             ("[ ]", "earlier and later heals of the object"),
             ("N A S  < >  O", "sort by name, age, status; other columns; other way round"),
             ("t", "times of the stream: the clock, or since the line before"),
+            (":bundle", "all about the object as one file to hand over, without secrets"),
             ("ctrl+r", "save the last 15 minutes of events, for reconsole replay"),
         ),
     ),
