@@ -9,6 +9,7 @@ import msgspec
 
 from controller_runtime.client.client import Client
 from controller_runtime.kube.bindings import GRANTED, GROUP, granting, is_bound
+from controller_runtime.kube.resource import Ref
 from controller_runtime.kube.roles import API_VERSION
 from controller_runtime.kube.rules import PolicyRule, merge
 
@@ -80,7 +81,10 @@ def revoke(client: Client, identity: str, resource: str) -> str:
             )
         left = [rule for rule in (_without(rule, resource) for rule in rules) if rule is not None]
         if left != list(rules):
-            client.update({**role, "rules": left})
+            if left or not role["metadata"]["name"].startswith(GRANTED):
+                client.update({**role, "rules": left})
+            else:
+                _delete(client, role)
             changed.append(f"{role['kind']} {role['metadata']['name']}")
     if not changed:
         raise NotPossible(
@@ -89,6 +93,14 @@ def revoke(client: Client, identity: str, resource: str) -> str:
         )
     client.post("/debug/faults", {"dropWatches": True})
     return f"{resource} taken out of {' and '.join(changed)}, and the watches cut"
+
+
+def _delete(client: Client, role: dict[str, Any]) -> None:
+    """A role that was made by ``granting``, and its binding, which has the same name."""
+    namespace, name = role["metadata"].get("namespace", ""), role["metadata"]["name"]
+    for kind in (f"{role['kind']}Binding", role["kind"]):
+        ref = Ref(kind, namespace, name, api_version=API_VERSION)
+        client.delete(client.resource_of(ref), namespace, name)
 
 
 def grant(client: Client, identity: str, rules: Sequence[PolicyRule]) -> str:

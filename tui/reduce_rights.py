@@ -20,6 +20,7 @@ def permissions_reviewed(state: ConsoleState, event: PermissionsReviewed, news: 
         gone = [r.permission for r in row.missing if r.permission not in state.missing]
         back = [c.permission for c in row.cells.values() if c.allowed and c.permission in state.missing]
         lasted = max((event.at - state.missing[c] for c in back), default=0.0)
+        said = any(_is_said_elsewhere(state, cell) for cell in back)
         for cell in gone:
             state.missing[cell] = event.at
         for cell in back:
@@ -29,7 +30,7 @@ def permissions_reviewed(state: ConsoleState, event: PermissionsReviewed, news: 
             word = "REVOKED" if had.intersection(gone) else "MISSING"
             what = " ".join(filter(None, (_what(gone), where)))
             state.say(Line(event.at, "warn", "!", word, what, "permission; :can-i shows all", fault=True))
-        elif back and news and not _is_said_elsewhere(state, back[0]):
+        elif back and news and not said:
             what = " ".join(filter(None, (_what(back), where)))
             state.say(Line(event.at, "ok", "✓", "RESTORED", what, f"after {lasted:.0f} s"))
 
@@ -39,9 +40,10 @@ def _what(cells: list[Permission]) -> str:
 
 
 def _is_said_elsewhere(state: ConsoleState, cell: Permission) -> bool:
-    """A watch or a write that was refused says by itself that it works again."""
+    """A watch or a write that was refused says by itself that it works again: soon, or it has."""
     refused = any(
-        (w.group, w.resource, w.scope) == (cell.group, cell.resource, cell.namespace) and w.state in FAILED
+        (w.group, w.resource, w.scope) == (cell.group, cell.resource, cell.namespace)
+        and (w.state in FAILED or w.since > state.missing[cell])
         for w in state.watches.values()
     )
     return refused or any(

@@ -134,3 +134,9 @@ def test_the_rule_of_a_card_is_applied(admin: Client, kubeconfig: Path, namespac
         done = it.finished(it.actions.apply(documents))
         assert (done.ok, done.message[:11]) == (True, "ClusterRole")
         eventually(lambda: it.may("list", "services") and it.state("services") == "live")
+        # What was added so goes again as a whole.
+        it.give(SERVICES, MAPS)
+        assert it.finished(it.actions.revoke(it.user, "services")).ok
+        eventually(lambda: it.state("services") == "forbidden")
+        names = [r["metadata"]["name"] for r in admin.get_json(f"{RBAC}/clusterroles")["items"]]
+        assert documents[0]["metadata"]["name"] not in names

@@ -127,7 +127,18 @@ async def test_a_right_that_is_gone_shows_while_its_watch_is_open() -> None:
         c.world.review()
         text = await c.show()
         assert "will be lost" not in text.lower()
-        assert "RESTORED" in text
+        assert "RESTORED  watch services after 5 s" in text
+
+
+async def test_what_comes_back_is_said_once() -> None:
+    async with console(denied=True) as c:
+        c.world.review("list services", "watch services")
+        await c.show()
+        c.world.now += 5
+        c.world.watch("Service", objects=1)
+        c.world.review()
+        text = await c.show()
+        assert text.count("✓ RESTORED") == 1
 
 
 async def test_a_refused_write_that_no_marker_asks_for_is_a_row_with_a_card() -> None:
