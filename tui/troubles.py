@@ -38,7 +38,7 @@ def problems(state: ConsoleState, now: float) -> list[Problem]:
         problem = _of_watch(state, watch, now)
         found.setdefault(problem.key, problem)
     for denial in sorted(state.denials.values(), key=lambda d: d.since):
-        problem = _of_denial(denial, now)
+        problem = _of_denial(state, denial, now)
         found.setdefault(problem.key, problem)
     for watch in state.watches.values():
         if is_losing(state, watch) and (
@@ -83,13 +83,22 @@ def _of_watch(state: ConsoleState, watch: WatchStatus, now: float) -> Problem:
     )  # fmt: skip
 
 
-def _of_denial(denial: Denial, now: float) -> Problem:
+def _of_denial(state: ConsoleState, denial: Denial, now: float) -> Problem:
     write = denial.write
-    times = f"refused {denial.count} time{'s' if denial.count > 1 else ''}"
+    parts = [f"refused {denial.count} time{'s' if denial.count > 1 else ''}"]
+    parts.append(f"for {fine_age(now - denial.since)}")
+    tries = [
+        queue.at + item.ready_in - now
+        for queue in state.queues.values()
+        for item in queue.items
+        if item.key in denial.keys and item.ready_in > 0
+    ]
+    if tries and min(tries) > 0.5:
+        parts.append(f"next try in {min(tries):.0f} s")
     return Problem(
         ("write", write.verb, write.ref.api_version, write.ref.kind, write.ref.namespace, write.subresource),
         f"{refused(write.status, write.missing_rule)} · {write_name(write)}",
-        f"{times} · for {fine_age(now - denial.since)}",
+        " · ".join(parts),
         write.error, write.missing_rule, write.ref.namespace, denial.since,
         write.remedy,
     )  # fmt: skip
@@ -127,7 +136,7 @@ def _refusals(state: ConsoleState, row: Row, now: float) -> list[Problem]:
         and watch.state == "forbidden"
     ]
     return watches + [
-        _of_denial(denial, now)
+        _of_denial(state, denial, now)
         for denial in state.denials.values()
         if (rule := denial.write.missing_rule) is not None
         and (rule.api_groups, rule.resources) == ((row.group,), (row.resource,))

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from controller_runtime.events import ApiWrite
+from controller_runtime.events import ApiWrite, QueueItem, QueueSnapshot
 from tests.tui.screen import Console, console
 from tests.tui.world import FORBIDDEN, OPERATOR
 from tui.commands import Command, parse
@@ -145,6 +145,8 @@ async def test_a_refused_write_that_no_marker_asks_for_is_a_row_with_a_card() ->
     async with console() as c:
         c.world.refuse("default/my-op-redis", 9)
         c.world.review("create pods", undeclared="create pods")
+        waits = QueueItem("default/my-op-redis", ready_in=4.0, failures=3)
+        c.world.bus.publish(QueueSnapshot(at=c.world.now, controller="redis", items=(waits,)))
         await c.show()
         await matrix(c)
         await c.press("enter")
@@ -152,6 +154,7 @@ async def test_a_refused_write_that_no_marker_asks_for_is_a_row_with_a_card() ->
         assert "No marker asks for it" in c.card
         assert 'User "operator" cannot create resource "pods"' in c.card
         assert "waiting for it: default/my-op-redis" in c.card
+        assert "refused 1 time · for 0.0s · next try in 4 s" in c.card
 
 
 async def test_rights_are_revoked_and_granted_by_command() -> None:

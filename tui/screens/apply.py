@@ -49,7 +49,7 @@ class ConfirmApply(Confirm):
         with Vertical(id="dialog") as dialog:
             dialog.border_title = Content(safe_text(self._title))
             yield Static(self.lines(), id="lines")
-            with VerticalScroll(id="documents", can_focus=False):
+            with VerticalScroll(id="documents"):
                 yield Static(self._documents_text())
             yield from self.buttons()
 

@@ -77,10 +77,11 @@ class Card(ModalScreen[None]):
         what = self._problem.title
         box.set_class(here is None, "-over")
         box.border_title = Content(safe_text(f"✗ {what}" if here else f"✓ {what.rpartition(' · ')[2]}"))
-        has_rule = here is not None and here.rule is not None
-        keys = (
-            "c copies the rule · r tries now · a adds it · " if has_rule else "r tries now · " if here else ""
-        )
+        keys = "r tries now · " if here else ""
+        if here is not None and here.key[0] == NOT_INSTALLED:
+            keys += "a installs it · "
+        elif here is not None and here.rule is not None:
+            keys = f"c copies the rule · {keys}a adds it · "
         box.border_subtitle = Content(f"{place}{keys}esc closes")
         self.query_one("#card-text", Static).update(text)
 
