@@ -47,6 +47,7 @@ docs: install
 
 picture: install
 	$(BIN)/python docs/picture.py
+	$(BIN)/python -m docs.permission_pictures
 
 # The CRD and the role, made from the code.
 manifests: install

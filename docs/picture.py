@@ -10,7 +10,11 @@ import re
 import tempfile
 import threading
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+
+from textual.pilot import Pilot
 
 from controller.actions import Actions
 from controller.events import Heal
@@ -22,30 +26,48 @@ from tui.app import ConsoleApp
 from tui.source import Live
 
 SIZE = (120, 36)
+PATIENCE = 30.0  # seconds
 TARGET = Path(__file__).parent / "img" / "console.svg"
 
 
-async def picture(directory: Path) -> str:
-    bus = EventBus()
-    heals = bus.subscribe("picture")
+Until = Callable[[str], Awaitable[None]]
+
+
+@asynccontextmanager
+async def console(directory: Path, bus: EventBus) -> AsyncIterator[tuple[ConsoleApp, Pilot[int], Until]]:
+    """A console on an embedded cluster, ready to be used; the last waits until words are on the screen."""
     options = Options(
         kubeconfig=None, context=None, embedded=True, namespaces=(), impersonate=None, sandbox_dir=directory,
         ui=True, output="text", read_only=False, observe=False, metrics_bind_address="0",
         health_probe_bind_address="0", leader_elect=False,
     )  # fmt: skip
     session = Session(options, bus, Threads(bus))
-    app = ConsoleApp(Live(bus.subscribe("console")), Actions(session.person, bus))
+    actions = Actions(session.person, bus, embedded=True, reviewer=lambda: session.reviewer)
+    app = ConsoleApp(Live(bus.subscribe("console")), actions)
     thread = threading.Thread(target=session.run)
     thread.start()
-    async with app.run_test(size=SIZE) as pilot:
+    try:
+        async with app.run_test(size=SIZE) as pilot:
 
-        async def until(words: str) -> None:
-            deadline = time.monotonic() + 30
-            while words not in _text(app) and time.monotonic() < deadline:
-                await pilot.pause(0.1)
+            async def until(words: str) -> None:
+                deadline = time.monotonic() + PATIENCE
+                while words not in _text(app):
+                    if time.monotonic() > deadline:
+                        raise TimeoutError(f"{words!r} never came to the screen")
+                    await pilot.pause(0.1)
 
-        await until("2/2")
-        await pilot.pause(2.0)
+            await until("2/2")
+            await pilot.pause(2.0)
+            yield app, pilot, until
+    finally:
+        session.stop.set()
+        thread.join()
+
+
+async def picture(directory: Path) -> str:
+    bus = EventBus()
+    heals = bus.subscribe("picture")
+    async with console(directory, bus) as (app, pilot, until):
         await pilot.press("2", "j", "ctrl+d")
         await until("yes")
         await pilot.press("y")
@@ -53,10 +75,12 @@ async def picture(directory: Path) -> str:
             await pilot.pause(0.1)
         app.clear_notifications()
         await pilot.pause(1.5)
-        svg = app.export_screenshot(title="reconsole")
-    session.stop.set()
-    thread.join()
-    return svg
+        return svg(app)
+
+
+def svg(app: ConsoleApp) -> str:
+    """What is on the screen."""
+    return _portable(app.export_screenshot(title="reconsole"))
 
 
 def _text(app: ConsoleApp) -> str:
@@ -73,7 +97,7 @@ def _portable(svg: str) -> str:
 def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         TARGET.parent.mkdir(exist_ok=True)
-        TARGET.write_text(_portable(asyncio.run(picture(Path(directory)))))
+        TARGET.write_text(asyncio.run(picture(Path(directory))))
 
 
 if __name__ == "__main__":
