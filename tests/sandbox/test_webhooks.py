@@ -262,6 +262,31 @@ def test_conditions_selectors_and_subresources_narrow_it_down(api: Api, namespac
     assert len(hook.asked) == 2
 
 
+def test_a_patch_for_a_scale_or_a_binding_reaches_the_object(api: Api, namespace: str, hook: Hook) -> None:
+    rule = {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"]}
+    rules = [{**rule, "resources": ["pods/binding", "*/scale"]}]
+    configure(api, namespace, hook.client(), mutating=True, rules=rules)
+    pods, apps = f"/api/v1/namespaces/{namespace}/pods", f"/apis/apps/v1/namespaces/{namespace}/deployments"
+    spec = {"containers": [{"name": "c", "image": "i"}]}
+    api.ok("POST", pods, {"metadata": {"name": "p"}, "spec": spec})
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": spec}
+    selected = {"selector": {"matchLabels": {"a": "b"}}, "template": template}
+    before = api.ok("POST", apps, {"metadata": {"name": "d"}, "spec": selected})["metadata"]["generation"]
+    hook.answer = lambda request: patch_of({"op": "replace", "path": "/spec/replicas", "value": 7})
+    # Asked for as many as there are: what changes the object is the webhook.
+    scaled = api.ok("PATCH", f"{apps}/d/scale", {"spec": {"replicas": 1}}, headers={"Content-Type": MERGE})
+    assert scaled["spec"] == {"replicas": 7}
+    found = api.ok("GET", f"{apps}/d")
+    assert (found["spec"]["replicas"], found["metadata"]["generation"]) == (7, before + 1)
+    binding = {"metadata": {"name": "p"}, "target": {"name": "n"}}
+    hook.answer = lambda request: patch_of({"op": "remove", "path": "/target/name"})
+    status, answer = api("POST", f"{pods}/p/binding", binding)
+    assert (status, "target.name: Required value" in answer["message"]) == (500, True)
+    hook.answer = lambda request: patch_of({"op": "replace", "path": "/target/name", "value": "other"})
+    api.ok("POST", f"{pods}/p/binding", binding)
+    assert api.ok("GET", f"{pods}/p")["spec"]["nodeName"] == "other"
+
+
 def test_a_write_that_came_between_is_not_lost(api: Api, namespace: str, hook: Hook) -> None:
     api.ok("POST", maps(namespace), {"metadata": {"name": "m"}, "data": {"a": "1"}})
     configure(api, namespace, hook.client())

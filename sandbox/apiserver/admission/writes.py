@@ -1,5 +1,6 @@
 """One write on its way in, as everybody who may change or refuse it sees it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sandbox.apiserver.auth.authn import MASTERS, User
@@ -22,6 +23,8 @@ class Origin:
     warnings: list[str] = field(default_factory=list)
     # What a request on a subresource is about when that is not the object itself: a Scale, a Binding.
     body: Obj | None = None
+    # Brings the object of the write to what such a body says, once a webhook has changed the body.
+    follow: Callable[[Obj, Obj], None] | None = None
 
 
 @dataclass(slots=True)

@@ -55,13 +55,10 @@ class Subresources:
     async def binding(self, call: Call) -> bytes:
         """Put a pod on a node."""
         obj = decoding.checked("", "v1", "Binding", call.body())
-        target = obj.get("target") or {}
-        if not isinstance(target, dict) or not target.get("name"):
-            raise invalid("", "Binding", call.info.name, [required("target.name")])
-        if target.get("kind") not in (None, "", "Node"):
-            message = invalid_value("target.kind", target["kind"], 'supported values: "Node", "<empty>"')
-            raise invalid("", "Binding", call.info.name, [message])
+        node = _target(obj, call)
         wanted = (obj.get("metadata") or {}).get("uid")
+        origin = call.origin
+        origin.follow = lambda pod, binding: put(pod, "spec.nodeName", _target(binding, call))
 
         def bind(pod: Obj) -> Obj:
             if wanted and wanted != pod["metadata"]["uid"]:
@@ -69,10 +66,11 @@ class Subresources:
             if "deletionTimestamp" in pod["metadata"]:
                 why = f"pod {call.info.name} is being deleted, cannot be assigned to a host"
                 raise conflict("", "pods/binding", call.info.name, why)
-            if node := pod["spec"].get("nodeName"):
-                why = f'pod {call.info.name} is already assigned to node "{node}"'
+            if bound := pod["spec"].get("nodeName"):
+                why = f'pod {call.info.name} is already assigned to node "{bound}"'
                 raise conflict("", "pods/binding", call.info.name, why)
-            pod["spec"]["nodeName"] = target["name"]
+            origin.body = {"kind": "Binding", "apiVersion": "v1", **obj}
+            pod["spec"]["nodeName"] = node
             conditions = pod["status"].setdefault("conditions", [])
             conditions[:] = [c for c in conditions if c.get("type") != "PodScheduled"]
             conditions.append(
@@ -80,8 +78,6 @@ class Subresources:
             )
             return pod
 
-        origin = call.origin
-        origin.body = {"kind": "Binding", "apiVersion": "v1", **obj}
         await self.verbs.settle(self.cluster.updating(call.resource, call.key, bind, "binding", origin))
         return encode(success(201))
 
@@ -205,6 +201,7 @@ class Subresources:
         paths = _scale_paths(resource)
         if call.info.verb != "get":
             origin = call.origin
+            origin.follow = lambda obj, scale: put(obj, paths["specReplicasPath"], _replicas(scale, call))
 
             def changed(obj: Obj) -> Obj:
                 new = self._changed_scale(call, self._scale(resource, obj))
@@ -252,11 +249,27 @@ class Subresources:
         version = (new.get("metadata") or {}).get("resourceVersion")
         if version and version != current["metadata"]["resourceVersion"]:
             raise conflict(call.resource.group, call.resource.plural, call.info.name)
-        replicas: int = (new.get("spec") or {}).get("replicas") or 0
-        if replicas < 0:
-            wrong = invalid_value("spec.replicas", replicas, "must be greater than or equal to 0")
-            raise invalid("autoscaling", "Scale", call.info.name, [wrong])
-        return replicas
+        return _replicas(new, call)
+
+
+def _target(binding: Obj, call: Call) -> str:
+    """The node of a Binding."""
+    target = binding.get("target") or {}
+    if not isinstance(target, dict) or not target.get("name"):
+        raise invalid("", "Binding", call.info.name, [required("target.name")])
+    if target.get("kind") not in (None, "", "Node"):
+        message = invalid_value("target.kind", target["kind"], 'supported values: "Node", "<empty>"')
+        raise invalid("", "Binding", call.info.name, [message])
+    name: str = target["name"]
+    return name
+
+
+def _replicas(scale: Obj, call: Call) -> int:
+    replicas: int = (scale.get("spec") or {}).get("replicas") or 0
+    if replicas < 0:
+        wrong = invalid_value("spec.replicas", replicas, "must be greater than or equal to 0")
+        raise invalid("autoscaling", "Scale", call.info.name, [wrong])
+    return replicas
 
 
 _DEPLOYMENT_SCALE = {

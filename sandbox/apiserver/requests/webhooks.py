@@ -19,7 +19,7 @@ from sandbox.apiserver.machinery.apierrors import StatusError, bad_request, quot
 from sandbox.apiserver.machinery.jsonobject import Obj, copy
 from sandbox.apiserver.machinery.resources import Resource
 from sandbox.apiserver.registry.cluster_state import Cluster
-from sandbox.apiserver.requests import patch
+from sandbox.apiserver.requests import decoding, patch
 from sandbox.apiserver.requests.decoding import Ingest
 from sandbox.apiserver.requests.webhookclient import CallError, WebhookClient
 
@@ -101,17 +101,26 @@ class Webhooks:
     async def _changed(self, asked: _Asked, write: Write) -> bool:
         """Apply the patch that a webhook answers with; did it change anything?"""
         answer = await self._answer(asked, write, mutating=True)
-        if answer is None or not answer.get("patch") or not write.obj or write.origin.body is not None:
+        origin = write.origin
+        if answer is None or not answer.get("patch") or not write.obj:
+            return False
+        if origin.body is not None and origin.follow is None:
             return False
         resource = write.resource
-        before = matching.outward(write.obj, resource)
+        before = matching.outward(write.obj, resource) if origin.body is None else origin.body
         try:
             operations = msgspec.json.decode(base64.b64decode(answer["patch"], validate=True))
-            after = patch.apply(patch.JSON, resource.group, resource.kind, copy(before), operations)
+            after = patch.apply(patch.JSON, resource.group, before["kind"], copy(before), operations)
             if after == before:
                 return False
-            self._ingest.check_kind(resource, after)
-            write.obj = self._ingest.normal(resource, after, "Ignore", [])
+            if origin.follow is None:
+                self._ingest.check_kind(resource, after)
+                write.obj = self._ingest.normal(resource, after, "Ignore", [])
+            else:
+                group, _, version = before["apiVersion"].rpartition("/")
+                origin.body = decoding.checked(group, version, before["kind"], after)
+                write.obj = copy(write.obj)
+                origin.follow(write.obj, origin.body)
         except (binascii.Error, msgspec.DecodeError, TypeError) as error:
             raise _internal(str(error)) from None
         except StatusError as error:
