@@ -64,6 +64,11 @@ def _run(argv: Sequence[str] | None) -> int:
 
         args.ui = False
         return run_bundle(_options(parser, args), args.object, anonymize=args.anonymize)
+    if args.command == "completion":
+        from reconsole.completion import script
+
+        sys.stdout.write(script(parser, args.shell))
+        return 0
     if args.command == "doctor":
         from reconsole.doctor import run_doctor
 
@@ -87,7 +92,7 @@ def _run(argv: Sequence[str] | None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="reconsole",
+        prog="kubectl reconsole" if Path(sys.argv[0]).name == "kubectl-reconsole" else "reconsole",
         description="A Redis operator for Kubernetes with a live console. "
         "Without --context or --kubeconfig it brings its own embedded cluster.",
         epilog="Without a command: console and controller in one process.",
@@ -195,6 +200,13 @@ def _parser() -> argparse.ArgumentParser:
         help="of this operator",
     )
     _add_looking(doctor)
+    completion = commands.add_parser(
+        "completion",
+        help="what a shell needs to complete these words",
+        description="Prints a script for the shell, as in: source <(reconsole completion bash)",
+        allow_abbrev=False,
+    )
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"))
     return parser
 
 
