@@ -212,13 +212,18 @@ class Controller:
         with self._lock:
             return tuple(self._triggers.pop(request, ())), self._causes.pop(request, 0)
 
-    def _deliver(self, watch: Watch[K]) -> Callable[[Event[K]], None]:
+    def _deliver(self, watch: Watch[K], *, is_first: bool = True) -> Callable[[Event[K]], None]:
+        """``is_first``: no other watch delivers the same events before this one."""
+
         def handle(event: Event[K]) -> None:
-            if all(predicate(event) for predicate in watch.predicates):
-                dispatch(watch.handler, event, _EventQueue(self, event))
+            for predicate in watch.predicates:
+                if not predicate(event):
+                    return
+            dispatch(watch.handler, event, _EventQueue(self, event))
 
         def deliver(event: Event[K]) -> None:
-            self.own_writes.observe(event)
+            if is_first:
+                self.own_writes.observe(event)
             try:
                 handle(event)
             except BaseException as error:  # also what would end the informer's thread, which is not theirs
@@ -234,7 +239,8 @@ class Controller:
         feeds: list[tuple[Watch[Any], Feed]] = []
         for watch in self.watches:
             log.info("Starting EventSource", extra=self.fields(source=watch.source.name))
-            feed = watch.source.start(self.manager, self._deliver(watch), stop)
+            is_first = all(watch.source != other.source for other, _ in feeds)
+            feed = watch.source.start(self.manager, self._deliver(watch, is_first=is_first), stop)
             feeds.append((watch, feed))
             if isinstance(feed, InformerFeed) and feed.shows_all:
                 self._stores[feed.informer.kind.resource] = feed
@@ -323,12 +329,11 @@ class Controller:
 class _EventQueue:
     """The queue as a handler sees it: what it adds is on account of ``event``, and has its priority."""
 
-    __slots__ = ("_controller", "_event", "_priority")
+    __slots__ = ("_controller", "_event")
 
     def __init__(self, controller: Controller, event: Event[KubeObject] | None) -> None:
         self._controller = controller
         self._event = event
-        self._priority = LOW_PRIORITY if event is not None and is_low_priority(event) else 0
 
     def add(self, request: Request, *, priority: int | None = None) -> None:
         self._enqueue(request, 0.0, priority)
@@ -340,8 +345,10 @@ class _EventQueue:
         self._enqueue(request, None, priority)
 
     def _enqueue(self, request: Request, delay: float | None, priority: int | None) -> None:
-        priority = self._priority if priority is None else priority
-        trigger = None if self._event is None else trigger_of(self._event)
+        event = self._event
+        if priority is None:
+            priority = LOW_PRIORITY if event is not None and is_low_priority(event) else 0
+        trigger = None if event is None else trigger_of(event)
         self._controller.enqueue(request, delay, priority, trigger)
 
     def forget(self, request: Request) -> None:

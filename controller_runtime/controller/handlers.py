@@ -100,6 +100,12 @@ class EnqueueRequestForOwner(EnqueueRequestsFromMap[KubeObject]):
         self._every_owner = every_owner
         super().__init__(self._owners)
 
+    def update(self, event: UpdateEvent[KubeObject], queue: Queue) -> None:
+        if event.old.metadata.owner_references is event.new.metadata.owner_references:  # as in a store
+            self._enqueue(queue, event.new)
+        else:
+            super().update(event, queue)
+
     def _owners(self, obj: KubeObject) -> Iterable[Request]:
         namespace = obj.metadata.namespace if self._owner.namespaced else ""
         for reference in obj.metadata.owner_references:

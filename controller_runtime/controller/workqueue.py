@@ -123,6 +123,7 @@ class PriorityQueue:
         self._awaited = math.inf  # until when one of the workers waits for the first that is delayed
         self._counter = 0
         self._version = 0
+        self._is_watched = False
         self._shut_down = threading.Event()
 
     # Adding
@@ -215,7 +216,9 @@ class PriorityQueue:
 
     def _note_change(self) -> None:
         self._version += 1
-        self._changed.notify_all()
+        if self._is_watched:
+            self._is_watched = False
+            self._changed.notify_all()
 
     # Taking
 
@@ -327,6 +330,7 @@ class PriorityQueue:
     def wait_for_change(self, version: int, timeout: float | None = None) -> int:
         """Block until the queue differs from ``version`` (of the last call) or is shut down."""
         with self._lock:
+            self._is_watched = True
             self._changed.wait_for(lambda: self._version != version or self._shut_down.is_set(), timeout)
             return self._version
 
