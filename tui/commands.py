@@ -14,7 +14,7 @@ ACTIONS = {
     "save-recording": "app.save_recording",
     "help": "help", "errors": "errors", "faults": "faults", "pause": "pause", "problems": "problems",
     "heals": "board('heals')", "watches": "board('watches')", "controllers": "board('controllers')",
-    "queue": "board('queue')",
+    "queue": "board('queue')", "pulse": "board('pulse')", "pulses": "board('pulse')",
 }  # fmt: skip
 # Words that take one more, and what they do with it.
 WITH_NAME = {

@@ -1,4 +1,4 @@
-"""A screen of rows that are made anew twice a second: heals, watches, queues, controllers."""
+"""A screen of rows that are made anew twice a second: pulse, heals, watches, queues, controllers."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from textual.strip import Strip
 from tui.state import ConsoleState
 from tui.views.heals import heal_rows
 from tui.views.inside import controller_rows, queue_rows, watch_rows
+from tui.views.pulse import pulse_rows
 from tui.widgets.lines import LineView, Row
 
 View = Callable[[ConsoleState, int, float], list[Row]]
 
 VIEWS: dict[str, tuple[str, View]] = {
     "heals": ("Heals", heal_rows),
+    "pulse": ("Pulse", pulse_rows),
     "watches": ("Watches", watch_rows),
     "queue": ("Queue", queue_rows),
     "controllers": ("Controllers", controller_rows),
