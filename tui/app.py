@@ -24,6 +24,7 @@ from tui.screens.confirm import ConfirmQuit
 from tui.screens.errors import Errors
 from tui.screens.main import TABLES, Main
 from tui.screens.rights import Rights
+from tui.screens.saver import Saver
 from tui.settings import Settings
 from tui.source import EventSource
 from tui.state import ConsoleState
@@ -44,6 +45,8 @@ class ConsoleApp(App[int]):
     PAUSE_GC_ON_SCROLL = True
     BINDINGS = [
         Binding("ctrl+q", "ask_quit", "Quit", show=False, priority=True, id="app.quit"),
+        # Priority, because a modal screen lets no other key of the app through.
+        Binding("ctrl+s", "save", "Save", show=False, priority=True, id="app.save"),
         Binding("ctrl+r", "save_recording", "Save recording", show=False, id="app.save-recording"),
         Binding("ctrl+c", "interrupt", "Quit at once", show=False, priority=True, id="app.interrupt"),
     ]
@@ -152,6 +155,16 @@ class ConsoleApp(App[int]):
         if self._main is not None and self._main.is_mounted:
             self._main.commit_stream()
             self._main.commit()
+
+    def action_save(self) -> None:
+        """What has the focus, as a file; a screen may have its own."""
+        if (own := getattr(self.screen, "action_save", None)) is not None:
+            own()
+            return
+        Saver(self, self.state, self._clock).save()
+
+    def action_save_screen(self) -> None:
+        Saver(self, self.state, self._clock).save_screen()
 
     def action_save_recording(self) -> None:
         """Write the last minutes of events to a file, and say where."""

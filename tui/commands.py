@@ -11,7 +11,9 @@ from tui.kinds.registry import described
 # Words that do something by themselves, and what they do.
 ACTIONS = {
     "q": "quit", "quit": "quit", "q!": "quit", "qa": "quit",
-    "save-recording": "app.save_recording",
+    "save-recording": "app.save_recording", "save": "app.save", "save-screen": "app.save_screen",
+    "delete": "change('delete')", "edit": "change('edit')", "restart": "change('restart')",
+    "pause-reconciling": "change('pause')", "resume-reconciling": "change('pause')",
     "help": "help", "errors": "errors", "faults": "faults", "pause": "pause", "problems": "problems",
     "heals": "board('heals')", "watches": "board('watches')", "controllers": "board('controllers')",
     "queue": "board('queue')", "pulse": "board('pulse')", "pulses": "board('pulse')",
@@ -19,6 +21,7 @@ ACTIONS = {
 # Words that take one more, and what they do with it.
 WITH_NAME = {
     "why": "explain", "bundle": "bundle", "namespace": "namespace", "ns": "namespace",
+    "scale": "scale", "label": "label", "annotate": "annotate",
     "can-i": "app.can_i", "permissions": "app.can_i", "revoke": "app.revoke", "grant": "app.grant",
 }  # fmt: skip
 # Kinds that every cluster serves; any other can be typed as well.

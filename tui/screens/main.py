@@ -11,6 +11,7 @@ from textual.containers import Container
 from textual.widgets import Footer, Static
 
 from controller.api import Redis
+from controller.events import ActionVerb
 from controller_runtime.kube.kinds import Pod, Service
 from controller_runtime.kube.resource import Resource
 from controller_runtime.kube.terminal import safe_text
@@ -334,6 +335,18 @@ class Main(Filtering):
     def show_card(self, event: Banner.Opened) -> None:
         if self.app.screen is self:
             self.app.push_screen(Card(event.problem, self._state, self._actions, self._clock))
+
+    def action_change(self, verb: ActionVerb, text: str = "") -> None:
+        self._tables.front.change(verb, text)
+
+    def action_scale(self, text: str = "") -> None:
+        self.action_change("scale", text)
+
+    def action_label(self, text: str = "") -> None:
+        self.action_change("label", text)
+
+    def action_annotate(self, text: str = "") -> None:
+        self.action_change("annotate", text)
 
     def action_help(self) -> None:
         self.app.push_screen(Help(self._state.log_file, self.more_help))

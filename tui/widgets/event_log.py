@@ -73,6 +73,13 @@ class EventLog(LineView):
             return self._at(self.count - 1)
         return self._cursor
 
+    @property
+    def shown(self) -> list[Line]:
+        """What passes the filter, the oldest first."""
+        numbers = (self._at(index) for index in range(self.count))
+        found = (self._state.stream.get(n) for n in numbers if n is not None)
+        return [line for line in found if line is not None]
+
     def _at(self, index: int) -> int | None:
         if not 0 <= index < self.count:
             return None

@@ -106,6 +106,11 @@ class ResourceTable(CursorTable):
         return self.rows.filter
 
     @property
+    def shown(self) -> list[ObjectView]:
+        """The rows that pass the filter, in their order."""
+        return [o for uid in self.order if (o := self.rows.get(uid)) is not None]
+
+    @property
     def wanted_height(self) -> int:
         """Lines for all rows, with their head and border."""
         return max(len(self.order), 1) + 3
