@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import deque
@@ -220,7 +221,12 @@ class EventBus:
         self._readers: dict[type[BusEvent], tuple[Subscription, ...]] = {}  # as far as asked for
         self._stores: dict[Hashable, Callable[[], Listing]] = {}
         self._seq = 0
+        self._reconciles = itertools.count(1)
         self._causes = Causes()
+
+    def next_reconcile(self) -> int:
+        """The number of the next reconcile; the controllers of all managers on this bus count together."""
+        return next(self._reconciles)
 
     def publish(self, event: BusEvent) -> int:
         """Number the event, which was made for this call, and hand it on. Returns the number."""

@@ -192,7 +192,7 @@ class Controller:
             controller=self.name,
             request=request,
             id=str(uuid.uuid4()),
-            number=self.manager.next_reconcile(),
+            number=self.manager.bus.next_reconcile(),
             deadline=None if timeout is None else self.clock() + timeout,
             cancelled=self._why_cancelled,
             in_flight=self.manager.in_flight,

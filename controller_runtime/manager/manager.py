@@ -7,7 +7,6 @@ the runnables end, then the informers and the servers, then the lease is release
 
 from __future__ import annotations
 
-import itertools
 import logging
 import threading
 import time
@@ -101,7 +100,6 @@ class Manager:
         self._required: list[type[KubeObject]] = []
         self.readyz.add("informer-sync", self._unsynced)
         self.in_flight = InFlight()
-        self._reconciles = itertools.count(1)
         self._events = EventBroadcaster(client, dropped=self.metrics.events_dropped.inc, threads=self.threads)
         self._over = threading.Event()  # something ended the manager from inside
         self._error: BaseException | None = None
@@ -202,10 +200,6 @@ class Manager:
         if any(r.report.is_live and r.unmoved_for() < UNANSWERED for r in reflectors):
             return ""
         return self._answers.check()
-
-    def next_reconcile(self) -> int:
-        """The next number; all controllers count together."""
-        return next(self._reconciles)
 
     @property
     def leadership_lost(self) -> str:

@@ -687,3 +687,17 @@ def test_all_writes_are_waited_for_and_those_to_unwatched_kinds_are_not() -> Non
     assert world.resumed == []
     world.show(CreateEvent(configmap("two", version="9")))
     assert world.resumed == [KEY]
+
+
+def test_managers_one_after_another_on_one_bus_number_no_two_reconciles_alike() -> None:
+    numbers = []
+    with World(lambda request: None) as first:
+        numbers.append(first.controller.new_context(KEY).number)
+    again: Controller = (
+        new_controller_managed_by(manager(first.bus))
+        .named("again")
+        .watches(ManualSource(), EnqueueRequestForObject())
+        .build(Reconciling(lambda request: None))
+    )
+    numbers.append(again.new_context(KEY).number)
+    assert numbers == [1, 2]
