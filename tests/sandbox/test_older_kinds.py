@@ -111,7 +111,11 @@ def test_what_only_drivers_and_aggregators_use_is_kept_as_data(api: Api, namespa
         "POST", f"{storage}/csidrivers", {"metadata": {"name": f"{namespace}.example.com"}, "spec": {}}
     )
     assert driver["spec"]["attachRequired"] is True
+    row = api.ok("GET", f"{storage}/csidrivers", headers={"Accept": TABLE})["rows"][0]["cells"]
+    assert row[1:-1] == [True, False, False, "<unset>", False, "Persistent"]
     spec = {"group": f"{namespace}.io", "version": "v1", "groupPriorityMinimum": 100, "versionPriority": 100}
     api.ok("POST", registration, {"metadata": {"name": f"v1.{namespace}.io"}, "spec": spec})
+    row = api.ok("GET", registration, headers={"Accept": TABLE})["rows"][0]["cells"]
+    assert row[:3] == [f"v1.{namespace}.io", "Local", "Unknown"]
     status, answer = api("POST", registration, {"metadata": {"name": "wrong"}, "spec": spec})
     assert (status, answer["details"]["causes"][0]["field"]) == (422, "metadata.name")

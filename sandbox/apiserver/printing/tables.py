@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from sandbox.apiserver.machinery import schemas
 from sandbox.apiserver.machinery.jsonobject import Obj
-from sandbox.apiserver.printing import jsonpath, printers, workloads
+from sandbox.apiserver.printing import jsonpath, printers, volumes, workloads
 
 _CORE, _META = "io.k8s.api.core.v1.", "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 _NAME = ("Name", "string", f"={_META}.name", 0)
@@ -187,9 +187,12 @@ def _definition(column: Column) -> Obj:
     }
 
 
+_SHOWN = workloads.SHOWN | volumes.SHOWN
+
+
 @cache
 def _definitions(group: str, kind: str) -> list[Obj]:
-    if shown := workloads.SHOWN.get((group, kind)):
+    if shown := _SHOWN.get((group, kind)):
         return [_definition(column[:4]) for column in shown]
     return [_definition(c) for c in _COLUMNS.get((group, kind), _DEFAULT_COLUMNS)]
 
@@ -220,7 +223,7 @@ def cells(resource: Printable, obj: Obj) -> list[Any]:
         printer = printers.CELLS.get((resource.group, resource.kind))
         if printer:
             return printer(obj)
-        if shown := workloads.SHOWN.get((resource.group, resource.kind)):
+        if shown := _SHOWN.get((resource.group, resource.kind)):
             return [column[4](obj) for column in shown]
         return [obj["metadata"].get("name", ""), obj["metadata"].get("creationTimestamp")]
     custom = resource.custom.columns or [_CUSTOM_AGE]
