@@ -4,11 +4,13 @@ import unicodedata
 from collections.abc import Callable
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from controller_runtime.kube.terminal import escape, safe_text
+from tui.as_yaml import as_yaml
 from tui.filters import Subject, parse
 from tui.text import age, fit, milliseconds, natural, pad, wrap
 
@@ -110,3 +112,20 @@ def test_terms_of_a_filter() -> None:
     assert not fuzzy.keeps(Subject("my-op-redis-2"))
     assert faults.keeps(Subject("x", fault=True))
     assert not faults.keeps(Subject("x"))
+
+
+def test_text_of_several_lines_stands_in_yaml_as_it_is() -> None:
+    data = {"data": {"redis.conf": "port 8333\nsave ''\n", "odd": "a \n\x1bb", "one": "line"}}
+    assert as_yaml(data).splitlines() == [
+        "data:",
+        "  redis.conf: |",
+        "    port 8333",
+        "    save ''",
+        '  odd: "a \\n\\eb"',
+        "  one: line",
+    ]
+
+
+@given(st.dictionaries(st.text("ab: #-'|>", min_size=1), st.text("ab:\n\t #-'\x1b|>")))
+def test_yaml_for_reading_says_what_the_data_says(data: dict[str, str]) -> None:
+    assert yaml.safe_load(as_yaml(data)) == data

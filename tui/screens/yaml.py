@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-import yaml
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import ModalScreen
 
+from tui.as_yaml import as_yaml
 from tui.kinds.model import ObjectView
 from tui.widgets.yaml_view import YamlView
 
@@ -21,8 +21,7 @@ def to_yaml(raw: bytes) -> str:
         return raw.decode(errors="replace")
     if isinstance(o, dict) and isinstance(o.get("metadata"), dict):
         o["metadata"].pop("managedFields", None)
-    text = yaml.safe_dump(o, sort_keys=False, allow_unicode=True, width=100)
-    return str(text)
+    return as_yaml(o)
 
 
 class Yaml(ModalScreen[None]):

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
-import yaml
 
 from controller_runtime.kube.terminal import safe_text
 from controller_runtime.kube.times import parse_time
+from tui.as_yaml import as_yaml
 from tui.family import EVENTS, Relative, events_about, family, last_seen
 from tui.kinds.model import Base, ObjectView
 from tui.kinds.registry import described
@@ -262,7 +262,7 @@ def _spec(state: ConsoleState, o: ObjectView, width: int, now: float) -> list[Pa
     shown = {k: v for k, v in shown.items() if v}
     if not shown:
         return []
-    lines = str(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100)).splitlines()
+    lines = as_yaml(shown).splitlines()
     rows = [PageRow(yaml_row(line)) for line in lines[:LONGEST_SPEC]]
     if len(lines) > LONGEST_SPEC:
         rows.append(PageRow([(f"and {len(lines) - LONGEST_SPEC} lines more: y", "muted")]))
