@@ -19,6 +19,7 @@ NAMES = (
     "sandbox",
     "fleet",
     "neighbour",
+    "console",
 )
 
 
