@@ -89,6 +89,16 @@ def plain(text: str) -> str:
     return (_SGR.sub("", text) if "\x1b" in text else text).expandtabs(8)
 
 
+def merged(lines: Sequence[LogLine]) -> list[LogLine]:
+    """In the order of their times; a note stays behind the line that came before it."""
+    last: dict[Source, str] = {}
+    keys: list[str] = []
+    for line in lines:
+        last[line.source] = line.time or last.get(line.source, "")
+        keys.append(last[line.source])
+    return [line for _, line in sorted(zip(keys, lines, strict=True), key=lambda pair: pair[0])]
+
+
 class LogLines:
     """Those that were read, the newest last; the oldest go when there are too many."""
 

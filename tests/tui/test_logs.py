@@ -7,7 +7,7 @@ from pathlib import Path
 
 from controller.logfeed import Feed, LogLine, LogOptions, Source
 from tests.tui.screen import Console, console
-from tui.logs import LogLines, plain
+from tui.logs import LogLines, merged, plain
 from tui.screens.logs import Logs
 from tui.widgets.log_view import LogView
 
@@ -151,6 +151,12 @@ def test_what_is_kept_and_what_waits_is_bounded_and_counted() -> None:
     assert batch.dropped == 5
     feed.add(line("y" * 101))
     assert feed.take() == ([], 1)
+
+
+def test_the_lines_of_several_pods_are_in_the_order_of_their_times() -> None:
+    lines = [line("b", second=2), line("gone", note=True), line("d", second=4), line("a", OTHER, 1),
+             line("c", OTHER, 3)]  # fmt: skip
+    assert [x.text for x in merged(lines)] == ["a", "b", "gone", "c", "d"]
 
 
 def test_tabs_and_colours_of_programs_do_no_harm() -> None:

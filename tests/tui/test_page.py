@@ -39,6 +39,8 @@ def crashing(world: World) -> None:
                 {"type": "Ready", "status": "False", "reason": "ContainersNotReady",
                  "message": "containers with unready status: [redis]", "lastTransitionTime": stamp(then)},
                 {"type": "PodScheduled", "status": "True"},
+                {"type": "Progressing", "status": "False", "reason": "Settled"},
+                {"type": "MemoryPressure", "status": "True"},
             ],
             "containerStatuses": [
                 {"name": "redis", "ready": False, "restartCount": 3, "state": {"waiting": waiting},
@@ -78,6 +80,7 @@ async def test_a_failing_pod_says_how_its_container_ended_and_what_kubernetes_sa
         await c.show()
         await opened(c, "j", "enter")
         for words in (
+            "○ Progressing False Settled", "✗ MemoryPressure True", "● PodScheduled True",
             "✗ CrashLoopBackOff", "created 4m11s ago", "✗ Ready False ContainersNotReady",
             "containers with unready status: [redis]", "○ redis CrashLoopBackOff begun again 3 times",
             "back-off 20s restarting", "last run OOMKilled · exit code 137 · 12s ago, after 3m59s",

@@ -66,6 +66,10 @@ _decode = msgspec.json.Decoder(_Object).decode
 # Conditions that are bad news when they are True.
 BAD_NEWS = ("Pressure", "Degraded", "Failed", "Failure", "Unavailable", "Unreachable", "Stalled")
 
+# Of Progressing, which by itself is neither. Source: Kubernetes, pkg/controller/deployment/util.
+GIVEN_UP = ("Exceeded", "Failed", "Error")
+SETTLED = "NewReplicaSetAvailable"  # a Deployment keeps Progressing True when it is done
+
 Section = Callable[[ConsoleState, ObjectView, int, float], list[PageRow]]
 
 
@@ -176,11 +180,10 @@ def _conditions(state: ConsoleState, o: ObjectView, width: int, now: float) -> l
         return [PageRow([(f"cannot be read: {error}", "error")])]
     rows: list[PageRow] = []
     for condition in (status.conditions or ()) if status is not None else ():
-        is_good = (condition.status == "True") is not condition.type.endswith(BAD_NEWS)
-        style = "warn" if condition.status == "Unknown" else "ok" if is_good else "error"
+        sign, style = _judged(condition)
         since = parse_time(condition.last_transition_time)
         row: Row = [
-            ("● " if is_good else "✗ ", style), (pad(condition.type, 26), "text"),
+            (f"{sign} ", style), (pad(condition.type, 26), "text"),
             (pad(condition.status, 8), style), (condition.reason or "", "text"),
         ]  # fmt: skip
         if since is not None:
@@ -188,8 +191,19 @@ def _conditions(state: ConsoleState, o: ObjectView, width: int, now: float) -> l
         rows.append(PageRow(row))
         if condition.message:
             lines = wrap(safe_text(condition.message), max(width - 4, 10))
-            rows += [PageRow([("  ", "text"), (line, "muted" if is_good else style)]) for line in lines]
+            rows += [PageRow([("  ", "text"), (line, "muted" if style == "ok" else style)]) for line in lines]
     return rows
+
+
+def _judged(condition: _Condition) -> tuple[str, str]:
+    """A sign and a style: good news or bad."""
+    if condition.status == "Unknown":
+        return "?", "warn"
+    if condition.type == "Progressing" and not (condition.reason or "").endswith(GIVEN_UP):
+        is_under_way = condition.status == "True" and condition.reason != SETTLED
+        return ("◌", "busy") if is_under_way else ("○", "muted")
+    is_good = (condition.status == "True") is not condition.type.endswith(BAD_NEWS)
+    return ("●", "ok") if is_good else ("✗", "error")
 
 
 def _containers(state: ConsoleState, o: ObjectView, width: int, now: float) -> list[PageRow]:
@@ -238,9 +252,11 @@ def _happened(state: ConsoleState, o: ObjectView, width: int, now: float) -> lis
     for number in reversed(numbers):
         if (line := state.stream.get(number)) is None:
             continue
+        last = line.subject.rpartition(" ")[2]
+        which = f"{last} " if last.startswith("#") else ""  # of the reconciles
         row: Row = [
             (f"{fine_time(line.at)}  ", "muted"), (f"{line.glyph} {pad(line.word, 9)} ", line.style),
-            (line.detail or line.subject, "text"),
+            (which + line.detail if line.detail else line.subject, "text"),
         ]  # fmt: skip
         if line.by:
             row.append((f"  by {line.by}", "accent" if line.by == "you" else "muted"))

@@ -13,7 +13,7 @@ from textual.strip import Strip
 from controller.logfeed import LogBatch, LogLine, Source
 from controller_runtime.kube.terminal import safe_text
 from controller_runtime.kube.times import parse_time
-from tui.logs import LogLines, plain
+from tui.logs import LogLines, merged, plain
 from tui.text import fit_middle, pad, wrap
 from tui.widgets.event_row import fine_time
 from tui.widgets.lines import LineView, Piece, Row
@@ -81,14 +81,15 @@ class LogView(LineView):
         self.dropped += batch.dropped
         if not batch.lines:
             return
-        if self.lines.extend(batch.lines):
+        lines = merged(batch.lines)
+        if self.lines.extend(lines):
             before = len(self._entries)
             self.rebuild()
             if not self.follow:  # what is looked at stays where it is
-                away = max(before + len(batch.lines) - len(self._entries), 0)
+                away = max(before + len(lines) - len(self._entries), 0)
                 self.scroll_relative(y=-away, animate=False)
             return
-        self._append(batch.lines)
+        self._append(lines)
         self._settle()
 
     def rebuild(self) -> None:
