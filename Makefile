@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install run test check bench dist docs picture manifests test-cluster clean
+.PHONY: install run test check bench dist docs pictures permission-pictures manifests test-cluster clean
 
 install: $(STAMP)
 
@@ -40,13 +40,16 @@ test-cluster: install
 	@test -n "$(KUBECONFIG)" || { echo "Say which cluster: make test-cluster KUBECONFIG=FILE" >&2; exit 2; }
 	RECONSOLE_TEST_KUBECONFIG="$(abspath $(KUBECONFIG))" $(BIN)/python -m pytest -m cluster $(ARGS)
 
-# The picture in the README, of a real run.
 # The reference of the runtime, from its docstrings.
 docs: install
 	$(BIN)/python docs/generate_reference.py
 
-picture: install
-	$(BIN)/python docs/picture.py
+# The pictures in README and docs, filmed from the recorded story.
+pictures: install
+	$(BIN)/python -m docs.pictures
+
+# Those of docs/permissions.md, of a real run.
+permission-pictures: install
 	$(BIN)/python -m docs.permission_pictures
 
 # The CRD and the role, made from the code.

@@ -131,6 +131,7 @@ class Deed(BusEvent, frozen=True, tag="deed"):
     """Something that a story does: it presses a ``key``, or is a person with another client (``command``)."""
 
     key: str = ""
+    typed: str = ""  # what this key is part of
     command: str = ""
     ok: bool = True
     answer: str = ""  # the server's, once it is there

@@ -1,6 +1,6 @@
 """Makes the pictures of docs/permissions.md: the story of a missing permission on a real embedded cluster.
 
-make picture
+make permission-pictures
 """
 
 from __future__ import annotations

@@ -1,13 +1,8 @@
-"""Makes docs/img/console.svg: the console on a real embedded cluster, after a pod was deleted with its keys.
-
-make picture
-"""
+"""A console on a real embedded cluster, to be used and pictured."""
 
 from __future__ import annotations
 
-import asyncio
 import re
-import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,7 +12,6 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from controller.actions import Actions
-from controller.events import Heal
 from controller_runtime.bus import EventBus
 from controller_runtime.threads import Threads
 from reconsole.options import Options
@@ -27,7 +21,6 @@ from tui.source import Live
 
 SIZE = (120, 36)
 PATIENCE = 30.0  # seconds
-TARGET = Path(__file__).parent / "img" / "console.svg"
 
 
 Until = Callable[[str], Awaitable[None]]
@@ -64,20 +57,6 @@ async def console(directory: Path, bus: EventBus) -> AsyncIterator[tuple[Console
         thread.join()
 
 
-async def picture(directory: Path) -> str:
-    bus = EventBus()
-    heals = bus.subscribe("picture")
-    async with console(directory, bus) as (app, pilot, until):
-        await pilot.press("2", "j", "ctrl+d")
-        await until("yes")
-        await pilot.press("y")
-        while not any(isinstance(e, Heal) and e.stage == "ready" for e in heals.drain().events):
-            await pilot.pause(0.1)
-        app.clear_notifications()
-        await pilot.pause(1.5)
-        return svg(app)
-
-
 def svg(app: ConsoleApp) -> str:
     """What is on the screen."""
     return _portable(app.export_screenshot(title="reconsole"))
@@ -92,13 +71,3 @@ def _portable(svg: str) -> str:
     svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
     svg = svg.replace("Fira Code", "DejaVu Sans Mono").replace("<text ", '<text xml:space="preserve" ')
     return re.sub(r"terminal-\d+", "terminal", svg)
-
-
-def main() -> None:
-    with tempfile.TemporaryDirectory() as directory:
-        TARGET.parent.mkdir(exist_ok=True)
-        TARGET.write_text(asyncio.run(picture(Path(directory))))
-
-
-if __name__ == "__main__":
-    main()

@@ -96,7 +96,7 @@ class Director:
             await self._pause(step.pause)
         elif step.keys is not None or step.type is not None:
             for key, pause in _keys(step):
-                self._publish(Deed(at=self._clock(), key=key))
+                self._publish(Deed(at=self._clock(), key=key, typed=step.type or ""))
                 stage.press(key)
                 await self._pause(pause, at_least=0.05)
         else:

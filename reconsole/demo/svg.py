@@ -12,8 +12,9 @@ from rich.style import Style
 
 Line = tuple[Segment, ...]
 
-WIDTH, HEIGHT = 8.4, 18  # pixels of a cell
-SIZE = 14  # pixels of the font, whose letters are 0.6 of it wide; textLength makes up for others
+WIDTH, HEIGHT = 8, 17  # pixels of a cell
+BASE = 13  # pixels, from its top to the feet of its letters
+SIZE = 13.3  # pixels of the font, whose letters are 0.6 of it wide; textLength makes up for others
 MARGIN = 10  # pixels around
 FRAME = 30  # pixels, for the title above
 BACKGROUND, FOREGROUND = "#0d1117", "#e6edf3"
@@ -40,12 +41,14 @@ class _Drawing:
         self._title = title
         self._classes: dict[str, str] = {}  # CSS and its class
         self._moves: list[str] = []
+        self._names: dict[Line, str] = {}  # of each different line, which is drawn but once
+        self._drawn: list[str] = []
 
     def document(
         self, shown: Sequence[Line], pictures: Sequence[tuple[float, Sequence[Line]]], length: float
     ) -> str:
         cells = sum(segment.cell_length for segment in shown[0])
-        width = round(cells * WIDTH + 2 * MARGIN, 1)
+        width = cells * WIDTH + 2 * MARGIN
         height = len(shown) * HEIGHT + FRAME + MARGIN
         rows = []
         for y, line in enumerate(shown):
@@ -53,7 +56,7 @@ class _Drawing:
             if changes := _changes(y, pictures):
                 rows.append(self._moving(top, y, line, changes, length))
             else:
-                rows.append(f'<g transform="translate({MARGIN},{top})">{self._line(line)}</g>')
+                rows.append(f'<g transform="translate({MARGIN},{top})">{self._use(line, 0)}</g>')
         styles = "".join(f".{name}{{{css}}}" for css, name in self._classes.items())
         dots = "".join(
             f'<circle cx="{18 + 18 * n}" cy="15" r="5.5" fill="{colour}"/>'
@@ -62,12 +65,14 @@ class _Drawing:
         still_css = "@media(prefers-reduced-motion){g{animation:none!important}}" if self._moves else ""
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-            f'height="{height}" role="img" aria-label="{escape(self._title)}">\n'
+            f'height="{height}" role="img" xml:space="preserve" aria-label="{escape(self._title)}">\n'
             f"<style>text{{font:{SIZE}px {FONT};fill:{FOREGROUND};white-space:pre}}"
-            f".t{{font-family:sans-serif;font-size:13px;text-anchor:middle;fill:#8b949e}}{styles}"
+            f".t{{font-family:sans-serif;font-size:13px;text-anchor:middle;fill:#8b949e}}"
+            f"rect{{shape-rendering:crispEdges}}{styles}"
             f"{''.join(self._moves)}{still_css}</style>\n"
             f'<rect width="{width}" height="{height}" rx="8" fill="{BACKGROUND}"/>{dots}'
-            f'<text class="t" x="{width / 2}" y="19">{escape(self._title)}</text>\n'
+            f"<defs>{''.join(self._drawn)}</defs>"
+            f'<text class="t" x="{width // 2}" y="19">{escape(self._title)}</text>\n'
             + "\n".join(rows)
             + "\n</svg>\n"
         )
@@ -82,35 +87,44 @@ class _Drawing:
         self._moves.append(
             f"@keyframes k{y}{{{''.join(steps)}}}.r{y}{{animation:k{y} {length:g}s step-end infinite}}"
         )
-        drawn = "".join(
-            f'<g transform="translate(0,{place * HEIGHT})">{self._line(line)}</g>'
-            for line, place in places.items()
-        )
+        drawn = "".join(self._use(line, place * HEIGHT) for line, place in places.items())
         cells = sum(segment.cell_length for segment in shown)
         return (
-            f'<svg x="{MARGIN}" y="{top}" width="{cells * WIDTH:.1f}" height="{HEIGHT}">'
+            f'<svg x="{MARGIN}" y="{top}" width="{cells * WIDTH}" height="{HEIGHT}">'
             f'<g class="r{y}" transform="translate(0,{-places.get(shown, 0) * HEIGHT})">{drawn}</g></svg>'
         )
 
+    def _use(self, line: Line, y: int) -> str:
+        name = self._names.get(line)
+        if name is None:
+            name = self._names[line] = f"l{len(self._names)}"
+            self._drawn.append(f'<g id="{name}">{self._line(line)}</g>')
+        return f'<use href="#{name}"' + (f' y="{y}"/>' if y else "/>")
+
     def _line(self, line: Line) -> str:
-        papers, texts = [], []  # what is written may reach over the edge of its cells
+        papers: list[tuple[int, int, str]] = []  # from, to, colour
+        texts = []  # after all papers, for letters may reach over the edge of their cells
         x = 0
         for text, style, _ in line:
             cells = cell_len(text)
             ink, paper = _colours(style or Style.null())
-            left, wide = f"{x * WIDTH:.1f}", f"{cells * WIDTH:.1f}"
-            if paper:
-                papers.append(f'<rect x="{left}" width="{wide}" height="{HEIGHT}" fill="{paper}"/>')
-            bare = text.strip(" ")
-            if bare:
-                begin = x + len(text) - len(text.lstrip(" "))
+            if papers and papers[-1][2] == paper:
+                papers[-1] = (papers[-1][0], x + cells, paper)
+            elif cells:
+                papers.append((x, x + cells, paper))
+            if bare := text.strip(" "):
+                left = (x + len(text) - len(text.lstrip(" "))) * WIDTH
                 texts.append(
-                    f'<text x="{begin * WIDTH:.1f}" y="14" textLength="{cell_len(bare) * WIDTH:.1f}"'
-                    f'{self._class(ink, style or Style.null())} xml:space="preserve">'
-                    f"{escape(bare, quote=False)}</text>"
+                    f'<text x="{left}" y="{BASE}" textLength="{cell_len(bare) * WIDTH}"'
+                    f"{self._class(ink, style or Style.null())}>{escape(bare, quote=False)}</text>"
                 )
             x += cells
-        return "".join(papers + texts)
+        rects = (
+            f'<rect x="{begin * WIDTH}" width="{(end - begin) * WIDTH}" height="{HEIGHT}" fill="{colour}"/>'
+            for begin, end, colour in papers
+            if colour
+        )
+        return "".join([*rects, *texts])
 
     def _class(self, ink: str, style: Style) -> str:
         css = ";".join(
@@ -132,7 +146,7 @@ def _changes(y: int, pictures: Sequence[tuple[float, Sequence[Line]]]) -> list[t
     changes: list[tuple[float, Line]] = []
     for at, lines in pictures:
         if not changes or changes[-1][1] != lines[y]:
-            changes.append((at, lines[y]))
+            changes.append((at if changes else 0.0, lines[y]))
     return changes if len(changes) > 1 else []
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
+from textual.widgets._toast import Toast
+
 from controller.events import Caption, Deed
 from tests.tui.screen import Console
 from tests.tui.world import FakeActions, World
 from tui.demo import DemoApp
 from tui.screens.confirm import ConfirmDelete
 from tui.source import Live
+from tui.widgets.captions import Captions
 
 
 async def test_it_is_told_and_any_key_takes_over() -> None:
@@ -45,6 +48,14 @@ async def test_it_is_told_and_any_key_takes_over() -> None:
             assert words in text
         assert "Watch this." not in app.text(), "what a story says is not what it waits for"
         assert "my-op-redis" in app.text()
+
+        app.notify("News")
+        await it.until(lambda: app.screen.query(Toast))
+        await pilot.pause()
+        toast, captions = app.screen.query_one(Toast), app.screen.query_one(Captions)
+        assert 2 <= toast.region.y < toast.region.bottom <= captions.region.y, (
+            "below the header, not over the words"
+        )
 
         go_on.set()
         await it.until(lambda: isinstance(app.screen, ConfirmDelete))

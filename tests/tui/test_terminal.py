@@ -14,9 +14,13 @@ import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pyte
 import pytest
+
+from reconsole.demo.cast import event, header
+from reconsole.demo.play import CLOSE, OPEN
 
 ROWS, COLUMNS = 36, 120
 
@@ -64,13 +68,13 @@ class Terminal:
 
 
 @contextmanager
-def terminal(mode: str) -> Iterator[Terminal]:
+def terminal(*arguments: str, module: str = "tests.tui.pty_app") -> Iterator[Terminal]:
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor",
                    "COLUMNS": str(COLUMNS), "LINES": str(ROWS)}  # fmt: skip
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.tui.pty_app", mode],
+        [sys.executable, "-m", module, *arguments],
         stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True,
     )  # fmt: skip
     os.close(slave)
@@ -139,3 +143,27 @@ def test_quitting_restores_the_terminal() -> None:
         t.send(b"y")
         assert t.read_rest() == 0
         assert is_restored(t.output)
+
+
+def test_a_session_that_was_recorded_is_played_as_it_was(tmp_path: Path) -> None:
+    cast = tmp_path / "session.cast"
+    with terminal("taped", str(cast)) as live:
+        live.read_until(b"my-op-redis")
+        live.send(b"\x03")
+        live.read_until(b"again to quit")
+        live.send(b"\x03")
+        assert live.read_rest() == 0
+    with terminal("play", str(cast), "--speed", "1000", module="reconsole") as played:
+        assert played.read_rest() == 0, played.output
+        assert played.output.startswith(OPEN.encode())
+        assert played.output.endswith(CLOSE.encode())
+        assert b"again to quit" in played.output
+        assert b"\x1b[?1000" not in played.output, "the mouse is not its to ask for"
+    end = event(3600.0, "o", "never")
+    cast.write_text(header((120, 36), title="", at=0) + f"\n{event(0.0, 'o', 'first')}\n{end}\n")
+    with terminal("play", str(cast), module="reconsole") as left:
+        left.read_until(b"first")
+        left.send(b"q")
+        assert left.read_rest() == 0
+        assert b"never" not in left.output
+        assert left.output.endswith(CLOSE.encode())

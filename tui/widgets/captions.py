@@ -52,7 +52,7 @@ class Captions(Panel):
         if deed is None:
             return []
         if deed.key:
-            return [("⌨ ", "muted"), (KEYS.get(deed.key, deed.key), "accent")]
+            return [("⌨ ", "muted"), (deed.typed or KEYS.get(deed.key, deed.key), "accent")]
         row: Row = [("$ ", "muted"), (deed.command, "accent")]
         if deed.answer:
             row += [("  ✓ ", "ok") if deed.ok else ("  ✗ ", "error"), (deed.answer, "text")]
