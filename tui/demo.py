@@ -12,6 +12,7 @@ from textual import events
 from tui.app import ConsoleApp
 from tui.widgets.captions import Captions
 
+NEWS = 60  # lines of the stream that may have come at once, more than there is room for
 PASSED_ON = ("ctrl+c", "ctrl+q")  # keys that do what they do, beside taking over
 NAMED = {"full_stop": ".", "minus": "-", "colon": ":", "slash": "/", "space": " ", "question_mark": "?"}
 
@@ -63,12 +64,16 @@ class DemoApp(ConsoleApp):
         self.post_message(event)
 
     def text(self) -> str:
-        """What is on the screen, without the captions."""
+        """What is on the screen but for the captions, and in the stream since the last of these."""
         strips = self.screen._compositor.render_strips()
         lines = ["".join(segment.text for segment in strip) for strip in strips]
         for captions in self.screen.query(Captions):
             if captions.display:
                 del lines[captions.region.y : captions.region.bottom]
+        since = self.state.caption.at if self.state.caption else 0.0
+        ring = self.state.stream
+        news = (ring.get(number) for number in range(max(0, ring.end - NEWS), ring.end))
+        lines += [f"{n.word} {n.subject} {n.detail}" for n in news if n is not None and n.at >= since]
         return "\n".join(lines)
 
     # Taking over ----------------------------------------------------------------------------------

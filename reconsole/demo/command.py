@@ -16,7 +16,7 @@ from controller_runtime.bus import EventBus
 from controller_runtime.kube.terminal import escape
 from reconsole.cluster import client_of
 from reconsole.console import Maker, run_console
-from reconsole.demo.director import Director, Failed
+from reconsole.demo.director import PATIENCE, Director, Failed
 from reconsole.demo.hands import Hands
 from reconsole.demo.script import Script
 from reconsole.options import Options
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 STORY = Path(__file__).parent / "story.yaml"
 SIZE = (120, 44)  # cells, where there is no terminal
+SHORT_PATIENCE = 12.0  # seconds, for words in a terminal that may be too small for them
 AT_ONCE = 1000.0  # the speed of a check
 
 
@@ -85,6 +86,7 @@ class _Show:
         director = Director(
             wish.script, bus.publish, hands, time.time,
             speed=AT_ONCE if wish.check else wish.speed, first=wish.first,
+            patience=PATIENCE if self._headless else SHORT_PATIENCE, strict=self._headless,
         )  # fmt: skip
 
         async def play(stage: DemoApp) -> None:

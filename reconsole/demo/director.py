@@ -46,8 +46,12 @@ class Director:
         speed: float = 1.0,
         first: int = 1,
         patience: float = PATIENCE,
+        strict: bool = True,
     ) -> None:
-        """``hands`` may block until there is a connection."""
+        """``hands`` may block until there is a connection.
+
+        Not ``strict``: when words do not come it goes on, for they may just have no room on a small screen.
+        """
         self._script = script
         self._publish = publish
         self._hands = hands
@@ -55,6 +59,7 @@ class Director:
         self._speed = speed
         self._first = first
         self._patience = patience
+        self._is_strict = strict
         self._is_hurrying = False
 
     async def play(self, stage: Stage) -> None:
@@ -115,6 +120,8 @@ class Director:
                 while wanted not in flat(stage.text()):  # noqa: ASYNC110, a screen has no event for it
                     await asyncio.sleep(LOOK_EVERY)
         except TimeoutError:
+            if not self._is_strict:
+                return
             raise Failed(f"{wanted!r} did not come on the screen in {self._patience:g} s") from None
 
     async def _pause(self, seconds: float, *, at_least: float = 0.0) -> None:
