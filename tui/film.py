@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,8 @@ from textual.app import App
 from textual.notifications import SeverityLevel
 from textual.strip import Strip
 
-from controller.events import Caption, Deed
+from controller.events import ActionVerb, Caption, Deed
+from controller.verdict import Verdict
 from controller_runtime.bus import Batch
 from controller_runtime.kube.resource import Ref, Resource
 from controller_runtime.kube.rules import PolicyRule
@@ -87,6 +88,30 @@ class _Recorded(NoActions):
         return self._next()
 
     def check(self, verb: str, ref: Ref) -> str:
+        return self._next()
+
+    def allowed(self, verb: ActionVerb, ref: Ref) -> Verdict:
+        return Verdict(True)
+
+    def scale(self, ref: Ref, replicas: int) -> str:
+        return self._next()
+
+    def restart(self, ref: Ref) -> str:
+        return self._next()
+
+    def pause(self, ref: Ref) -> str:
+        return self._next()
+
+    def resume(self, ref: Ref) -> str:
+        return self._next()
+
+    def label(self, ref: Ref, values: Mapping[str, str | None]) -> str:
+        return self._next()
+
+    def annotate(self, ref: Ref, values: Mapping[str, str | None]) -> str:
+        return self._next()
+
+    def edit(self, ref: Ref, patch: Mapping[str, Any]) -> str:
         return self._next()
 
     def apply(self, documents: Sequence[dict[str, Any]]) -> str:
