@@ -206,3 +206,11 @@ async def test_what_admission_refuses_is_not_taken_for_a_missing_rule() -> None:
         assert "to do raise the quota" in c.card
         await c.press("a")
         await c.until(lambda: "no rule is missing" in c.flat)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 15)])
+async def test_the_buttons_are_in_sight_however_long_what_is_applied(size: tuple[int, int]) -> None:
+    async with console(size, denied=True) as c:
+        await c.press("w", "a")
+        await c.until(lambda: "Apply  y" in c.text and "✓ yes" in c.text)
+        assert "apiVersion: rbac" in c.text

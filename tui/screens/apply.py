@@ -20,6 +20,7 @@ from tui.screens.confirm import Confirm
 from tui.state import ConsoleState
 
 VERBS = ("create", "patch")  # server-side apply asks for both
+FRAME = 7  # lines of border, padding, margins and buttons
 
 
 class ConfirmApply(Confirm):
@@ -36,6 +37,14 @@ class ConfirmApply(Confirm):
     def on_mount(self) -> None:
         self.set_interval(0.1, self.look)
         self.look()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        """The documents have the room that is left, so that the buttons are always in sight."""
+        room = self.size.height - self.query_one("#lines").size.height - FRAME
+        self.query_one("#documents").styles.max_height = max(room, 1)
 
     def look(self) -> None:
         """Show the answers to the access checks when they are there."""
@@ -60,10 +69,9 @@ class ConfirmApply(Confirm):
     def lines(self) -> Content:
         person = self._state.person or self._state.connection
         connection = self._state.connection
-        rows = [
-            _row("changes", f"creates {d['kind']} {d['metadata']['name']}, or sets it to this")
-            for d in self._documents
-        ]
+        kinds = " and ".join(d["kind"] for d in self._documents)
+        names = ", ".join(dict.fromkeys(d["metadata"]["name"] for d in self._documents))
+        rows = [_row("changes", f"creates {kinds} {names}, or sets what is there to this")]
         rows.append(_row("cluster", connection.cluster or connection.server if connection else ""))
         rows.append(_row("as", person.identity if person else ""))
         obstacle = self._obstacle()

@@ -20,6 +20,7 @@ from tui.text import fine_age, fit, identity_forms, pad
 from tui.widgets.lines import LineView, Piece
 
 WIDEST = 26  # cells, of a resource, a group or a scope
+NARROW = 80  # columns below which these are cut shorter
 HEAD = 2  # lines above the rows
 
 
@@ -93,8 +94,9 @@ class RightsTable(LineView):
         return self.paint(self._foot() if place == len(self._rows) + 1 else [], width)
 
     def _line(self, row: Row | None) -> list[Piece]:
+        widest = WIDEST if self.room.width >= NARROW else WIDEST // 2
         widths = [
-            min(max([cell_len(safe_text(text)) for text in (title, *texts)]), WIDEST)
+            min(max([cell_len(safe_text(text)) for text in (title, *texts)]), widest)
             for title, texts in (
                 ("RESOURCE", [_what(r) for r in self._rows]),
                 ("GROUP", [r.group or "core" for r in self._rows]),
