@@ -225,3 +225,13 @@ def test_what_was_there_before_a_rule_may_stay(api: Api, namespace: str) -> None
     status, answer = api.patch(kind.path("v1", "b"), {"spec": {"parts": worse}})
     assert status == 422
     assert answer["message"].endswith("spec.parts[1].width in body should be less than or equal to 5")
+
+
+def test_the_watches_of_a_kind_end_with_its_definition(api: Api, namespace: str) -> None:
+    kind = Kind(api, namespace)
+    api.ok("POST", kind.path("v1"), kind.box("v1", size=1))
+    connection, answer = api.send("GET", f"{kind.path('v1')}?watch=true&timeoutSeconds=60", timeout=10)
+    api.ok("DELETE", f"{CRDS}/{kind.name}")
+    events = [json.loads(line)["type"] for line in answer.read().splitlines()]
+    connection.close()
+    assert events == ["ADDED", "DELETED"]

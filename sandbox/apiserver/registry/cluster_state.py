@@ -400,7 +400,10 @@ class Cluster:
     def _remove(self, resource: Resource, key: Key) -> Entry:
         gone = self.store.delete(resource.storage_name, key)
         if resource.storage_name == definitions.STORAGE:
-            definitions.sync(self.registry, gone.decode(), gone=True)
+            definition = gone.decode()
+            definitions.sync(self.registry, definition, gone=True)
+            names = definition["spec"]["names"]
+            self.store.drop_watchers(qualified(names["plural"], definition["spec"]["group"]))
         elif resource.custom:
             self._crd_done(resource)
         elif resource.storage_name == "services":

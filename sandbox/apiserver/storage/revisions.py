@@ -198,10 +198,10 @@ class Store:
             self._forget_oldest()
         self.compacted = self.revision
 
-    def drop_watchers(self) -> int:
-        """End every watch; returns how many there were."""
+    def drop_watchers(self, resource: str = "") -> int:
+        """End every watch, or those of one resource; returns how many there were."""
         count = 0
-        for bucket in self.buckets.values():
+        for bucket in [self.bucket(resource)] if resource else self.buckets.values():
             for watcher in tuple(bucket.watchers):
                 watcher.close()
                 count += 1
