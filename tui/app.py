@@ -32,7 +32,10 @@ from tui.stream import Ring
 from tui.theme import CHANGES, THEMES
 from tui.widgets.captions import Captions
 
-TABLES_EVERY = 3  # drains: the tables change at 3.3 Hz
+# In drains, ten a second: what changes is drawn at once, and then no more often than this.
+STREAM_EVERY = 2
+TABLES_EVERY = 4
+AGES_EVERY = 10  # where nothing happens: ages and "live" in one write
 QUIT_WINDOW = 2.0  # seconds for the second ctrl+c
 
 
@@ -86,6 +89,8 @@ class ConsoleApp(App[int]):
         self._questions = questions
         self._bundle = bundle
         self._drains = 0
+        self._stream_due = self._tables_due = 0  # drains, from which on they may be drawn
+        self._is_stream_behind = self._are_tables_behind = False
         self._interrupted = -QUIT_WINDOW
         self._main: Main | None = None
         self._showed_end = False
@@ -137,9 +142,14 @@ class ConsoleApp(App[int]):
             self._showed_end = True
             self.push_screen(Errors(self.state))
         if applied:
+            self._is_stream_behind = self._are_tables_behind = True
+        if self._is_stream_behind and self._drains >= self._stream_due:
             self._main.commit_stream()
-        if self._drains % TABLES_EVERY == 0:
+            self._is_stream_behind, self._stream_due = False, self._drains + STREAM_EVERY
+        ages_due = self._tables_due - TABLES_EVERY + AGES_EVERY
+        if self._drains >= (self._tables_due if self._are_tables_behind else ages_due):
             self._main.commit()
+            self._are_tables_behind, self._tables_due = False, self._drains + TABLES_EVERY
 
     def _caption_dialogs(self) -> None:
         """What a story says stays bright where a dialog dims the rest."""
