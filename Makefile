@@ -51,6 +51,7 @@ pictures: install
 # Those of docs/permissions.md, of a real run.
 permission-pictures: install
 	$(BIN)/python -m docs.permission_pictures
+	$(BIN)/python -m docs.why_pictures
 
 # The CRD and the role, made from the code.
 manifests: install

@@ -30,6 +30,14 @@ def explain_namespace(namespace: Obj, world: World) -> Iterator[Finding]:
     if (namespace.get("status") or {}).get("phase") != "Terminating":
         return
     since = namespace["metadata"].get("deletionTimestamp", "")
+    for left in world.objects:
+        meta = left["metadata"]
+        if meta.get("namespace") == namespace["metadata"]["name"] and meta.get("finalizers"):
+            names = ", ".join(meta["finalizers"])
+            says = f"{left['kind']} {meta['name']} waits for whoever takes {names} off"
+            yield Finding(
+                "broken", says, ref(left), f"finalizers: {names}", meta.get("deletionTimestamp", "")
+            )
     found = False
     for type_, how in (
         ("NamespaceDeletionDiscoveryFailure", "it cannot end: a part of the API does not answer"),
@@ -42,14 +50,6 @@ def explain_namespace(namespace: Obj, world: World) -> Iterator[Finding]:
         if told is not None and told.get("status") == "True":
             found = True
             yield Finding("broken", how, ref(namespace), told.get("message", ""), since)
-    for left in world.objects:
-        meta = left["metadata"]
-        if meta.get("namespace") == namespace["metadata"]["name"] and meta.get("finalizers"):
-            names = ", ".join(meta["finalizers"])
-            says = f"{left['kind']} {meta['name']} waits for whoever takes {names} off"
-            yield Finding(
-                "broken", says, ref(left), f"finalizers: {names}", meta.get("deletionTimestamp", "")
-            )
     if not found:
         yield Finding("note", "it is being deleted", ref(namespace), "phase: Terminating", since)
 
