@@ -48,7 +48,7 @@ docs: install
 pictures: install
 	$(BIN)/python -m docs.pictures
 
-# Those of docs/permissions.md, of a real run.
+# Those of docs/permissions.md and docs/why.md, of real runs.
 permission-pictures: install
 	$(BIN)/python -m docs.permission_pictures
 	$(BIN)/python -m docs.why_pictures

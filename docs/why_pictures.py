@@ -1,6 +1,6 @@
 """Makes the pictures of docs/why.md: things that are made wrong on a real embedded cluster, and explained.
 
-make picture
+make permission-pictures
 """
 
 from __future__ import annotations

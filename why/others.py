@@ -34,7 +34,7 @@ def explain_namespace(namespace: Obj, world: World) -> Iterator[Finding]:
         meta = left["metadata"]
         if meta.get("namespace") == namespace["metadata"]["name"] and meta.get("finalizers"):
             names = ", ".join(meta["finalizers"])
-            says = f"{left['kind']} {meta['name']} waits for whoever takes {names} off"
+            says = f"it cannot end: {left['kind']} {meta['name']} waits for whoever takes {names} off"
             yield Finding(
                 "broken", says, ref(left), f"finalizers: {names}", meta.get("deletionTimestamp", "")
             )

@@ -222,8 +222,8 @@ def test_a_namespace_that_does_not_end_names_who_holds_it() -> None:
     namespace = make("Namespace", "ns", metadata=meta, status={"phase": "Terminating", "conditions": [held]})
     left = make("ConfigMap", "held", metadata={"finalizers": ["x/y"]})
     assert [f.says for f in why(namespace, left).findings] == [
+        "it cannot end: ConfigMap held waits for whoever takes x/y off",
         "it cannot end: something in it waits for its finalizers",
-        "ConfigMap held waits for whoever takes x/y off",
     ]  # fmt: skip
 
 
