@@ -23,7 +23,7 @@ from tui.state import ConsoleState
 from tui.widgets.log_view import LogView
 from tui.widgets.search_bar import SearchBar
 
-EVERY = 0.1  # seconds
+EVERY = 0.2  # seconds
 TAIL = 200  # lines of each container
 # By their keys, which are those of k9s: which part of the log is read, and its name.
 PARTS = (

@@ -27,26 +27,32 @@ HIGH = 6  # lines of a chart where there is room
 WORST = 12  # objects
 FAULTS = 8  # lines of the stream
 LOOKED_BACK = 2_000  # lines of the stream, for its faults
+Shown = list[tuple[GroupKind, list[ObjectView]]]  # the kinds with their objects
+
 SIGNS: tuple[tuple[Health, str, str], ...] = (
     ("ok", "●", "ok"), ("busy", "◌", "under way"), ("bad", "✗", "bad"), ("done", "−", "going"),
 )  # fmt: skip
 
 
 def pulse_rows(state: ConsoleState, width: int, now: float) -> list[Row]:
-    top = [_verdict(state, width, now), []]
+    shown = _shown(state)
+    top = [_verdict(state, shown, width, now), []]
     if width < WIDE:
-        return [*top, *_left(state, width, now, 1), [], *_right(state, width, now)]
+        return [*top, *_left(state, shown, width, now, 1), [], *_right(state, shown, width, now)]
     half = (width - GAP) // 2
-    return [*top, *_beside(_left(state, half, now, HIGH), _right(state, width - half - GAP, now), half)]
+    return [
+        *top,
+        *_beside(_left(state, shown, half, now, HIGH), _right(state, shown, width - half - GAP, now), half),
+    ]
 
 
-def _left(state: ConsoleState, width: int, now: float, height: int) -> list[Row]:
-    return [*_kinds(state, width), [], *_events(state, width, now, height), [], *_work(state, width, now), [],
+def _left(state: ConsoleState, shown: Shown, width: int, now: float, height: int) -> list[Row]:
+    return [*_kinds(shown, width), [], *_events(state, width, now, height), [], *_work(state, width, now), [],
             *_heals(state, width, now, height)]  # fmt: skip
 
 
-def _right(state: ConsoleState, width: int, now: float) -> list[Row]:
-    return [*_trouble(state, width, now), [], *_worst(state, width, now), [], *_faults(state, width)]
+def _right(state: ConsoleState, shown: Shown, width: int, now: float) -> list[Row]:
+    return [*_trouble(state, width, now), [], *_worst(shown, width), [], *_faults(state, width)]
 
 
 def _beside(left: Sequence[Row], right: Sequence[Row], width: int) -> list[Row]:
@@ -74,10 +80,10 @@ def _cut(row: Row, width: int) -> Row:
     return [*cut, (" " * width, "text")]
 
 
-def _verdict(state: ConsoleState, width: int, now: float) -> Row:
+def _verdict(state: ConsoleState, shown: Shown, width: int, now: float) -> Row:
     """All is well, or how many things are not."""
     denied, wrong = len(problems(state, now)), len(state.problems)
-    bad = sum(o.health == "bad" for _, objects in _shown(state) for o in objects)
+    bad = sum(o.health == "bad" for _, objects in shown for o in objects)
     connection = state.connection
     words = []
     if denied:
@@ -90,7 +96,7 @@ def _verdict(state: ConsoleState, width: int, now: float) -> Row:
         verdict, style = f"✗ {', '.join(words)}", "error"
     elif connection is None or connection.state != "connected":
         verdict, style = "◌ not connected yet", "warn"
-    elif any(o.is_fault for _, objects in _shown(state) for o in objects):
+    elif any(o.is_fault for _, objects in shown for o in objects):
         verdict, style = "◌ on the way: something is not ready yet", "warn"
     else:
         verdict, style = "● all is well", "ok"
@@ -100,17 +106,16 @@ def _verdict(state: ConsoleState, width: int, now: float) -> Row:
     return [(verdict, style), (" " * space, "text"), (right, "muted")]
 
 
-def _shown(state: ConsoleState) -> list[tuple[GroupKind, list[ObjectView]]]:
+def _shown(state: ConsoleState) -> Shown:
     """The kinds that are watched, with their objects. Events are news, not things."""
     kinds = {GroupKind(w.group, w.kind) for w in state.watches.values()} - {EVENTS}
     ordered = sorted(kinds, key=lambda k: (describe(k).order, k.kind))
     return [(kind, list(state.objects.get(kind, {}).values())) for kind in ordered]
 
 
-def _kinds(state: ConsoleState, width: int) -> list[Row]:
+def _kinds(shown: Shown, width: int) -> list[Row]:
     """A bar for each kind, as long as the line, divided by health."""
     rows: list[Row] = [[("Health", "accent")]]
-    shown = _shown(state)
     name = min(max((len(describe(kind).title) for kind, _ in shown), default=0) + 2, 24)
     room = max(width - name - 34, 8)
     for kind, objects in shown:
@@ -208,10 +213,13 @@ def _badness(o: ObjectView) -> tuple[int, int, float]:
     )
 
 
-def _worst(state: ConsoleState, width: int, now: float) -> list[Row]:
+def _worst(shown: Shown, width: int) -> list[Row]:
     """The objects that are worst off: what is bad, what is not ready, what was begun again most often."""
     rows: list[Row] = [[("Worst off", "accent")]]
-    scored = [(_badness(o), o) for _, objects in _shown(state) for o in objects]
+    candidates = (
+        o for _, objects in shown for o in objects if o.is_fault or o.cells.get("restarts", "0") != "0"
+    )
+    scored = [(_badness(o), o) for o in candidates]
     worst = sorted((s for s in scored if s[0][:2] > (0, 0)), key=lambda s: s[0], reverse=True)
     name = max(width - 34, 16)
     for (_, restarts, _), o in worst[:WORST]:
