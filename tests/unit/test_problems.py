@@ -167,3 +167,13 @@ OBJECTS = st.dictionaries(st.sampled_from(["metadata", "spec", "status"]), JSON,
 def test_differences_are_found_without_decoding_what_is_the_same(old: Any, new: Any) -> None:
     decoded = decode_changed(msgspec.json.encode(old), msgspec.json.encode(new))
     assert differences(*decoded) == differences(old, new)
+
+
+def test_writes_of_nobody_in_particular_are_no_fight() -> None:
+    problems = Problems()
+    for turn in range(12):
+        # Every other write falls into the second of the one before, and leaves its entry as it was.
+        event = changed(1000.0 + turn, str(turn % 2), "one", turn + 1)
+        same = changed(1000.0 + turn, str(turn % 2), "one", turn)
+        event = msgspec.structs.replace(event, raw=same.raw) if turn % 2 else event
+        assert not list(problems.feed(event))

@@ -34,5 +34,8 @@ class Bounded(Generic[K, V]):
     def items(self) -> Iterator[tuple[K, V]]:
         return iter(tuple(self._entries.items()))
 
+    def __contains__(self, key: K) -> bool:
+        return key in self._entries
+
     def __len__(self) -> int:
         return len(self._entries)

@@ -55,6 +55,8 @@ class Fights:
             return
         old, new = decode_changed(before, watched.raw)
         manager = author(old, new)
+        if not manager:  # two writes within a second leave one entry: nobody can say whose this was
+            return
         for change in differences(old, new):
             if len(watched.turns) > 64 and change.path not in watched.turns:
                 continue

@@ -44,7 +44,8 @@ class Loops:
         self._versions: Bounded[str, deque[bytes]] = Bounded(_KEYS, lambda: deque(maxlen=2))
 
     def feed(self, event: BusEvent) -> Iterator[Sighting]:
-        if isinstance(event, ObjectChanged) and self._history.write_shown_by(event.seq):
+        # Of objects that a key which woke itself has written.
+        if isinstance(event, ObjectChanged) and event.ref.uid in self._versions:
             self._versions.get(event.ref.uid).append(bytes(event.raw))
         return iter(())
 
@@ -57,6 +58,7 @@ class Loops:
             return
         streak.rounds += 1
         streak.times.append(round_.finished.at)
+        self._versions.get(again)
         if streak.rounds >= _ROUNDS:
             yield self._sighting(round_, streak, again)
 

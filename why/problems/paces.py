@@ -15,6 +15,7 @@ _HOT = 60  # rounds of one key within a minute, with nothing to do
 _WITHIN = 60.0  # seconds
 _SLOWER = 10.0  # times the median of the last ones
 _SLOW = 1.0  # seconds; faster ones are no problem however fast they were before
+_IN_A_ROW = 3  # slow ones: a single one may be the machine's
 _SAMPLE = 20  # reconciles, before anything is said of their time
 _FLAPS = 5  # losses of one watch within five minutes
 _CHANGES = 3  # of the leader, within ten
@@ -27,7 +28,7 @@ class Paces:
 
     def __init__(self) -> None:
         self._idle: Bounded[Key, deque[float]] = Bounded(1024, lambda: deque(maxlen=_HOT))
-        self._durations: Bounded[str, deque[float]] = Bounded(64, lambda: deque(maxlen=_SAMPLE))
+        self._durations: Bounded[Key, deque[float]] = Bounded(1024, lambda: deque(maxlen=_SAMPLE))
         self._losses: Bounded[object, deque[float]] = Bounded(256, lambda: deque(maxlen=_FLAPS))
         self._was_serving: Bounded[object, list[bool]] = Bounded(256, list)
         self._leaders: deque[float] = deque(maxlen=_CHANGES + 1)
@@ -61,18 +62,14 @@ class Paces:
             yield Sighting("hot requeue", str(round_.key), says, evidence, remedy)
 
     def _slow(self, round_: Round) -> Iterator[Sighting]:
-        durations, last = self._durations.get(round_.key.controller), round_.finished.duration
-        is_slow = last > _SLOW and len(durations) == _SAMPLE
-        usual = statistics.median(durations) if is_slow else last
-        if last > _SLOWER * usual:
-            says = f"a reconcile took {last:.1f} s; the last {_SAMPLE} took {usual * 1000:.0f} ms"
-            yield Sighting(
-                "slow reconcile",
-                str(round_.key),
-                says,
-                "",
-                "see its writes in the timeline: which one waited",
-            )
+        durations, last = self._durations.get(round_.key), round_.finished.duration
+        if last > _SLOW and len(durations) == _SAMPLE:
+            before, lately = list(durations)[: 1 - _IN_A_ROW], [*list(durations)[1 - _IN_A_ROW :], last]
+            usual, fastest = statistics.median(before), min(lately)
+            if fastest > max(_SLOW, _SLOWER * usual):
+                says = f"its reconciles take {fastest:.1f} s or more; they took {usual * 1000:.0f} ms before"
+                remedy = "see their writes in the timeline: which one waited"
+                yield Sighting("slow reconcile", str(round_.key), says, "", remedy)
         durations.append(last)
 
     def _watch(self, event: WatchStatus) -> Iterator[Sighting]:
