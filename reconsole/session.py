@@ -317,6 +317,10 @@ class Session:
             operator.setup(manager)
         except Exception as error:
             raise Failure(f"the operator's setup failed: {type(error).__name__}: {error}") from error
+        if not manager.runnables():
+            raise Failure(
+                "the operator's setup built no controller: end its builder with complete(reconciler)"
+            )
 
     def _election(self) -> LeaderElectionConfig:
         from controller_runtime.manager.leaderelection import LeaderElectionConfig

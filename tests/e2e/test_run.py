@@ -53,6 +53,24 @@ def setup(manager): ...
 """
 
 
+def test_an_operator_that_builds_nothing_is_said(tmp_path: Path, kubeconfig: Path) -> None:
+    (tmp_path / "none.py").write_text(NOTHING)
+    command = ["--kubeconfig", str(kubeconfig), "run", str(tmp_path / "none.py"), "--no-ui"]
+    ran = subprocess.run(
+        [sys.executable, "-m", "reconsole", *command], capture_output=True, text=True, timeout=60
+    )
+    assert ran.returncode == 1
+    assert "built no controller: end its builder with complete(reconciler)" in ran.stderr
+
+
+NOTHING = """
+from controller_runtime import *
+
+def setup(manager):
+    new_controller_managed_by(manager).for_(ConfigMap)
+"""
+
+
 def test_with_observe_it_looks_and_does_nothing_and_a_missing_namespace_is_said(tmp_path: Path) -> None:
     run = Headless(
         tmp_path, "run", str(EXAMPLE), "--observe", "-n", "nowhere", "--sandbox-dir", str(tmp_path)
