@@ -73,13 +73,21 @@ class RecordingFile:
             self._retry_at = self._clock() + RETRY_AFTER
 
     def close(self) -> None:
+        """End the file, and say what it lacks."""
+        if self._lost:
+            log.error(
+                "The recording %s ends early, without its last events: %d are missing", self.path, self._lost
+            )
+        self._close_sink()
+
+    def _close_sink(self) -> None:
         if self._sink is not None:
             with suppress(OSError):
                 self._sink.close()
 
     def _begin(self) -> None:
         """A new file; what is there under its name becomes FILE.1."""
-        self.close()
+        self._close_sink()
         self._sink = None
         target = self._target
         if target.exists() and not target.is_file():

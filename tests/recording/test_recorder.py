@@ -137,6 +137,11 @@ def test_a_full_disk_is_said_once_and_outlived(
     found = [e for _, e in read(path, damaged.append)]
     assert [e.message for e in found if isinstance(e, Log)] == ["before", "after"]
     assert [e.count for e in found if isinstance(e, Gap)] == [2]
+    is_full = True
+    world.log("the end")
+    world.recorder.close()
+    world.recorder.run()
+    assert "ends early, without its last events: 1" in caplog.messages[-1]
 
 
 def test_the_last_minutes_are_kept_and_saved_with_what_was_there_before(tmp_path: Path) -> None:
