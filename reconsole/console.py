@@ -147,7 +147,8 @@ def run_console(
     for reason in failures:
         print(f"error: {reason}", file=sys.stderr)
     code = 1 if failures else app.return_code or 0
-    end_soon(threads, code)
+    if size is None:  # else whoever called it goes on
+        end_soon(threads, code)
     return code
 
 

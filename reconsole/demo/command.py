@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 STORY = Path(__file__).parent / "story.yaml"
 SIZE = (120, 44)  # cells, where there is no terminal
-SHORT_PATIENCE = 12.0  # seconds, for words in a terminal that may be too small for them
+SHORT_PATIENCE = 25.0  # seconds, for words in a terminal that may be too small for them
+WANTED = ("controller", "connected")
 AT_ONCE = 1000.0  # the speed of a check
 
 
@@ -49,9 +50,8 @@ def run_demo(options: Options, wish: Wish, *, temporary: bool) -> int:
     with tempfile.TemporaryDirectory(prefix="reconsole-demo-", ignore_cleanup_errors=True) as directory:
         if temporary:
             options = replace(options, sandbox_dir=Path(directory))
-        show = _Show(replace(options, ui=True, sample=False), wish, headless=not options.ui)
+        show = Show(replace(options, ui=True, sample=False), wish, headless=not options.ui)
         code = run_console(show.options, make=show.make, size=None if options.ui else SIZE)
-        show.over.set()
         if show.failure is not None:
             print(f"error: {escape(str(show.failure))}", file=sys.stderr)
             return 1
@@ -60,7 +60,9 @@ def run_demo(options: Options, wish: Wish, *, temporary: bool) -> int:
         return code
 
 
-class _Show:
+class Show:
+    """A telling of it, and what became of it."""
+
     def __init__(self, options: Options, wish: Wish, *, headless: bool) -> None:
         self.options = options
         self.failure: Exception | None = None
@@ -77,7 +79,7 @@ class _Show:
             while not self.over.is_set():
                 connected.wait(0.2)
                 for event in connected.drain().events:
-                    if isinstance(event, Connection) and event.state == "connected":
+                    if isinstance(event, Connection) and (event.role, event.state) == WANTED:
                         connected.close()
                         return Hands(client_of(self.options, person=True), event.identity)
             raise Failed("there was no connection to the cluster")
@@ -90,9 +92,12 @@ class _Show:
         )  # fmt: skip
 
         async def play(stage: DemoApp) -> None:
-            await director.play(stage)
-            while wish.loop:
+            try:
                 await director.play(stage)
+                while wish.loop:
+                    await director.play(stage)
+            finally:
+                self.over.set()  # whoever waits for a connection in a thread holds up the end
 
         return partial(DemoApp, play=play, ended=self._ended)
 

@@ -54,7 +54,8 @@ class Director:
         """
         self._script = script
         self._publish = publish
-        self._hands = hands
+        self._get_hands = hands
+        self._hands: Hands | None = None
         self._clock = clock
         self._speed = speed
         self._first = first
@@ -63,8 +64,10 @@ class Director:
         self._is_hurrying = False
 
     async def play(self, stage: Stage) -> None:
-        """Once, to its end. Raises Failed."""
-        hands = await asyncio.to_thread(self._hands)
+        """Once, to its end; it may be played again. Raises Failed."""
+        if self._hands is None:
+            self._hands = await asyncio.to_thread(self._get_hands)
+        hands = self._hands
         chapters = self._script.chapters
         for number, chapter in enumerate(chapters, 1):
             self._is_hurrying = number < self._first

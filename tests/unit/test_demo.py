@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from controller.events import Caption, Deed
+from controller_runtime.bus import EventBus
 from controller_runtime.events import BusEvent
 from reconsole.cli import main
-from reconsole.demo.command import STORY
+from reconsole.demo.command import STORY, Show, Wish
 from reconsole.demo.director import Director, Failed
 from reconsole.demo.hands import Answer, Hands
 from reconsole.demo.script import Step, read_script
-from reconsole.options import Failure
+from reconsole.options import Failure, Options
 
 HEAD = "title: t\nchapters:\n- chapter: One thing\n  scenes:\n  - caption: c\n"
 
@@ -95,6 +97,26 @@ def test_a_scene_is_its_caption_then_its_deeds_with_their_answers(tmp_path: Path
     ]
 
 
+def test_it_can_be_played_again(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(f"{HEAD}    do:\n    - delete: pod/a")
+    asked: list[Hands] = []
+
+    def hands() -> Hands:
+        asked.append(Yes({}))
+        return asked[-1]
+
+    said: list[BusEvent] = []
+    director = Director(read_script(path), said.append, hands, lambda: 0.0, speed=1000)
+
+    async def twice() -> None:
+        await director.play(Stage())
+        await director.play(Stage())
+
+    asyncio.run(twice())
+    assert (len(asked), len(said)) == (1, 6), "there is one connection, and it is told but once"
+
+
 @pytest.mark.parametrize(
     ("steps", "words"),
     [
@@ -116,3 +138,18 @@ def test_a_script_that_cannot_be_ends_with_a_sentence(
     path.write_text(HEAD.replace("caption: c", "hold: 1"))
     assert main(["demo", "--check", "--script", str(path)]) == 1
     assert capsys.readouterr().err == f"error: {path}:5: there is no required key `caption`\n"
+
+
+async def test_leaving_does_not_wait_for_a_connection(tmp_path: Path) -> None:
+    options = Options(
+        kubeconfig=None, context=None, embedded=True, namespaces=(), impersonate=None, sandbox_dir=tmp_path,
+        ui=True, output="text", read_only=False, observe=False, metrics_bind_address="0",
+        health_probe_bind_address="0", leader_elect=False,
+    )  # fmt: skip
+    show = Show(options, Wish(read_script(STORY)), headless=True)
+    play = cast(Any, show.make(EventBus())).keywords["play"]
+    story = asyncio.create_task(play(Stage()))
+    await asyncio.sleep(0.05)
+    story.cancel()
+    async with asyncio.timeout(3.0):
+        await asyncio.get_running_loop().shutdown_default_executor()
