@@ -97,9 +97,7 @@ class EventLog(LineView):
         self._first = stream.first
         if self._matching is not None:
             evicted = self._extend_matching()
-        size = Size(self.room.width, self.count)
-        if size != self.virtual_size:
-            self.virtual_size = size
+        self.resize_content(Size(self.room.width, self.count))
         if self.follow:
             self._seen_end = stream.end
             self.scroll_end(animate=False, immediate=True, force=True)

@@ -166,6 +166,20 @@ class LineView(ScrollView, Painter, can_focus=True):
         """What is left for lines beside the scrollbar."""
         return self.scrollable_content_region.size
 
+    def resize_content(self, size: Size) -> None:
+        """There are more or fewer lines. Only when a scrollbar comes or goes is the screen laid out again.
+
+        Textual lays it out for every new ``virtual_size``, which for a stream costs more than drawing it.
+        """
+        before = self.virtual_size
+        if size == before:
+            return
+        if size.width == before.width and self.show_vertical_scrollbar and size.height > self.size.height:
+            self.set_reactive(ScrollView.virtual_size, size)
+            self._scroll_update(size)
+        else:
+            self.virtual_size = size
+
     def action_line(self, step: int) -> None:
         self.scroll_relative(y=step, animate=False)
 
