@@ -17,6 +17,7 @@ from textual.screen import Screen
 
 from controller_runtime.kube.resource import Ref, Resource
 from controller_runtime.kube.terminal import safe_text
+from tui.palette import Palette
 from tui.ports import Actions, Questions
 from tui.pump import INTERVAL, Pump
 from tui.rights import needs, rows
@@ -44,7 +45,7 @@ class ConsoleApp(App[int]):
 
     # Of its default screen an app does not load the styles itself.
     CSS_PATH = Path(__file__).parent / "screens" / "main.tcss"
-    ENABLE_COMMAND_PALETTE = False
+    COMMANDS = {Palette}
     PAUSE_GC_ON_SCROLL = True
     BINDINGS = [
         Binding("ctrl+q", "ask_quit", "Quit", show=False, priority=True, id="app.quit"),

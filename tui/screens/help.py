@@ -35,6 +35,7 @@ SECTIONS: Sections = (
             ("l", "logs of the pod, or of all pods of the object: / n N search, p previous, 0-6 since"),
             (":can-i  c", "permissions; copy the RBAC rule that is missing"),
             ("E", "errors in full, with their tracebacks"),
+            ("ctrl+p", "find a command or an object by a part of its name"),
             (":", "any kind, as :deployments; :problems :pulse :heals :queue :watches :controllers"),
             ("[ ]", "earlier and later heals of the object"),
             ("N A S  < >  O", "sort by name, age, status; other columns; other way round"),

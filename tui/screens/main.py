@@ -16,7 +16,7 @@ from controller_runtime.kube.kinds import Pod, Service
 from controller_runtime.kube.resource import Resource
 from controller_runtime.kube.terminal import safe_text
 from tui.clipboard import copy
-from tui.commands import kind_name
+from tui.commands import Command, kind_name
 from tui.filters import parse
 from tui.kinds.model import Kind, ObjectView
 from tui.names import ObjectName
@@ -219,6 +219,14 @@ class Main(Filtering):
         self.action_pane(table.number)
         return True
 
+    @property
+    def front(self) -> ResourceTable:
+        return self._tables.front
+
+    @property
+    def state(self) -> ConsoleState:
+        return self._state
+
     def open_kind(self, name: str, wanted: str) -> None:
         self._going.go(kind_name(name), wanted)
 
@@ -257,7 +265,9 @@ class Main(Filtering):
 
     @on(CommandBar.Given)
     async def do_command(self, event: CommandBar.Given) -> None:
-        command = event.command
+        await self.do(event.command)
+
+    async def do(self, command: Command) -> None:
         if command.action == "show":
             self._going.go(command.name, command.filter)
         elif command.action == "quit":
