@@ -36,6 +36,7 @@ from tui.widgets.command_bar import CommandBar
 from tui.widgets.event_log import EventLog
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.header import Header
+from tui.widgets.hint import Hint
 from tui.widgets.resource_table import ResourceTable
 from tui.widgets.tables import MOST, Tables
 from tui.widgets.timeline import Timeline
@@ -99,6 +100,7 @@ class Main(Filtering):
         self._body = Container(self._tables, self._stream, id="body")
         self._timeline = Timeline(state, clock)
         self._captions = Captions(state)
+        self._hint = Hint(state, wanted=restart is not None)
         self._filter_bar = FilterBar()
         self._command_bar = CommandBar()
         self._going = Going(state, actions, self._put_in_front, self._refuse)
@@ -112,6 +114,7 @@ class Main(Filtering):
         yield self._body
         yield self._timeline
         yield self._captions
+        yield self._hint
         yield self._filter_bar
         yield self._command_bar
         yield Footer(show_command_palette=False, compact=False)
@@ -137,6 +140,7 @@ class Main(Filtering):
         self._header.update_rows()
         self._timeline.commit()
         self._captions.commit()
+        self._hint.commit()
 
     # Sizes and focus ------------------------------------------------------------------------------
 
