@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import unicodedata
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from textual import events
@@ -12,6 +13,7 @@ from textual import events
 from tui.app import ConsoleApp
 from tui.widgets.captions import Captions
 
+SEEN_TO = 2.0  # seconds, at most
 NEWS = 60  # lines of the stream that may have come at once, more than there is room for
 PASSED_ON = ("ctrl+c", "ctrl+q")  # keys that do what they do, beside taking over
 NAMED = {"full_stop": ".", "minus": "-", "colon": ":", "slash": "/", "space": " ", "question_mark": "?"}
@@ -58,10 +60,17 @@ class DemoApp(ConsoleApp):
 
     # The stage ------------------------------------------------------------------------------------
 
-    def press(self, key: str) -> None:
+    async def press(self, key: str) -> None:
+        """Returns when it was seen to: the next key may be for another screen."""
         event = key_event(key)
         self._pressed.append(event)
         self.post_message(event)
+        for _ in range(2):  # what it asks for, and what that asks for
+            for pump in (self, self.screen):
+                done = asyncio.Event()
+                pump.call_after_refresh(done.set)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(done.wait(), SEEN_TO)
 
     def text(self) -> str:
         """What is on the screen but for the captions, and in the stream since the last of these."""

@@ -24,7 +24,7 @@ LETTER = 0.08  # seconds between two that are typed
 class Stage(Protocol):
     """The console that it is played in."""
 
-    def press(self, key: str) -> None: ...
+    async def press(self, key: str) -> None: ...
 
     def text(self) -> str: ...
 
@@ -105,7 +105,7 @@ class Director:
         elif step.keys is not None or step.type is not None:
             for key, pause in _keys(step):
                 self._publish(Deed(at=self._clock(), key=key, typed=step.type or ""))
-                stage.press(key)
+                await stage.press(key)
                 await self._pause(pause, at_least=0.05)
         else:
             typed = command(step)

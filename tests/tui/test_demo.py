@@ -26,7 +26,7 @@ async def test_it_is_told_and_any_key_takes_over() -> None:
         world.bus.publish(Deed(at=world.now, command="kubectl get pods", ok=False, answer="it is [red]"))
         await go_on.wait()
         for key in ("2", "ctrl+d"):
-            stage.press(key)
+            await stage.press(key)
         await asyncio.Event().wait()
 
     app = DemoApp(

@@ -56,7 +56,7 @@ class Stage:
     def __init__(self) -> None:
         self.pressed: list[str] = []
 
-    def press(self, key: str) -> None:
+    async def press(self, key: str) -> None:
         self.pressed.append(key)
 
     def text(self) -> str:
