@@ -15,6 +15,7 @@ ACTIONS = {
     "delete": "change('delete')", "edit": "change('edit')", "restart": "change('restart')",
     "pause-reconciling": "change('pause')", "resume-reconciling": "change('pause')",
     "help": "help", "errors": "errors", "faults": "faults", "pause": "pause", "problems": "problems",
+    "notify": "ring", "journal": "board('journal')",
     "heals": "board('heals')", "watches": "board('watches')", "controllers": "board('controllers')",
     "queue": "board('queue')", "pulse": "board('pulse')", "pulses": "board('pulse')",
 }  # fmt: skip

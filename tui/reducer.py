@@ -59,11 +59,18 @@ def dropped(state: ConsoleState, count: int, at: float) -> None:
 
 def _action_started(state: ConsoleState, event: ActionStarted, news: bool) -> None:
     before = state.actions.get(event.id)
-    remember(state.actions, event.id, Action(event.verb, event.ref, before.finished if before else None), 200)
+    remember(
+        state.actions,
+        event.id,
+        Action(event.verb, event.ref, before.finished if before else None, event.at),
+        200,
+    )
 
 
 def _action_finished(state: ConsoleState, event: ActionFinished, news: bool) -> None:
-    remember(state.actions, event.id, Action(event.verb, event.ref, event), 200)
+    asked = state.actions.get(event.id)
+    at = asked.at if asked is not None else event.at
+    remember(state.actions, event.id, Action(event.verb, event.ref, event, at), 200)
     if event.verb == "check" or event.ok:
         if event.ok and event.verb not in ("check", "delete"):
             state.say(Line(event.at, "info", "·", event.verb.upper(), event.message, by="you"))

@@ -55,6 +55,7 @@ class Action:
     verb: str
     ref: Ref
     finished: ActionFinished | None = None
+    at: float = 0.0  # Unix seconds at which it was asked for
 
 
 @dataclass(frozen=True, slots=True)

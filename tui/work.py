@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from controller_runtime.kube.resource import Ref
+from tui.kinds.model import ObjectView
 from tui.names import GroupKind, ObjectName, kind_of
 from tui.state import ConsoleState
 from why.operator import Work
@@ -34,6 +35,12 @@ def work_of(state: ConsoleState, ref: Ref, now: float) -> Work | None:
         ended=state.ended.message if state.ended is not None else "",
         problems=tuple(p for p in state.problems.values() if p.about == f"{controller} {about.key}"),
     )  # fmt: skip
+
+
+def undone_by(target: ObjectView) -> str:
+    """Who brings an object back to what it was; "" when nobody is known to."""
+    owner = next((owner for owner in target.owners if owner.controller), None)
+    return f"{owner.kind} {owner.name}" if owner is not None else ""
 
 
 def _reconciled(state: ConsoleState, ref: Ref) -> tuple[str, Ref] | None:

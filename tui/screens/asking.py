@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from controller_runtime.kube.terminal import safe_text
 from controller_runtime.kube.times import milli_timestamp
 from tui.kinds.model import ObjectView
 from tui.names import ObjectName, name_of
+from tui.notifying import Notifying, desktop_sequence
 from tui.ports import Questions
 from tui.screens.explain import Explain, Jump
 from tui.screens.problems import Problems
@@ -44,6 +46,7 @@ class Asking(Screen[None]):
     _clock: Callable[[], float]
     questions: Questions | None = None
     bundle: Bundle | None = None
+    _notifying: Notifying
     _goal: tuple[ObjectName, float] | None = None  # where a jump is to end, and until when it may
 
     def chosen(self) -> ObjectView | None:
@@ -81,6 +84,29 @@ class Asking(Screen[None]):
         if self.questions is not None:
             screen = Explain(subject, self._state, self.questions, self._clock, namespace)
             self.app.push_screen(screen, self.jumped)
+
+    def action_ring(self) -> None:
+        """Say on the desktop when the object under the cursor changes its state, or no longer."""
+        here = self.chosen()
+        if here is None:
+            self.refuse("choose an object in a table first")
+            return
+        name = name_of(here.ref)
+        is_on = self._notifying.toggle(name, self._state)
+        what = f"{name.kind} {name.key}"
+        said = f"A bell and a desktop notification when {what} changes its state." if is_on else (
+            f"No longer when {what} changes."
+        )  # fmt: skip
+        self.notify(safe_text(said), markup=False)
+
+    def say_changes(self) -> None:
+        """To the person, who may be elsewhere."""
+        for name, before, now in self._notifying.changes(self._state):
+            title, body = f"{name.kind} {name.key}", f"{before} → {now}"
+            self.app.notify(safe_text(body), title=safe_text(title), timeout=10, markup=False)
+            self.app.bell()
+            if (driver := self.app._driver) is not None:
+                driver.write(desktop_sequence(title, body, os.environ))
 
     def action_bundle(self, option: str = "") -> None:
         """Write all about the object under the cursor to a file, and say where."""

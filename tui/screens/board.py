@@ -1,4 +1,4 @@
-"""A screen of rows that are made anew twice a second: pulse, heals, watches, queues, controllers."""
+"""A screen of rows that are made anew twice a second: heals, watches, queues, controllers, journal."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from textual.strip import Strip
 from tui.state import ConsoleState
 from tui.views.heals import heal_rows
 from tui.views.inside import controller_rows, queue_rows, watch_rows
+from tui.views.journal import journal_rows
 from tui.views.pulse import pulse_rows
 from tui.widgets.lines import LineView, Row
 
@@ -24,6 +25,7 @@ VIEWS: dict[str, tuple[str, View]] = {
     "watches": ("Watches", watch_rows),
     "queue": ("Queue", queue_rows),
     "controllers": ("Controllers", controller_rows),
+    "journal": ("Journal", journal_rows),
 }
 EVERY = 0.5  # seconds
 

@@ -14,6 +14,7 @@ from tui.ports import Actions
 from tui.screens.change import Box, Change, ChangeText
 from tui.screens.editing import Editing
 from tui.state import ConsoleState
+from tui.work import undone_by
 
 ONE_BY_ONE = "one after the other: each goes when the one before is ready again"
 
@@ -52,7 +53,7 @@ class Changing:
     ) -> None:
         what = "Pause reconciling of" if verb == "pause" else yes
         title = f"{what} {target.ref.kind}?"
-        dialog = Change(title, yes, verb, target, self._state, self._actions, rows=[row])
+        dialog = Change(title, yes, verb, target, self._state, self._actions, rows=[row, *_undone(target)])
         self._open(dialog, lambda: do(target.ref))
 
     def _ask_scale(self, target: ObjectView, text: str) -> None:
@@ -62,7 +63,7 @@ class Changing:
             return _wrong(parse_replicas, text) or ("it has that many" if int(text) == now else "")
 
         box = Box(text or str(now), wrong, "replicas")
-        rows = [("replicas", f"{now} now; how many?")]
+        rows = [("replicas", f"{now} now; how many?"), *_undone(target)]
         title = f"Scale {target.ref.kind}?"
         dialog = ChangeText(title, "Scale", "scale", target, self._state, self._actions, box, rows=rows)
         self._open(dialog, lambda: self._actions.scale(target.ref, parse_replicas(dialog.text)))
@@ -72,6 +73,7 @@ class Changing:
         box = Box(text, lambda text: _wrong(parse_pairs, text), "key=value, or key- to take it away")
         have = " ".join(f"{k}={v}" for k, v in target.labels.items()) if verb == "label" else ""
         yes, rows = verb.capitalize(), [("has", have)] if have else []
+        rows += _undone(target)
         title = f"{yes} {target.ref.kind}?"
         dialog = ChangeText(title, yes, verb, target, self._state, self._actions, box, rows=rows)
         self._open(dialog, lambda: do(target.ref, parse_pairs(dialog.text)))
@@ -82,6 +84,12 @@ class Changing:
                 do()
 
         self._screen.app.push_screen(dialog, answered)
+
+
+def _undone(target: ObjectView) -> list[tuple[str, str]]:
+    """A row that says who may undo the change."""
+    who = undone_by(target)
+    return [("but", f"{who} owns it and may put it back: change that instead")] if who else []
 
 
 def _wrong(parse: Callable[[str], object], text: str) -> str:

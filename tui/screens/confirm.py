@@ -21,6 +21,7 @@ from tui.names import kind_of, name_of, plural
 from tui.ports import Actions
 from tui.state import ConsoleState
 from tui.text import identity_forms
+from tui.work import undone_by
 
 PROPAGATION = "Background"
 MOST_NAMES = 6  # are listed
@@ -153,6 +154,7 @@ class ConfirmDelete(Confirm):
             ("name" if len(self._targets) == 1 else "names", self._names(), "bold"),
             ("namespace", self._namespaces(), "bold"),
             ("with it", self._owned(), "$warning"),
+            ("but", self._made_again(), "$warning"),
             ("cluster", cluster, ""),
             ("as", who, ""),
             ("grace", self._grace() if ref.kind == "Pod" else "none", ""),
@@ -182,6 +184,14 @@ class ConfirmDelete(Confirm):
             return "each its own"
         grace = next(iter(graces))
         return "the default of the server" if grace is None else f"{grace} s, its own"
+
+    def _made_again(self) -> str:
+        """By whom, of what is known."""
+        owners = sorted({who for t in self._targets if (who := undone_by(t))})
+        if not owners:
+            return ""
+        names = ", ".join(owners[:MOST_NAMES]) + (" and others" if owners[MOST_NAMES:] else "")
+        return f"{names} may make {'it' if len(self._targets) == 1 else 'them'} again"
 
     def _owned(self) -> str:
         """What the garbage collector takes away with it, of what is known."""

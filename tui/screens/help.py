@@ -40,6 +40,7 @@ SECTIONS: Sections = (
             ("[ ]", "earlier and later heals of the object"),
             ("N A S  < >  O", "sort by name, age, status; other columns; other way round"),
             ("t", "times of the stream: the clock, or since the line before"),
+            (":notify", "ring when the object changes its state; :journal what you have changed"),
             (":bundle", "all about the object as one file to hand over, without secrets"),
             ("ctrl+s", "save the stream (JSON lines), the table (CSV), or else the screen (SVG)"),
             ("ctrl+r", "save the last 15 minutes of events, for reconsole replay"),

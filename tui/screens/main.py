@@ -20,6 +20,7 @@ from tui.commands import Command, kind_name
 from tui.filters import parse
 from tui.kinds.model import Kind, ObjectView
 from tui.names import ObjectName
+from tui.notifying import Notifying
 from tui.ports import Actions
 from tui.screens.board import Board
 from tui.screens.card import Card
@@ -91,6 +92,7 @@ class Main(Filtering):
         self._actions = actions
         self._clock = clock
         self._restart = restart
+        self._notifying = Notifying()
         self._came_from_stream = False
         self._takes_turns = False
         self._header = Header(state, clock, title=title, read_only=read_only)
@@ -137,6 +139,7 @@ class Main(Filtering):
         self._tables.share_height(self._body.size.height, is_wide=self.has_class("-wide"), is_alone=is_alone)
         self._going.answer()
         self.finish_jump()
+        self.say_changes()
         self._header.update_rows()
         self._timeline.commit()
         self._captions.commit()
