@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from controller_runtime.kube.resource import Ref
+from tui.doings import is_paused
 from tui.kinds.model import ObjectView
 from tui.names import GroupKind, ObjectName, kind_of
 from tui.state import ConsoleState
@@ -32,6 +33,7 @@ def work_of(state: ConsoleState, ref: Ref, now: float) -> Work | None:
         ),
         heard=state.last_event.get(kind_of(ref)),
         observes=connection is not None and connection.observes,
+        paused=(here := state.find(about)) is not None and is_paused(here),
         ended=state.ended.message if state.ended is not None else "",
         problems=tuple(p for p in state.problems.values() if p.about == f"{controller} {about.key}"),
     )  # fmt: skip

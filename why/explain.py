@@ -30,7 +30,10 @@ def explain(obj: Obj, world: World, more: Iterable[Finding] = ()) -> Explanation
     """Of the object as it is in ``world``. ``more`` are findings of others, such as an operator's own."""
     group = obj["apiVersion"].rpartition("/")[0]
     rule = _RULES.get((group, obj["kind"]), others.explain_any)
-    found = [*rule(obj, world), *more]
+    extra, about = list(more), ref(obj)
+    # Who reconciles this very object knows best; of what owns it, the object itself says more.
+    own = [finding for finding in extra if (finding.about.kind, finding.about.key) == (about.kind, about.key)]
+    found = [*own, *rule(obj, world), *(finding for finding in extra if finding not in own)]
     if not any(finding.severity == "broken" for finding in found):
         found += others.warnings(obj, world)
     findings = ranked(found)

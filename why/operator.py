@@ -42,6 +42,7 @@ class Work:
     watches: tuple[WatchStatus, ...] = ()
     heard: float | None = None
     observes: bool = False
+    paused: bool = False  # somebody asked the operator to leave the object alone
     ended: str = ""  # why the controller of this process is no more
     problems: tuple[Problem, ...] = ()
 
@@ -58,6 +59,9 @@ def operator_findings(work: Work) -> Iterator[Finding]:
     if work.observes:
         yield _finding(work, "note", "this process only observes: it reconciles nothing", "--observe")
         return
+    if work.paused:
+        says = f"{work.name} is paused for it: nothing is made, healed or taken away"
+        yield _finding(work, "note", says, "", remedy="P on it resumes")
     yield from _lease(work)
     yield from _refusals(work)
     yield from _queue(work)

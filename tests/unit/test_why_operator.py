@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from controller_runtime.events import ApiWrite, LeaderStatus, QueueItem, QueueSnapshot, WatchStatus
 from controller_runtime.kube.resource import Ref
-from why.finding import Severity
+from why.explain import explain
+from why.finding import Finding, Severity
 from why.operator import Work, operator_findings
 from why.problems.problem import Problem
+from why.world import World
 
 NOW = 1_000_000.0
 REDIS = Ref("Redis", "default", "a", "u", "myapp.tangx.in/v1")
@@ -72,3 +74,23 @@ def test_problems_of_the_key_and_an_operator_that_ended() -> None:
         ("broken", "the operator here (redis) has ended", "KeyError: 'x'")
     ]
     assert said(observes=True, problems=(loop,))[0][0] == "note"
+
+
+def test_what_a_person_paused() -> None:
+    ((severity, says, _),) = said(paused=True)
+    assert severity == "note"
+    assert says.startswith("the operator here (redis) is paused for it")
+
+
+def test_the_operator_speaks_first_of_its_own_object_and_last_of_what_that_owns() -> None:
+    told = {"type": "Ready", "status": "False", "reason": "Waiting"}
+    redis = {
+        "apiVersion": "myapp.tangx.in/v1", "kind": "Redis", "metadata": {"namespace": "default", "name": "a"},
+        "status": {"conditions": [told]},
+    }  # fmt: skip
+    mine = Finding("broken", "it was refused", REDIS)
+    of_owner = Finding("broken", "its owner's reconcile failed", Ref("Owner", "default", "o"))
+    found = explain(redis, World((redis,), NOW), [of_owner, mine]).findings
+    assert [f.says for f in found] == [
+        "it was refused", "Ready is False: Waiting", "its owner's reconcile failed"
+    ]  # fmt: skip
