@@ -18,7 +18,7 @@ run: install
 	$(BIN)/reconsole $(ARGS)
 
 test: install
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 3 $(ARGS)
 
 check: install
 	$(BIN)/ruff check .
