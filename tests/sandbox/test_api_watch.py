@@ -1,6 +1,7 @@
 """Watches: resuming, falling out of history, selections, bookmarks, pages."""
 
 import http.client
+import json
 import time
 from typing import Any
 
@@ -71,6 +72,19 @@ def test_initial_events_end_in_a_bookmark(api: Api, namespace: str) -> None:
     events = api.watch(f"{path}?{wanted}&labelSelector=!nothing")
     assert [e["type"] for e in events[-2:]] == ["BOOKMARK", "BOOKMARK"]
     assert events[-2]["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+
+
+def test_a_first_list_of_any_size_does_not_end_its_watch(api: Api, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}/secrets"
+    for number in range(35):  # more than the 32 MiB that a client may be behind
+        api.ok("POST", path, {"metadata": {"name": f"big-{number}"}, "stringData": {"x": "x" * 1_000_000}})
+    wanted = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
+    connection, answer = api.send("GET", f"{path}?watch=true&{wanted}")
+    types = [json.loads(answer.readline())["type"] for _ in range(36)]
+    assert types == ["ADDED"] * 35 + ["BOOKMARK"]
+    api.ok("POST", path, {"metadata": {"name": "later"}})
+    assert json.loads(answer.readline())["object"]["metadata"]["name"] == "later"
+    connection.close()
 
 
 def test_dropped_watches_end_and_refusals_pass(api: Api, namespace: str) -> None:

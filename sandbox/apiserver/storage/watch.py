@@ -118,7 +118,8 @@ class WatchStream:
     def _queue(self, line: bytes | _Waiting) -> None:
         self._pending.append(line)
         self._pending_bytes += len(line) if isinstance(line, bytes) else len(line[1].body)
-        if self._pending_bytes > _MAX_PENDING_BYTES:
+        # What comes first may be as large as it is: nobody can be behind before the store was joined.
+        if self._pending_bytes > _MAX_PENDING_BYTES and self in self._bucket.watchers:
             self.close()
         self._wake.set()
 
